@@ -1,0 +1,1 @@
+"""HOW MUCH: every number stillsky uses, with its meaning, unit and range."""

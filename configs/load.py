@@ -1,0 +1,117 @@
+"""From TOML files and command-line words to a checked configuration."""
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from configs.schema import Config
+
+HERE = Path(__file__).parent
+PROFILES = ("planet", "moon", "sun", "stars", "satellite")
+
+
+class BadConfig(ValueError):
+    """A setting is misspelt, of the wrong type or out of range; trying again cannot help."""
+
+
+def load_config(file: Path | None = None, profile: str | None = None, words: Iterable[str] = ()) -> Config:
+    """Lay default.toml, the profile, the user's file and the key=value words over each other, and check the whole."""
+    tree = _read(HERE / "default.toml")
+    if profile is not None:
+        _merge(tree, _read(HERE / f"{profile}.toml"))
+    if file is not None:
+        _merge(tree, _anchored(_read(file), file.parent))
+    for word in words:
+        _set(tree, word)
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        source = f"{file}" if file is not None else "the settings"
+        raise BadConfig("\n".join([f"{source} cannot be used:", *(_explain(e) for e in error.errors())])) from None
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadConfig(f"{file}: there is no such configuration file; check the path given to --config") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadConfig(f"{file} is not TOML: {error}; see the README for an example") from None
+    except OSError as error:
+        raise BadConfig(f"{file} cannot be read: {error.strerror}; check its permissions") from None
+
+
+def _anchored(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Make the calibration paths absolute: they are written relative to the file that names them."""
+    camera = tree.get("camera")
+    if isinstance(camera, dict):
+        for name in ("dark", "flat"):
+            if isinstance(camera.get(name), str):
+                camera[name] = str((folder / camera[name]).resolve())
+    return tree
+
+
+def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> None:
+    """Lay `over` on `base`, table by table; lists (the rounds) are replaced whole."""
+    for key, value in over.items():
+        if isinstance(value, Mapping) and isinstance(base.get(key), dict):
+            _merge(base[key], value)
+        else:
+            base[key] = value
+
+
+def _set(tree: dict[str, Any], word: str) -> None:
+    """Apply one `section.key=value` (value in TOML; a bare word is a string; rounds by number: rounds.0.psfs.steps)."""
+    path, sign, text = word.partition("=")
+    if not sign or not path.strip():
+        raise BadConfig(f"--set {word!r}: write section.key=value, for example --set telescope.aperture_m=0.25")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    *parents, last = path.strip().split(".")
+    node: Any = tree
+    for name in parents:
+        try:
+            node = node[int(name)] if isinstance(node, list) else node.setdefault(name, {})
+        except (ValueError, IndexError):
+            raise BadConfig(f"--set {word!r}: {name!r} is not one of the {len(node)} rounds (0 is the first)") from None
+    if not isinstance(node, dict):
+        raise BadConfig(f"--set {word!r}: {'.'.join(parents)} holds no settings; use a full section.key")
+    node[last] = value
+
+
+def _explain(error: Any) -> str:
+    """One line for one complaint: where, what, the limit, and the nearest right key of a misspelt one."""
+    where = ".".join(str(p) for p in error["loc"] if not str(p).startswith(("function-", "constrained", "tuple[")))
+    if error["type"] == "extra_forbidden":
+        known = _keys(error["loc"][:-1])
+        near = difflib.get_close_matches(str(error["loc"][-1]), known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
+        return f"  {where}: there is no such setting; {hint}"
+    unit = _unit(where)
+    given = error.get("input")
+    value = f" = {given!r}" if isinstance(given, (int, float, str)) else ""
+    return f"  {where}{value}: {error['msg'].removeprefix('Value error, ')}{unit}"
+
+
+def _unit(where: str) -> str:
+    units = {"m": "metres", "mm": "millimetres", "um": "micrometres", "nm": "nanometres", "arcsec": "arc seconds"}
+    last = next((p for p in reversed(where.split(".")) if "_" in p), "")
+    name = units.get(last.rsplit("_", 1)[-1])
+    return f" (the unit is {name})" if name and "_" in last else ""
+
+
+def _keys(path: tuple[int | str, ...]) -> list[str]:
+    """The settings known at a path of the configuration."""
+    model: Any = Config
+    for name in path:
+        if isinstance(name, str) and name in model.model_fields:
+            annotation = model.model_fields[name].annotation
+            args = [a for a in getattr(annotation, "__args__", ()) if isinstance(a, type) and issubclass(a, BaseModel)]
+            model = args[0] if args else annotation
+    return list(model.model_fields)

@@ -1,0 +1,182 @@
+"""The shape of a configuration: every setting with its type, unit, range and meaning; the numbers are in default.toml."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(gt=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Wavelength = Annotated[float, Field(ge=200, le=20000)]
+
+
+class Section(BaseModel):
+    """One table of the configuration: frozen, and closed to keys it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Telescope(Section):
+    """What made the picture. Without an aperture the optical cut-off is estimated from the frames."""
+
+    aperture_m: Annotated[float, Field(ge=0.01, le=60)] | None = None
+    """Diameter of the entrance pupil, in metres."""
+    obstruction: Annotated[float, Field(ge=0, lt=0.95)] = 0.0
+    """Central obstruction, as a fraction of the aperture's diameter."""
+    pixel_scale_arcsec: Annotated[float, Field(ge=1e-4, le=20)] | None = None
+    """Sky angle of one pixel, in arc seconds."""
+    focal_length_mm: Annotated[float, Field(ge=10, le=1e6)] | None = None
+    """Effective focal length, in millimetres; with pixel_size_um another way to say the pixel scale."""
+    pixel_size_um: Annotated[float, Field(ge=0.5, le=100)] | None = None
+    """Pitch of the camera's pixels, in micrometres."""
+    wavelength_nm: Wavelength | tuple[Wavelength, ...] = 550.0
+    """Mean wavelength in nanometres: one for all channels, or one per channel (red, green, blue)."""
+
+    @model_validator(mode="after")
+    def _one_scale(self) -> "Telescope":
+        pair = (self.focal_length_mm, self.pixel_size_um)
+        if (pair[0] is None) != (pair[1] is None):
+            raise ValueError("focal_length_mm and pixel_size_um go together: give both, or pixel_scale_arcsec")
+        if pair[0] is not None and self.pixel_scale_arcsec is not None:
+            raise ValueError("the pixel scale is said twice: give pixel_scale_arcsec or focal_length_mm and pixel_size_um")
+        if self.aperture_m is not None and self.scale_arcsec is None:
+            raise ValueError("aperture_m needs the pixel scale: give pixel_scale_arcsec, or focal_length_mm and pixel_size_um")
+        return self
+
+    @property
+    def scale_arcsec(self) -> float | None:
+        """Sky angle of one pixel in arc seconds, however it was given."""
+        if self.focal_length_mm is not None and self.pixel_size_um is not None:
+            return 206.264806 * self.pixel_size_um / self.focal_length_mm
+        return self.pixel_scale_arcsec
+
+    def wavelength_of(self, channel: int) -> float:
+        """Wavelength of a channel, in nanometres; the last one given serves the channels beyond it."""
+        if isinstance(self.wavelength_nm, tuple):
+            return self.wavelength_nm[min(channel, len(self.wavelength_nm) - 1)]
+        return self.wavelength_nm
+
+
+class Camera(Section):
+    """Calibration frames, as paths relative to the configuration file that names them."""
+
+    dark: Path | None = None
+    """Mean dark frame (FITS, or any capture that averages to it), subtracted from every frame; none: nothing is subtracted."""
+    flat: Path | None = None
+    """Mean flat field, already dark-subtracted; scaled to mean one, every frame is divided by it; none: no division."""
+
+
+class Ingest(Section):
+    """From the capture's file to the store."""
+
+    block_frames: Count
+    """Frames read and written at a time; memory grows with it, results do not depend on it."""
+    compression: Literal["lzf", "none"]
+    """Lossless compression of the stored frames: lzf (small, fast) or none."""
+    black_share: Share
+    """A frame whose flux is below this share of the median flux is marked black."""
+    saturated_share: Share
+    """A frame with more than this share of its pixels at full scale is marked saturated."""
+
+
+class Average(Section):
+    """Mean, variance, noise and defects of all frames."""
+
+    block_frames: Count
+    """Frames per chunk of the Dask reduction; memory grows with it."""
+
+
+class AlignSettings(Section):
+    """Registration of every frame on the average."""
+
+    rounds: Count
+    """Most rounds of align, average, align again; it stops earlier once the shifts settle."""
+    settle_px: Positive
+    """The shifts have settled when no more than this many pixels rms separate two rounds."""
+    block_frames: Count
+    """Frames registered at a time; memory grows with it."""
+
+
+class ShiftAverage(Section):
+    """The shifted average and the lucky one: the first sky, which every later result must beat."""
+
+    heldout_share: Annotated[float, Field(gt=0, le=0.5)]
+    """Share of the frames, drawn at random, that never enters a sky and judges it."""
+    shares: tuple[Share, ...]
+    """Candidate shares of sharpest frames; the held-out frames choose among them."""
+    seed: Annotated[int, Field(ge=0)]
+    """Seed of the draw of held-out frames."""
+    block_frames: Count
+    """Frames shifted at a time; memory grows with it."""
+
+
+class Psfs(Section):
+    """The PSF turn of a round."""
+
+    model: Literal["pupil", "freeform"]
+    """pupil: phases in the telescope's pupil (needs the optics or its estimated cut-off); freeform: any non-negative PSF."""
+    frames: Annotated[int, Field(ge=0)]
+    """How many of the luckiest frames take part; 0 means all."""
+    start: Literal["scratch", "sky"]
+    """scratch: frames of a batch find their sky together; sky: every frame is fitted to the sky of the last round."""
+    modes: Annotated[int, Field(ge=3, le=1000)]
+    """Zernike modes of each frame's phase (tip and tilt included)."""
+    steps: Count
+    """Gradient steps."""
+    rate: Positive
+    """Size of the first step, in radians of phase."""
+    temperature: Annotated[float, Field(ge=1)]
+    """The noise is multiplied by this at the start and cooled to one: coarse structure before fine."""
+    batch_frames: Annotated[int, Field(ge=2, le=512)]
+    """Frames solved together; memory grows with it."""
+    seed: Annotated[int, Field(ge=0)]
+    """Seed of the starting phases."""
+
+
+class Sky(Section):
+    """The sky turn of a round."""
+
+    prior: Literal["wiener", "positive"]
+    """wiener: the data choose the power of the sky ring by ring; positive: the same, then without negative light."""
+
+
+class Round(Section):
+    """One PSF turn and one sky turn."""
+
+    psfs: Psfs
+    """How the PSFs are found."""
+    sky: Sky
+    """How the sky is found."""
+
+
+class Evaluate(Section):
+    """The judgement of the result."""
+
+    steps: Count
+    """Gradient steps that fit the PSFs of held-out frames to a sky."""
+    frames: Count
+    """Most held-out frames that judge."""
+    stretch: Literal["linear", "gamma", "asinh"]
+    """How sky.png is stretched for the eye: linear, a square-root-like gamma, or asinh for stars beside faint light."""
+
+
+class Config(Section):
+    """Everything a run depends on."""
+
+    telescope: Telescope = Telescope()
+    """What made the picture."""
+    camera: Camera = Camera()
+    """Calibration frames."""
+    ingest: Ingest
+    """From the capture's file to the store."""
+    average: Average
+    """Mean, variance, noise and defects."""
+    align: AlignSettings
+    """Registration."""
+    shift_average: ShiftAverage
+    """The first sky."""
+    rounds: tuple[Round, ...]
+    """Rounds of PSF turn and sky turn, in order."""
+    evaluate: Evaluate
+    """The judgement."""

@@ -1,0 +1,1 @@
+"""WHEN: Prefect flows and the command line. No arithmetic, no files opened."""

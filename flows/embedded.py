@@ -1,0 +1,100 @@
+"""Prefect without ceremony: a private home under the store, a server that lives as long as the command, a whole record."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+PATIENCE_S = 120.0
+"""Longest wait for the embedded server to answer."""
+SETTLE_S = 15.0
+"""Longest wait, after a run, for the server to have recorded its last states."""
+
+
+def settle_environment(root: Path) -> None:
+    """Point Prefect at its home under the store's root: no telemetry, no network. Before the first `import prefect`."""
+    quiet = {
+        "PREFECT_HOME": str(root / "prefect"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        "PREFECT_LOGGING_LEVEL": "WARNING",
+        "PREFECT_CLI_PROMPT": "false",
+    }
+    for name, value in quiet.items():
+        os.environ.setdefault(name, value)
+
+
+@contextlib.contextmanager
+def server(root: Path) -> Iterator[None]:
+    """A Prefect API for the block: the one of PREFECT_API_URL, or an own one that ends with the block.
+
+    The server is started before and awaited after the heavy imports of the caller, so that the two overlap: wait with
+    `wait_for(url)`. It reads from a pipe that closes when this process dies, however it dies, and then ends itself.
+    """
+    settle_environment(root)
+    if os.environ.get("PREFECT_API_URL"):
+        yield
+        return
+    port = _free_port()
+    home = Path(os.environ["PREFECT_HOME"])
+    home.mkdir(parents=True, exist_ok=True)
+    os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
+    with (home / "server.log").open("ab") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "flows.embedded_server", str(port)], stdin=subprocess.PIPE, stdout=log, stderr=log
+        )
+    try:
+        yield
+    finally:
+        del os.environ["PREFECT_API_URL"]
+        assert child.stdin is not None
+        child.stdin.close()
+        try:
+            child.wait(SETTLE_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+
+
+def wait_for_server() -> None:
+    """Return once the API answers."""
+    url = os.environ["PREFECT_API_URL"]
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            with urllib.request.urlopen(f"{url}/health", timeout=5):
+                return
+        except OSError as error:
+            if time.monotonic() > end:
+                log = Path(os.environ["PREFECT_HOME"]) / "server.log"
+                raise RuntimeError(f"the Prefect API {url} did not answer within {PATIENCE_S:.0f} s ({error}); see {log}") from None
+            time.sleep(0.05)
+
+
+def wait_until_recorded(flow_run_id: str) -> bool:
+    """Wait until the server has the final state of every task run of a flow run: Prefect sends them behind the run."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+    from prefect.events.worker import EventsWorker
+
+    EventsWorker.instance().wait_until_empty()
+    end = time.monotonic() + SETTLE_S
+    with get_client(sync_client=True) as client:
+        while time.monotonic() < end:
+            chosen = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id]))  # type: ignore[list-item]
+            runs = client.read_task_runs(flow_run_filter=chosen, limit=200)
+            if runs and all(r.state is not None and r.state.is_final() for r in runs):
+                return True
+            time.sleep(0.1)
+    return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

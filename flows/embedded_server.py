@@ -1,0 +1,25 @@
+"""The embedded Prefect server's process: `python -m flows.embedded_server PORT`; it ends when its standard input does."""
+
+import sys
+import threading
+
+import uvicorn
+
+
+def main() -> None:
+    """Serve the Prefect API on the loopback interface until whoever started this process is gone."""
+    from prefect.server.api.server import create_app
+
+    config = uvicorn.Config(create_app(ephemeral=True), host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
+    server = uvicorn.Server(config)
+
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        server.should_exit = True
+
+    threading.Thread(target=watch, daemon=True).start()
+    server.run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""WHERE: the only code that touches a disk."""

@@ -1,0 +1,26 @@
+"""What travels between steps instead of arrays: the name of a result in the store."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, order=True)
+class Product:
+    """The result of one step on given inputs; the same inputs give the same key on any machine."""
+
+    step: str
+    """The step that makes it, and its folder in the store."""
+    key: str
+    """The first 32 hexadecimal digits of the sha256 of step, version, settings and keys of inputs."""
+
+    def __str__(self) -> str:
+        return f"{self.step}/{self.key[:12]}"
+
+
+def product_of(step: str, recipe: Mapping[str, Any]) -> Product:
+    """Name the product that `recipe` (plain JSON: version, inputs, settings) makes."""
+    text = json.dumps({"step": step, **recipe}, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return Product(step, hashlib.sha256(text.encode()).hexdigest()[:32])

@@ -1,0 +1,1 @@
+"""WHAT: one file per step of the workflow."""

@@ -1,0 +1,1 @@
+"""HOW: arrays in, arrays out."""

@@ -1,0 +1,71 @@
+"""A step as a Prefect task: the store remembers what is done, Prefect shows it (as `Cached` where nothing was to do)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from prefect import task
+from prefect.cache_policies import CachePolicy
+from prefect.serializers import Serializer
+
+from storage.errors import Hopeless, NothingToDo
+from storage.product import Product
+from storage.store import Store
+from tasks.step import Step
+
+
+@dataclass
+class ProductPolicy(CachePolicy):
+    """The cache key of a task run is the key of the product it makes."""
+
+    def compute_key(self, task_ctx: Any, inputs: dict[str, Any], flow_parameters: dict[str, Any], **kwargs: Any) -> str:
+        """Name the record after the product."""
+        product: Product = inputs["product"]
+        return f"{product.step}-{product.key}"
+
+
+class ProductSerializer(Serializer):
+    """Records name a product; a record whose product is missing cannot be loaded, which Prefect takes for a miss."""
+
+    type: Literal["stillsky-product"] = "stillsky-product"
+    root: str
+    """The store that holds the products."""
+
+    def dumps(self, obj: Any) -> bytes:
+        """A product as text."""
+        return f"{obj.step} {obj.key}".encode()
+
+    def loads(self, blob: bytes) -> Any:
+        """A product that is really there, or LookupError."""
+        product = Product(*blob.decode().split())
+        if not Store(Path(self.root)).has(product):
+            raise LookupError(f"{product} is not in the store {self.root}")
+        return product
+
+
+def perform(step: Step[Any], store: Store, product: Product, make: Callable[[], None]) -> None:
+    """Make a product inside a task run of the running flow."""
+    lift = task(
+        name=step.name,
+        description=step.__doc__,
+        task_run_name=f"{step.label} {product.key[:8]}",
+        cache_policy=ProductPolicy(),
+        result_serializer=ProductSerializer(root=str(store.root)),
+        persist_result=True,
+        retries=step.retries,
+        retry_delay_seconds=2,
+        retry_condition_fn=_may_get_better,
+    )
+    lift(_run)(product, make)
+
+
+def _run(product: Product, make: Callable[[], None]) -> Product:
+    make()
+    return product
+
+
+def _may_get_better(task: Any, task_run: Any, state: Any) -> bool:
+    """Hopeless inputs fail once, with the reason; anything else is worth another try."""
+    error = state.result(raise_on_failure=False)
+    return not isinstance(error, Hopeless | NothingToDo)

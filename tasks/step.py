@@ -1,0 +1,184 @@
+"""@step: a function of products and settings becomes a call that gives its product, made only when it is missing."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Concatenate, Generic, ParamSpec
+
+from pydantic import BaseModel
+
+from storage.capture import Capture
+from storage.frames import FrameStack
+from storage.product import Product, product_of
+from storage.store import Store, clock
+
+P = ParamSpec("P")
+Listener = Callable[[str, int, int], None]
+"""Told of progress: label of the step, how many of how many."""
+
+Performer = Callable[["Step[Any]", Store, Product, Callable[[], None]], None]
+"""Runs the making of a product: simply, or as a Prefect task (tasks/prefect_task.py)."""
+
+_performer: ContextVar["Performer | None"] = ContextVar("performer", default=None)
+_listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
+_plan: ContextVar[list[Product] | None] = ContextVar("plan", default=None)
+_device: ContextVar[str] = ContextVar("device", default="cpu")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a step is handed: the store to open its inputs from and the one product it has to make."""
+
+    store: Store
+    product: Product
+    recipe: dict[str, Any]
+    label: str
+    device: str = "cpu"
+
+    @contextlib.contextmanager
+    def open(self, product: Product) -> Iterator[Any]:
+        """Lend the HDF5 file of an input."""
+        with self.store.open(product) as file:
+            yield file
+
+    @contextlib.contextmanager
+    def frames(self, product: Product) -> Iterator[FrameStack]:
+        """Lend the frames of an ingest product."""
+        with self.store.open(product) as file:
+            yield FrameStack(file)
+
+    @contextlib.contextmanager
+    def create(self) -> Iterator[Any]:
+        """Lend the file of this step's product; it becomes visible when the block ends without an exception."""
+        elapsed = clock()
+        with self.store.create(self.product, self.recipe) as file:
+            yield file
+            file.attrs["seconds"] = float(file.attrs.get("seconds", 0.0)) + elapsed()
+
+    def part(self, number: int, make: Callable[[Any], None]) -> contextlib.AbstractContextManager[Any]:
+        """Lend part `number` of this step's journal; a part already there is not made again."""
+
+        def timed(file: Any) -> None:
+            elapsed = clock()
+            make(file)
+            file.attrs["seconds"] = elapsed()
+
+        return self.store.part(self.product, number, timed)
+
+    def progress(self, done: int, total: int) -> None:
+        """Tell whoever watches how far this step is."""
+        listener = _listener.get()
+        if listener is not None:
+            listener(self.label, done, total)
+
+
+class Step(Generic[P]):
+    """A function of store, products and settings, lifted so that calling it gives its product, made only when missing."""
+
+    def __init__(self, body: Callable[Concatenate[Work, P], None], version: str, retries: int) -> None:
+        self.body, self.version, self.retries = body, version, retries
+        self.name = body.__name__
+        self.label = self.name.replace("_", " ")
+        self.__doc__ = body.__doc__
+
+    def __call__(self, store: Store, *args: P.args, **kwargs: P.kwargs) -> Product:
+        recipe = _recipe(self.version, [*args, *kwargs.values()])
+        product = product_of(self.name, {k: v for k, v in recipe.items() if k != "capture"})
+        plan = _plan.get()
+        if plan is not None:
+            plan.append(product)
+            return product
+        recipe["capture"] = _capture_name(store, [*args, *kwargs.values()])
+        work = Work(store, product, recipe, self.label, _device.get())
+
+        def make() -> None:
+            if not store.has(product):
+                self.body(work, *args, **kwargs)
+            work.progress(1, 1)
+
+        perform = _performer.get() or _simply
+        perform(self, store, product, make)
+        return product
+
+
+def step(version: str, retries: int = 0) -> Callable[[Callable[Concatenate[Work, P], None]], Step[P]]:
+    """Lift a function into a step. Raise `version` when its results change for the same inputs."""
+
+    def lift(body: Callable[Concatenate[Work, P], None]) -> Step[P]:
+        return Step(body, version, retries)
+
+    return lift
+
+
+@contextlib.contextmanager
+def watched(listener: Listener) -> Iterator[None]:
+    """Send the progress of the steps inside the block to `listener`."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+@contextlib.contextmanager
+def planned() -> Iterator[list[Product]]:
+    """Inside the block steps make nothing: the list receives the products that they would make."""
+    products: list[Product] = []
+    token = _plan.set(products)
+    try:
+        yield products
+    finally:
+        _plan.reset(token)
+
+
+@contextlib.contextmanager
+def on_device(device: str) -> Iterator[None]:
+    """Steps inside the block compute on this torch device. The device is no part of a product's key."""
+    token = _device.set(device)
+    try:
+        yield
+    finally:
+        _device.reset(token)
+
+
+@contextlib.contextmanager
+def performed_by(performer: Performer) -> Iterator[None]:
+    """Hand the making of products inside the block to `performer`."""
+    token = _performer.set(performer)
+    try:
+        yield
+    finally:
+        _performer.reset(token)
+
+
+def _simply(step: Step[Any], store: Store, product: Product, make: Callable[[], None]) -> None:
+    make()
+
+
+def _recipe(version: str, values: list[Any]) -> dict[str, Any]:
+    """The plain JSON that names a product: products by key, captures by content, settings by value."""
+    inputs = [[v.step, v.key] for v in values if isinstance(v, Product)]
+    captures = [v.identity for v in values if isinstance(v, Capture)]
+    settings = [_plain(v) for v in values if not isinstance(v, Product | Capture)]
+    return {"version": version, "inputs": inputs, "captures": captures, "settings": settings}
+
+
+def _plain(value: Any) -> Any:
+    """A setting as JSON; block sizes are left out where a model says that results do not depend on them."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", exclude=set(getattr(value, "indifferent", ())))
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"a step takes products, captures, settings and plain numbers, not {type(value).__name__}")
+
+
+def _capture_name(store: Store, values: list[Any]) -> str:
+    for value in values:
+        if isinstance(value, Capture):
+            return value.name
+        if isinstance(value, Product):
+            with store.open(value) as file:
+                return str(json.loads(file.attrs["recipe"]).get("capture", ""))
+    return ""
