@@ -23,7 +23,7 @@ def settle_environment(root: Path) -> None:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-        "PREFECT_LOGGING_LEVEL": "WARNING",
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # the command line says what went wrong, in words
         "PREFECT_CLI_PROMPT": "false",
     }
     for name, value in quiet.items():
@@ -76,17 +76,19 @@ def wait_for_server() -> None:
             time.sleep(0.05)
 
 
-def wait_until_recorded(flow_run_id: str) -> bool:
+def wait_until_recorded(flow_runs: list[str]) -> bool:
     """Wait until the server has the final state of every task run of a flow run: Prefect sends them behind the run."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
     from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogHandler
 
     EventsWorker.instance().wait_until_empty()
+    APILogHandler().flush()
     end = time.monotonic() + SETTLE_S
     with get_client(sync_client=True) as client:
         while time.monotonic() < end:
-            chosen = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id]))  # type: ignore[list-item]
+            chosen = FlowRunFilter(id=FlowRunFilterId(any_=flow_runs))  # type: ignore[list-item]
             runs = client.read_task_runs(flow_run_filter=chosen, limit=200)
             if runs and all(r.state is not None and r.state.is_final() for r in runs):
                 return True

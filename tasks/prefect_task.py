@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from prefect import task
 from prefect.cache_policies import CachePolicy
@@ -12,7 +11,7 @@ from prefect.serializers import Serializer
 from storage.errors import Hopeless, NothingToDo
 from storage.product import Product
 from storage.store import Store
-from tasks.step import Step
+from tasks.step import Work
 
 
 @dataclass
@@ -29,35 +28,35 @@ class ProductSerializer(Serializer):
     """Records name a product; a record whose product is missing cannot be loaded, which Prefect takes for a miss."""
 
     type: Literal["stillsky-product"] = "stillsky-product"
-    root: str
-    """The store that holds the products."""
+    store: ClassVar[Store | None] = None
+    """The store that holds the products; a record remembers no more of its serializer than the type."""
 
     def dumps(self, obj: Any) -> bytes:
-        """A product as text."""
-        return f"{obj.step} {obj.key}".encode()
+        """A product as text; an exception, which Prefect keeps too, by its class: it can only be read in the logs."""
+        return (f"{obj.step} {obj.key}" if isinstance(obj, Product) else f"failed {type(obj).__name__}").encode()
 
     def loads(self, blob: bytes) -> Any:
         """A product that is really there, or LookupError."""
         product = Product(*blob.decode().split())
-        if not Store(Path(self.root)).has(product):
-            raise LookupError(f"{product} is not in the store {self.root}")
+        if self.store is None or not self.store.has(product):
+            raise LookupError(f"{product} is not in the store")
         return product
 
 
-def perform(step: Step[Any], store: Store, product: Product, make: Callable[[], None]) -> None:
+def perform(work: Work, retries: int, make: Callable[[], None]) -> None:
     """Make a product inside a task run of the running flow."""
+    ProductSerializer.store = work.store
     lift = task(
-        name=step.name,
-        description=step.__doc__,
-        task_run_name=f"{step.label} {product.key[:8]}",
+        name=work.product.step,
+        task_run_name=work.label,
         cache_policy=ProductPolicy(),
-        result_serializer=ProductSerializer(root=str(store.root)),
+        result_serializer=ProductSerializer(),
         persist_result=True,
-        retries=step.retries,
+        retries=retries,
         retry_delay_seconds=2,
         retry_condition_fn=_may_get_better,
     )
-    lift(_run)(product, make)
+    lift(_run)(work.product, make)
 
 
 def _run(product: Product, make: Callable[[], None]) -> Product:

@@ -18,12 +18,13 @@ P = ParamSpec("P")
 Listener = Callable[[str, int, int], None]
 """Told of progress: label of the step, how many of how many."""
 
-Performer = Callable[["Step[Any]", Store, Product, Callable[[], None]], None]
+Performer = Callable[["Work", int, Callable[[], None]], None]
 """Runs the making of a product: simply, or as a Prefect task (tasks/prefect_task.py)."""
 
 _performer: ContextVar["Performer | None"] = ContextVar("performer", default=None)
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 _plan: ContextVar[list[Product] | None] = ContextVar("plan", default=None)
+_round: ContextVar[str] = ContextVar("round", default="")
 _device: ContextVar[str] = ContextVar("device", default="cpu")
 
 
@@ -91,15 +92,15 @@ class Step(Generic[P]):
             plan.append(product)
             return product
         recipe["capture"] = _capture_name(store, [*args, *kwargs.values()])
-        work = Work(store, product, recipe, self.label, _device.get())
+        work = Work(store, product, recipe, self.label + _round.get(), _device.get())
 
         def make() -> None:
             if not store.has(product):
                 self.body(work, *args, **kwargs)
-            work.progress(1, 1)
 
         perform = _performer.get() or _simply
-        perform(self, store, product, make)
+        perform(work, self.retries, make)
+        work.progress(1, 1)
         return product
 
 
@@ -153,7 +154,17 @@ def performed_by(performer: Performer) -> Iterator[None]:
         _performer.reset(token)
 
 
-def _simply(step: Step[Any], store: Store, product: Product, make: Callable[[], None]) -> None:
+@contextlib.contextmanager
+def in_round(number: int) -> Iterator[None]:
+    """Name the steps inside the block after their round, for whoever watches. No part of a product's key."""
+    token = _round.set(f" round {number}")
+    try:
+        yield
+    finally:
+        _round.reset(token)
+
+
+def _simply(work: Work, retries: int, make: Callable[[], None]) -> None:
     make()
 
 

@@ -1,0 +1,35 @@
+"""One capture, from video to sky: the recipe, read top to bottom."""
+
+from configs.schema import Config
+from storage.capture import Capture
+from storage.product import Product
+from storage.store import Store
+from tasks.align import align
+from tasks.average import average
+from tasks.evaluate import evaluate
+from tasks.ingest import ingest
+from tasks.shift_average import shift_average
+from tasks.solve_psfs import solve_psfs
+from tasks.solve_sky import solve_sky
+from tasks.step import in_round, planned
+
+
+def restore_capture(store: Store, capture: Capture, config: Config) -> Product:
+    """The evaluated sky of one capture. Every line is a step; a step whose product is in the store is not repeated."""
+    frames = ingest(store, capture, config.ingest)
+    mean = average(store, frames, config.average)
+    shifts = align(store, frames, mean, config.align)
+    first = shift_average(store, frames, mean, shifts, config.telescope, config.shift_average)
+    sky, psfs = first, None
+    for number, turn in enumerate(config.rounds, start=1):
+        with in_round(number):
+            psfs = solve_psfs(store, frames, mean, shifts, first, sky, psfs, config.telescope, turn.psfs)
+            sky = solve_sky(store, first, psfs, config.telescope, turn.sky)
+    return evaluate(store, frames, mean, shifts, first, psfs, sky, config.telescope, config.evaluate)
+
+
+def lineage(store: Store, capture: Capture, config: Config) -> list[Product]:
+    """Every product that `restore_capture` would make or use, without making any."""
+    with planned() as products:
+        restore_capture(store, capture, config)
+    return products

@@ -1,0 +1,19 @@
+"""From the evaluated product to the user's folder: sky.fits, stack.fits, sky.png, report.json."""
+
+from pathlib import Path
+from typing import Any
+
+from configs.schema import Config
+from storage.capture import Capture
+from storage.product import Product
+from storage.results import publish
+from storage.store import Store
+from tasks.report import describe
+
+
+def publish_result(store: Store, result: Product, capture: Capture, config: Config, out: Path) -> dict[str, Any]:
+    """Write what was found; every file is whole or not there. Returns the report."""
+    settings = config.model_dump(mode="json")
+    report = describe(store, result, settings)
+    publish(store, result, report, out, config.telescope.scale_arcsec)
+    return report

@@ -1,0 +1,185 @@
+"""What every reader of captures promises, and the few things all of them need."""
+
+import errno
+import re
+import struct
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.errors import BadCapture, StillskyError
+
+Raw = NDArray[Any]
+"""Raw codes as the camera left them: uint8, uint16 or float32."""
+
+SUPPORTED = (
+    "SER; FITS (one cube, or a folder of single frames); AVI, MP4, MOV and MKV video; "
+    "a folder of PNG, TIFF or JPEG frames or one multi-page TIFF; HDF5 with a dataset 'frames'"
+)
+
+FRAME_SUFFIXES = {
+    "fits": (".fits", ".fit", ".fts", ".fz"),
+    "png": (".png",),
+    "tiff": (".tif", ".tiff"),
+    "jpeg": (".jpg", ".jpeg"),
+}
+"""Kinds of single-frame files in a folder, in the order in which a tie between them is settled."""
+
+_CALIBRATION = re.compile(r"(master[ _-]?)?(dark|flat|bias)", re.IGNORECASE)
+_PASSING = {errno.EIO, errno.ESTALE, errno.ENODEV, errno.ETIMEDOUT, errno.ENOTCONN, errno.EBUSY, errno.EMFILE}
+"""Troubles of the disk or the network, not of the capture: worth another try."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is known of a capture before its frames are read."""
+
+    frames: int | None
+    """None: unknown until read. Videos state what the container claims, which a damaged one may not keep."""
+    channels: int
+    """1 (mono, or a colour mosaic) or 3 (red, green, blue)."""
+    height: int
+    width: int
+    dtype: np.dtype[Any]
+    """Of the raw blocks: uint8, uint16 or float32."""
+    full_scale: float | None
+    """Raw code at which the camera saturates (255, 4095, 65520), None for floats. Only SER tells the depth: elsewhere
+    it is the largest code the stored bits can hold, and a 12 bit camera stored low-aligned saturates below it."""
+    bayer: str | None
+    """'RGGB', 'GRBG' ... read in the stored row order from pixel [0, 0]; channels is 1 then."""
+    gamma: bool
+    """The codes are sRGB-like gamma-encoded: `response` makes them linear."""
+    meta: dict[str, str]
+    """observer, telescope, camera, exposure, filter ...; 'truncated' counts frames promised but missing."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, rows, columns of one frame."""
+        return self.channels, self.height, self.width
+
+
+class Reader(Protocol):
+    """An open capture."""
+
+    @property
+    def header(self) -> Header:
+        """What is known before the frames are read."""
+
+    @property
+    def timestamps(self) -> NDArray[np.float64] | None:
+        """Seconds since the Unix epoch (UTC) of each frame, or None."""
+
+    def blocks(self, size: int) -> Iterator[Raw]:
+        """Successive raw blocks (n <= size, channel, y, x) in the machine's byte order; may be asked for again."""
+
+
+def response(header: Header) -> NDArray[np.float32]:
+    """sRGB decoding as a table (code): linear light on the scale of the codes, so full scale stays full scale."""
+    if header.dtype.kind != "u":
+        raise ValueError(f"gamma of {header.dtype} frames: a table needs 8 or 16 bit codes; take the frames as linear")
+    last = float(np.iinfo(header.dtype).max)
+    top = header.full_scale or last
+    code = np.minimum(np.arange(int(last) + 1) / top, 1.0)
+    linear = np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4)
+    return (linear * top).astype(np.float32)
+
+
+def saturation(samples: Raw, depth: int) -> float:
+    """Largest code of `depth` bits as stored: shifted samples have empty low bits, which saturation has too."""
+    if samples.dtype.itemsize == 1:
+        return float(min(255, (1 << depth) - 1))
+    used = int(np.bitwise_or.reduce(samples, axis=None)) if samples.size else 0
+    low = (1 << depth) - 1
+    if used == 0:
+        return float(low)
+    if used > low:  # fewer bits than the container, written at its top
+        return float(low << (16 - depth))
+    empty = min((used & -used).bit_length() - 1, 8) if depth == 16 else 0
+    return float(low >> empty << empty)
+
+
+def folder_frames(folder: Path) -> list[Path]:
+    """The frames in a folder, in natural order (1, 2, 10): the most frequent kind, calibration frames left out."""
+    files = sorted((p for p in folder.iterdir() if not p.name.startswith(".")), key=natural)
+    kinds = {suffix: kind for kind, suffixes in FRAME_SUFFIXES.items() for suffix in suffixes}
+    counts = Counter(kinds[p.suffix.lower()] for p in files if p.suffix.lower() in kinds)
+    if not counts:
+        found = ", ".join(p.name for p in files[:5]) or "nothing"
+        raise BadCapture(
+            f"{folder}: a folder without frames (found: {found}). Supported: {SUPPORTED}; give one of these."
+        )
+    order = list(FRAME_SUFFIXES)
+    best = min(counts, key=lambda kind: (-counts[kind], order.index(kind)))
+    frames = [p for p in files if kinds.get(p.suffix.lower()) == best and p.is_file()]
+    # A folder of nothing but darks is a capture of darks; among lights they are calibration.
+    return [p for p in frames if not _CALIBRATION.match(p.name)] or frames
+
+
+def natural(path: Path) -> list[tuple[int, int, str]]:
+    """Sorting key of a name that puts 2 before 10."""
+    parts = re.split(r"(\d+)", path.name.lower())
+    return [(0, int(part), "") if i % 2 else (1, 0, part) for i, part in enumerate(parts)]
+
+
+def packed(frames: Iterable[Raw], size: int) -> Iterator[Raw]:
+    """Single frames (channel, y, x) gathered into blocks of at most `size`."""
+    block: list[Raw] = []
+    for frame in frames:
+        block.append(frame)
+        if len(block) == size:
+            yield np.stack(block)
+            block = []
+    if block:
+        yield np.stack(block)
+
+
+def check_frame(path: Path, frame: Raw, header: Header) -> None:
+    """One capture has one shape and one kind of number."""
+    if frame.shape != header.shape or frame.dtype != header.dtype:
+        raise BadCapture(
+            f"{path}: frame of (channel, y, x) {frame.shape} {frame.dtype} in a capture of {header.shape} "
+            f"{header.dtype}; remove it, or put it into a folder of its own."
+        )
+
+
+def plain(frames: Raw) -> Raw:
+    """The same numbers as uint8, uint16 or float32 in the machine's byte order: what blocks are made of."""
+    if frames.dtype.kind == "b":
+        return np.where(frames, np.uint8(255), np.uint8(0))
+    kept = frames.dtype.kind == "u" and frames.dtype.itemsize <= 2
+    return np.ascontiguousarray(frames, frames.dtype.newbyteorder("=") if kept else np.float32)
+
+
+def plain_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """What `plain` makes of numbers of this dtype."""
+    return plain(np.empty(0, dtype)).dtype
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Whatever goes wrong inside while reading `path` comes out as a stillsky error that says what to do."""
+    try:
+        yield
+    except StillskyError:
+        raise
+    except FileNotFoundError as error:
+        missing = error.filename or path
+        raise BadCapture(
+            f"{missing}: there is no such file or folder; check the name and that its disk is there."
+        ) from error
+    except PermissionError as error:
+        closed = error.filename or path
+        raise BadCapture(f"{closed}: not allowed to read it; grant reading, e.g. chmod a+rX '{closed}'.") from error
+    except (OSError, ValueError, EOFError, SyntaxError, LookupError, RuntimeError, struct.error, zlib.error) as error:
+        if isinstance(error, OSError) and error.errno in _PASSING:
+            raise StillskyError(
+                f"{path}: reading failed ({error}); check its disk or mount, then try again."
+            ) from error
+        raise BadCapture(f"{path}: damaged, or not what its name says ({error}); copy or record it again.") from error

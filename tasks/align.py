@@ -1,0 +1,36 @@
+"""align: every frame's shift against the average, which is averaged again until the shifts settle."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.schema import AlignSettings
+from storage.frames import flag
+from storage.product import Product
+from tasks.numerics.register import register
+from tasks.prepared import prepared
+from tasks.step import Work, step
+
+
+@step(version="1")
+def align(work: Work, frames: Product, mean: Product, settings: AlignSettings) -> None:
+    """Shifts (frame, 2) dy, dx px relative to the first usable frame; frames that cannot be aligned are marked."""
+    with prepared(work, frames, mean) as clean, work.create() as file:
+        flags = clean.stack.flags
+        usable = flags == 0
+        passes = iter(range(settings.rounds + 1))
+
+        def blocks() -> Iterator[NDArray[np.float32]]:
+            turn = next(passes, settings.rounds)
+            for start, block in clean.blocks(settings.block_frames):
+                yield block[usable[start : start + len(block)]]
+                work.progress(turn * len(flags) + start + len(block), (settings.rounds + 1) * len(flags))
+
+        found = register(blocks, settings.rounds, settings.settle_px)
+        flags[np.flatnonzero(usable)[~found.ok]] |= flag("unaligned")
+        shifts = np.full((len(flags), 2), np.nan, np.float32)
+        shifts[usable] = found.shifts
+        peaks = np.zeros(len(flags), np.float32)
+        peaks[usable] = found.peaks
+        file.update({"shifts": shifts, "peaks": peaks, "flags": flags, "residuals_px": np.array(found.residuals)})

@@ -1,0 +1,58 @@
+"""The square on which spectra are taken: frames laid on it with tapered borders, and the way back."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import next_fast_len
+
+Image = NDArray[np.float32]
+TAPER = 8  # the outer 1/8 of each side falls to the border's level: a sky that fills the frame goes on past it
+
+
+def canvas_size(height: int, width: int) -> int:
+    """Side of the canvas: even, a product of small primes, and no smaller than the frame."""
+    size = max(height, width)
+    while size % 2 or next_fast_len(size, real=True) != size:
+        size += 1
+    return size
+
+
+def border_level(picture: Image) -> float:
+    """Light (y, x) at the border of a picture: what the taper falls to. On a lone planet that is the dark sky."""
+    height, width = picture.shape
+    inner = np.zeros(picture.shape, bool)
+    inner[height // 16 : height - height // 16, width // 16 : width - width // 16] = True
+    return float(picture[~inner].mean()) if not inner.all() else float(picture.mean())
+
+
+def window(height: int, width: int, size: int) -> Image:
+    """Taper (size, size): one inside the frame, a sine squared over the outer eighth of each side, zero beyond."""
+    out = np.zeros((size, size), np.float32)
+    top, left = (size - height) // 2, (size - width) // 2
+    out[top : top + height, left : left + width] = np.outer(_slope(height), _slope(width))
+    return out
+
+
+def _slope(n: int) -> NDArray[np.float64]:
+    rise = np.sin((np.arange(n // TAPER) + 0.5) / max(1, n // TAPER) * np.pi / 2) ** 2
+    flat = np.ones(n)
+    flat[: len(rise)], flat[n - len(rise) :] = rise, rise[::-1]
+    return flat
+
+
+def lay(frames: Image, level: float, taper: Image) -> Image:
+    """Frames (frame, y, x) on the canvas (frame, size, size): the border's level off, tapered."""
+    height, width = frames.shape[-2:]
+    size = len(taper)
+    top, left = (size - height) // 2, (size - width) // 2
+    out = np.zeros((len(frames), size, size), np.float32)
+    out[:, top : top + height, left : left + width] = frames - np.float32(level)
+    return out * taper
+
+
+def lift(sky: Image, stack: Image, level: float, taper: Image) -> Image:
+    """A sky (size, size) solved on the canvas, back on the frame's grid (y, x); where it was tapered, the stack fills in."""
+    height, width = stack.shape
+    size = len(taper)
+    top, left = (size - height) // 2, (size - width) // 2
+    inside = (slice(top, top + height), slice(left, left + width))
+    return np.asarray(sky[inside] + level + (1 - taper[inside]) * (stack - level), np.float32)

@@ -1,0 +1,19 @@
+"""What the telescope lets through: the cut-off and pupil of a channel, from the optics or from the frames."""
+
+from typing import Any
+
+from configs.schema import Telescope
+from tasks.numerics.pupil import diameter_cells
+
+ARCSEC_RAD = 4.84813681e-6
+
+
+def cutoff_cpp(telescope: Telescope, channel: int, average: Any) -> float:
+    """Highest spatial frequency of a channel, cycles per pixel; at most what the pixels can hold.
+
+    Without a telescope it is the frequency beyond which the frames' mean power spectrum is flat.
+    """
+    if telescope.aperture_m is None or telescope.scale_arcsec is None:
+        return float(average.attrs["optical_cutoff"]) or 0.5
+    wavelength_m = telescope.wavelength_of(channel) * 1e-9
+    return diameter_cells(1, telescope.aperture_m, wavelength_m, telescope.scale_arcsec * ARCSEC_RAD)

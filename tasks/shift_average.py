@@ -1,0 +1,88 @@
+"""shift_average: the shifted average and the lucky one, the first sky, which every later result must beat."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.schema import ShiftAverage, Telescope
+from storage.frames import flag
+from storage.product import Product
+from tasks.numerics.quality import lucky_share, outstanding, ranking, sharpness, strangeness
+from tasks.numerics.shifting import covered, shift_frames
+from tasks.optics import cutoff_cpp
+from tasks.prepared import Prepared, prepared
+from tasks.step import Work, step
+
+Image = NDArray[np.float32]
+
+
+@step(version="1")
+def shift_average(
+    work: Work, frames: Product, mean: Product, shifts: Product, telescope: Telescope, settings: ShiftAverage
+) -> None:
+    """Rank the frames, hold some out at random, and average the share of the sharpest that the held-out like best."""
+    with prepared(work, frames, mean) as clean, work.open(shifts) as aligned, work.open(mean) as average:
+        moves, flags = aligned["shifts"][:], aligned["flags"][:]
+        cutoff = cutoff_cpp(telescope, 0, average)
+        size = settings.block_frames
+        stack = _stack(clean, moves, np.flatnonzero(flags == 0), size)
+        sharp, strange = _judge_frames(clean, moves, flags, stack, cutoff, size)
+        ok = flags == 0
+        ok[ok] = ~outstanding(strange[ok])
+        flags[(flags == 0) & ~ok] |= flag("streak")
+        held = np.sort(_draw(np.flatnonzero(ok), settings))
+        order = ranking(sharp, ok)[: int(ok.sum())]
+        rest = order[~np.isin(order, held)]
+        lucky = lucky_share(_lumas(clean, size), moves, rest, held, settings.shares, cutoff)
+        work.progress(4, 5)
+        chosen = rest[: max(1, round(lucky.share * len(rest)))]
+        with work.create() as file:
+            file["stack"] = _stack(clean, moves, np.sort(rest), size)
+            file["sky"] = _stack(clean, moves, np.sort(chosen), size)
+            file.update({"order": rest, "held": held, "flags": flags, "sharpness": sharp, "strangeness": strange})
+            file.update({"shares": np.array(lucky.shares), "bits": np.array(lucky.bits)})
+            file.attrs["share"] = lucky.share
+
+
+def _draw(usable: NDArray[np.int64], settings: ShiftAverage) -> NDArray[np.int64]:
+    """The held-out frames: at random, because neighbours in time are alike; at least one, never more than half."""
+    count = min(max(1, round(settings.heldout_share * len(usable))), len(usable) // 2)
+    return np.random.default_rng(settings.seed).permutation(usable)[:count]
+
+
+def _stack(clean: Prepared, moves: Image, chosen: NDArray[np.int64], size: int) -> Image:
+    """Mean (channel, y, x) of the chosen frames put in their places; each pixel over the frames that cover it."""
+    total = np.zeros(clean.stack.shape[1:], np.float64)
+    weight = np.zeros(clean.stack.shape[2:], np.float64)
+    for start in range(0, len(chosen), size):
+        part = chosen[start : start + size]
+        back = -moves[part]
+        total += (shift_frames(clean.take(part), back) * covered((weight.shape[0], weight.shape[1]), back)[:, None]).sum(0)
+        weight += covered((weight.shape[0], weight.shape[1]), back).sum(0)
+    return _filled(total, weight).astype(np.float32)
+
+
+def _filled(total: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean light; pixels that no frame covers get the median, which no one mistakes for detail."""
+    mean = total / np.maximum(weight, 1)
+    return np.where(weight > 0, mean, np.median(mean, axis=(-2, -1), keepdims=True))
+
+
+def _judge_frames(
+    clean: Prepared, moves: Image, flags: NDArray[np.uint8], stack: Image, cutoff: float, size: int
+) -> tuple[Image, Image]:
+    """Sharpness and strangeness (frame,) of every frame that has a place."""
+    sharp, strange = np.zeros(len(flags), np.float32), np.zeros(len(flags), np.float32)
+    for start, block in clean.blocks(size):
+        here = np.flatnonzero(flags[start : start + len(block)] == 0)
+        if len(here):
+            at = start + here
+            sharp[at] = sharpness(block[here], clean.noise[at], min(cutoff, 0.5))
+            strange[at] = strangeness(shift_frames(block[here], -moves[at]), stack)
+    return sharp, strange
+
+
+def _lumas(clean: Prepared, size: int) -> Iterator[Image]:
+    for _, block in clean.blocks(size):
+        yield block
