@@ -103,10 +103,8 @@ class ShiftAverage(Section):
 
     heldout_share: Annotated[float, Field(gt=0, le=0.5)]
     """Share of the frames, drawn at random, that never enters a sky and judges it."""
-    shares: tuple[Share, ...]
-    """Candidate shares of sharpest frames; the held-out frames choose among them."""
     seed: Annotated[int, Field(ge=0)]
-    """Seed of the draw of held-out frames."""
+    """Seed of every draw of frames."""
     block_frames: Count
     """Frames shifted at a time; memory grows with it."""
 

@@ -8,6 +8,7 @@ from tasks.align import align
 from tasks.average import average
 from tasks.evaluate import evaluate
 from tasks.ingest import ingest
+from tasks.seeing import seeing
 from tasks.shift_average import shift_average
 from tasks.solve_psfs import solve_psfs
 from tasks.solve_sky import solve_sky
@@ -20,12 +21,13 @@ def restore_capture(store: Store, capture: Capture, config: Config) -> Product:
     mean = average(store, frames, config.average)
     shifts = align(store, frames, mean, config.align)
     first = shift_average(store, frames, mean, shifts, config.telescope, config.shift_average)
-    sky, psfs = first, None
+    air = seeing(store, frames, mean, first, config.telescope)
+    sky = None
     for number, turn in enumerate(config.rounds, start=1):
         with in_round(number):
-            psfs = solve_psfs(store, frames, mean, shifts, first, sky, psfs, config.telescope, turn.psfs)
-            sky = solve_sky(store, first, psfs, config.telescope, turn.sky)
-    return evaluate(store, frames, mean, shifts, first, psfs, sky, config.telescope, config.evaluate)
+            psfs = solve_psfs(store, frames, mean, first, air, sky, config.telescope, turn.psfs)
+            sky = solve_sky(store, mean, first, air, psfs, sky, config.telescope, turn.sky)
+    return evaluate(store, frames, mean, first, air, sky, config.telescope, config.evaluate)
 
 
 def lineage(store: Store, capture: Capture, config: Config) -> list[Product]:

@@ -17,3 +17,8 @@ def cutoff_cpp(telescope: Telescope, channel: int, average: Any) -> float:
         return float(average.attrs["optical_cutoff"]) or 0.5
     wavelength_m = telescope.wavelength_of(channel) * 1e-9
     return diameter_cells(1, telescope.aperture_m, wavelength_m, telescope.scale_arcsec * ARCSEC_RAD)
+
+
+def obstruction(telescope: Telescope) -> float:
+    """Central obstruction; a pupil of unknown size is taken as open."""
+    return telescope.obstruction if telescope.aperture_m is not None else 0.0

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from configs.schema import ShiftAverage, Telescope
 from storage.frames import flag
 from storage.product import Product
+from tasks.numerics.canvas import canvas_size, window
 from tasks.numerics.quality import lucky_share, outstanding, ranking, sharpness, strangeness
 from tasks.numerics.shifting import covered, shift_frames
 from tasks.optics import cutoff_cpp
@@ -27,20 +28,21 @@ def shift_average(
         cutoff = cutoff_cpp(telescope, 0, average)
         size = settings.block_frames
         stack = _stack(clean, moves, np.flatnonzero(flags == 0), size)
-        sharp, strange = _judge_frames(clean, moves, flags, stack, cutoff, size)
+        sharp, strange, gains = _judge_frames(clean, moves, flags, stack, cutoff, size)
         ok = flags == 0
         ok[ok] = ~outstanding(strange[ok])
         flags[(flags == 0) & ~ok] |= flag("streak")
         held = np.sort(_draw(np.flatnonzero(ok), settings))
         order = ranking(sharp, ok)[: int(ok.sum())]
         rest = order[~np.isin(order, held)]
-        lucky = lucky_share(_lumas(clean, size), moves, rest, held, settings.shares, cutoff)
+        lucky = lucky_share(_lumas(clean, size), np.nan_to_num(moves), rest, min(cutoff, 0.5), settings.seed)
         work.progress(4, 5)
         chosen = rest[: max(1, round(lucky.share * len(rest)))]
         with work.create() as file:
             file["stack"] = _stack(clean, moves, np.sort(rest), size)
             file["sky"] = _stack(clean, moves, np.sort(chosen), size)
             file.update({"order": rest, "held": held, "flags": flags, "sharpness": sharp, "strangeness": strange})
+            file.update({"shifts": moves, "gains": gains})
             file.update({"shares": np.array(lucky.shares), "bits": np.array(lucky.bits)})
             file.attrs["share"] = lucky.share
 
@@ -71,16 +73,28 @@ def _filled(total: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[
 
 def _judge_frames(
     clean: Prepared, moves: Image, flags: NDArray[np.uint8], stack: Image, cutoff: float, size: int
-) -> tuple[Image, Image]:
-    """Sharpness and strangeness (frame,) of every frame that has a place."""
+) -> tuple[Image, Image, Image]:
+    """Sharpness and strangeness (frame,) of every frame that has a place, and its light (frame, channel)."""
     sharp, strange = np.zeros(len(flags), np.float32), np.zeros(len(flags), np.float32)
+    gains = np.ones((len(flags), len(stack)), np.float32)
     for start, block in clean.blocks(size):
         here = np.flatnonzero(flags[start : start + len(block)] == 0)
         if len(here):
             at = start + here
             sharp[at] = sharpness(block[here], clean.noise[at], min(cutoff, 0.5))
-            strange[at] = strangeness(shift_frames(block[here], -moves[at]), stack)
-    return sharp, strange
+            moved = shift_frames(block[here], -moves[at])
+            strange[at] = strangeness(moved, stack)
+            gains[at] = _light(moved, stack)
+    return sharp, strange, gains / np.median(gains[flags == 0], axis=0)
+
+
+def _light(moved: Image, stack: Image) -> Image:
+    """Light (frame, channel) of aligned frames relative to the stack, above the stack's dark level, away from the border."""
+    dark = np.percentile(stack, 1, axis=(-2, -1), keepdims=True)
+    taper = window(stack.shape[1], stack.shape[2], canvas_size(stack.shape[1], stack.shape[2]))
+    inside = taper[taper.any(axis=1)][:, taper.any(axis=0)]
+    light = ((moved - dark) * inside).sum((-2, -1)) / ((stack - dark) * inside).sum((-2, -1))
+    return np.asarray(np.clip(light, 0.1, 10), np.float32)
 
 
 def _lumas(clean: Prepared, size: int) -> Iterator[Image]:

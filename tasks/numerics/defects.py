@@ -1,0 +1,163 @@
+"""Which pixels cannot be believed, in every frame or in one, and what to put in their place."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, stats
+
+Image = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+_MAD = 1.4826  # median absolute deviation -> standard deviation of a Gaussian
+_AROUND = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], bool)  # the 8 neighbours
+_REACH = 3  # px: the local background of a pixel is the median of 7 x 7
+
+
+def _outstanding(image: Image, limit_mad: float) -> NDArray[np.float32]:
+    """Deviation from the 5x5 median, in units of `limit_mad` MADs: beyond +-1 is suspicious."""
+    # Beyond the border the slope goes on (odd reflection): vignetting would make every corner stand out otherwise.
+    padded = np.pad(image, 2, mode="reflect", reflect_type="odd")
+    deviation = image - ndimage.median_filter(padded, size=5)[2:-2, 2:-2]
+    mad = float(np.median(np.abs(deviation - np.median(deviation))))
+    # An 8-bit master may have MAD 0; one part in a thousand of its level is then the smallest believable step.
+    floor = 1e-3 * float(np.median(np.abs(image))) + 1e-12
+    return np.asarray(deviation / (limit_mad * max(mad, floor)), dtype=np.float32)
+
+
+def _channelwise(image: Image) -> tuple[Image, tuple[int, ...]]:
+    image = np.asarray(image, dtype=np.float32)
+    return image.reshape(-1, *image.shape[-2:]), image.shape
+
+
+def bad_from_dark(dark: Image, limit_mad: float = 12.0) -> Mask:
+    """Hot pixels of a master dark, any leading axes: those `limit_mad` off their 5x5 median."""
+    planes, shape = _channelwise(dark)
+    return np.stack([np.abs(_outstanding(p, limit_mad)) > 1 for p in planes]).reshape(shape)
+
+
+def bad_from_flat(flat: Image, limit_mad: float = 12.0, lowest: float = 0.3) -> Mask:
+    """Pixels of a master flat which see under `lowest` of the typical light, or stand out of their neighbours."""
+    planes, shape = _channelwise(flat)
+    bad = [(p < lowest * np.median(p)) | (np.abs(_outstanding(p, limit_mad)) > 1) for p in planes]
+    return np.stack(bad).reshape(shape)
+
+
+def bad_from_moments(mean: Image, var: Image, count: int) -> Mask:
+    """Hot, dead and stuck pixels from the capture's own temporal mean and variance over `count` frames.
+
+    An optical image is blurred by its telescope, and its mean by the air as well: neighbours share any light. A pixel
+    which no neighbour follows is the detector's own, wherever the sky drifts, so no stars or limbs are taken.
+    """
+    means, shape = _channelwise(mean)
+    variances, _ = _channelwise(var)
+    return np.stack([_bad_plane(m, v, count) for m, v in zip(means, variances, strict=True)]).reshape(shape)
+
+
+def _bad_plane(mean: Image, var: Image, count: int) -> Mask:
+    level = float(np.percentile(mean, 1))
+    # The temporal variance includes the air's, which is safe. A clipped sky is zero here and a count there: its
+    # median variance says nothing, so the upper fifth of the neighbourhood speaks for it.
+    noise = np.sqrt(np.maximum(ndimage.percentile_filter(var, 80, size=7, mode="mirror"), 0) / max(count, 1))
+    hot = lonely(mean, noise, 0.02)
+    dark_side = lonely(-mean, noise, 0.02)
+    around = ndimage.median_filter(mean, footprint=_AROUND, mode="mirror")
+    dead = dark_side & (around - mean > 0.3 * (around - level))
+    # A hot pixel is there in every frame: what it adds varies less than it is high. Cosmic rays and the rare counts of
+    # a clipped sky raise the mean too, but come and go. The sampling error of a variance is sqrt(2/K) of it.
+    typical = ndimage.median_filter(var, footprint=_AROUND, mode="mirror")
+    come_and_go = var - typical > (mean - around) ** 2 / 2 + 4 * np.sqrt(2 / max(count, 1)) * typical
+    return np.asarray((hot & ~come_and_go) | dead | _stuck(mean, var, count), dtype=bool)
+
+
+def _stuck(mean: Image, var: Image, count: int) -> Mask:
+    """Pixels whose variance is far below that of *every* neighbour, beyond the chance of a chi-square.
+
+    Their mean must lie two sigma outside their neighbours' too: in a posterised or clipped sky many good pixels never
+    leave their step, and a pixel stuck at the right value does no harm.
+    """
+    if count < 8:  # too few frames to know a variance
+        return np.zeros(var.shape, bool)
+    chance = float(stats.chi2.ppf(1e-4 / var.size, count - 1)) / (count - 1)
+    lowest = ndimage.minimum_filter(var, footprint=_AROUND, mode="mirror")
+    top = ndimage.maximum_filter(mean, footprint=_AROUND, mode="mirror")
+    bottom = ndimage.minimum_filter(mean, footprint=_AROUND, mode="mirror")
+    usual = np.maximum(ndimage.percentile_filter(var, 80, size=7, mode="mirror"), lowest)
+    off = np.maximum(mean - top, bottom - mean) > 2 * np.sqrt(usual)
+    return np.asarray(off & (lowest > 0) & (var < min(chance, 0.1) * lowest))
+
+
+def lonely(image: Image, noise: float | Image, share_of_range: float) -> Mask:
+    """Pixels of one plane that stand out and whose neighbours do not: no telescope can make them.
+
+    y - base > 3 (third brightest of 8 neighbours - base) + 12 noise + `share_of_range` of the range, with base the
+    median of 7x7. A cosmic ray leaves tracks, so two neighbours may be lit too. At Nyquist sampling the four nearest
+    neighbours of a star hold 0.52 of its peak, which leaves the sharpest star a margin of 1.5, and its flanks more.
+    """
+    lowest, highest = np.percentile(image, (1, 99.9))
+    step = np.float32(share_of_range) * np.float32(highest - lowest)
+    noise_map = np.broadcast_to(np.asarray(noise, np.float32), image.shape)
+    rough = image - ndimage.median_filter(image, size=3, mode="mirror")  # cheap, and never misses a lonely pixel
+    at_y, at_x = np.nonzero(rough > 0.5 * (12 * noise_map + step))
+    found = np.zeros(image.shape, bool)
+    if at_y.size == 0:
+        return found
+    base, third, scatter = _surroundings(image, at_y, at_x)
+    # The scatter around the pixel holds photon noise and fine structure: never less than the noise of the frame.
+    sigma = np.maximum(noise_map[at_y, at_x], scatter)
+    found[at_y, at_x] = image[at_y, at_x] - base > 3 * np.maximum(third - base, 0) + 12 * sigma + step
+    return found
+
+
+def _surroundings(image: Image, at_y: NDArray[np.intp], at_x: NDArray[np.intp]) -> tuple[Image, Image, Image]:
+    """(base, third brightest of 8 neighbours, local noise) of a few pixels: only they are worth sorting for."""
+    padded = np.pad(image, _REACH, mode="reflect")
+    size = 2 * _REACH + 1
+    span = np.arange(size)
+    patch = padded[at_y[:, None, None] + span[:, None], at_x[:, None, None] + span]  # (pixel, 7, 7)
+    core = patch[:, _REACH - 1 : _REACH + 2, _REACH - 1 : _REACH + 2]
+    base = np.median(patch, axis=(1, 2))
+    third = np.sort(core[:, _AROUND], axis=1)[:, -3]
+    # Second differences along x do not see slopes; sqrt(6) is their noise gain.
+    bend = patch[:, :, :-2] - 2 * patch[:, :, 1:-1] + patch[:, :, 2:]
+    scatter = _MAD / np.sqrt(6) * np.median(np.abs(bend), axis=(1, 2))
+    return base, third, scatter.astype(np.float32)
+
+
+def spikes(block: Image, noise: NDArray[np.float32] | float) -> Mask:
+    """Cosmic rays: pixels lonely in one frame. `noise` is a sigma per frame, per (frame, channel), or one for all."""
+    sigma = np.asarray(noise, np.float32)
+    sigma = np.broadcast_to(sigma.reshape(sigma.shape + (1,) * (2 - sigma.ndim)), block.shape[:2])
+    found = np.zeros(block.shape, bool)
+    for index in np.ndindex(*block.shape[:2]):
+        found[index] = lonely(block[index], float(sigma[index]), 0.02)
+    return found
+
+
+def fill(block: Image, bad: Mask, sigma_px: float = 1.0) -> Image:
+    """The block with its `bad` pixels (broadcastable) replaced by the Gaussian mean of the good ones around."""
+    bad = np.broadcast_to(bad, block.shape)
+    filled = np.array(block, dtype=np.float32)
+    for index in np.ndindex(*block.shape[:-2]):
+        if bad[index].any():
+            filled[index] = _fill_plane(filled[index], bad[index], sigma_px)
+    return filled
+
+
+def _fill_plane(plane: Image, bad: Mask, sigma_px: float) -> Image:
+    if bad.all():  # nothing to learn from: a plane of zeros is recognised as black later
+        return np.zeros_like(plane)
+    filled, todo, sigma = plane.copy(), bad.copy(), sigma_px
+    value = np.where(bad, np.float32(0), plane)
+    while todo.any():  # wide holes need a wider Gaussian; 4 sigma reach doubles until all are reached
+        weight = ndimage.gaussian_filter((~bad).astype(np.float32), sigma, mode="constant")
+        light = ndimage.gaussian_filter(value, sigma, mode="constant")
+        known = todo & (weight > 1e-2)
+        filled[known] = light[known] / weight[known]
+        todo &= ~known
+        sigma *= 2
+    return filled
+
+
+def clean(block: Image, bad: Mask, noise: NDArray[np.float32] | float) -> Image:
+    """The block (frame, channel, y, x) with bad pixels filled first, then the spikes of each frame."""
+    filled = fill(block, bad)
+    return fill(filled, spikes(filled, noise))

@@ -1,0 +1,149 @@
+"""How noisy the frames are, from where no light can be: the Fourier plane beyond the telescope's cut-off."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft, ndimage
+
+Image = NDArray[np.float32]
+
+_CORNER = float(np.hypot(0.5, 0.5))  # cycles/px: the highest frequency there is
+_MARGIN = 1.03  # light-free means beyond 1.03 x the cut-off
+_LEAST = 0.02  # of all coefficients: fewer are too few to measure by
+
+
+@dataclass(frozen=True)
+class PhotonTransfer:
+    """variance = read_variance + gain * mean, in the frames' own units."""
+
+    gain: float  # units of the frames per photo-electron
+    read_variance: float  # at mean zero; negative when an offset was not subtracted
+
+
+def radius(size: tuple[int, int]) -> NDArray[np.float64]:
+    """Spatial frequency in cycles/px on the rfft2 grid of a frame of `size` (y, x)."""
+    return np.asarray(np.hypot(fft.fftfreq(size[0])[:, None], fft.rfftfreq(size[1])[None]))
+
+
+def taper(size: tuple[int, int]) -> Image:
+    """1 inside, falling to 0 as a squared sine over the outer eighth of each side."""
+    sides = []
+    for n in size:
+        width = max(n // 8, 2)
+        rise = np.sin(np.pi / 2 * (np.arange(width) + 0.5) / width) ** 2
+        sides.append(np.concatenate([rise, np.ones(n - 2 * width), rise[::-1]]))
+    return np.outer(sides[0], sides[1]).astype(np.float32)
+
+
+def dark_corners(size: tuple[int, int], cutoff: float = 0.5) -> NDArray[np.bool_]:
+    """Where on the rfft2 grid no light can be. An undersampled frame has no such place: its last 2 % serve."""
+    f = radius(size)
+    limit = min(cutoff * _MARGIN, float(np.quantile(f, 1 - _LEAST)))
+    # The axes carry the leakage of borders and the noise of whole rows and columns.
+    off_axis = (np.abs(fft.fftfreq(size[0]))[:, None] > 0.02) & (fft.rfftfreq(size[1])[None] > 0.02)
+    return np.asarray((f >= limit) & off_axis & (fft.rfftfreq(size[1])[None] < 0.5))
+
+
+def noise_variance(block: Image, cutoff: float = 0.5) -> NDArray[np.float32]:
+    """White noise variance per pixel of each (frame, channel), photon noise included: its
+    mean under `taper`.
+
+    One Fourier coefficient of an unnormalised FFT then holds `variance * ny * nx`. The median of the corner's power
+    (an exponential distribution) is robust to leakage; it needs no pixel differences, so a sky posterised to a few
+    steps, whose neighbouring pixels are equal, is measured right. Debayered or compressed frames read too low.
+    """
+    size = (block.shape[-2], block.shape[-1])
+    window = taper(size)
+    corners = dark_corners(size, cutoff)
+    middle = block.mean(axis=(-2, -1), keepdims=True)
+    power = np.abs(fft.rfft2((block - middle) * window)[..., corners]) ** 2
+    typical = np.median(power, axis=-1) / (np.log(2) * float((window**2).sum()))
+    return np.asarray(typical, dtype=np.float32)
+
+
+def mosaic_noise_variance(mosaic: Image) -> NDArray[np.float32]:
+    """White noise variance per pixel of each Bayer mosaic, leading axes kept.
+
+    Colour repeats the picture around (0.5, 0.5), (0, 0.5) and (0.5, 0) cycles/px, so the corners are not dark; as far
+    as can be from all four stands the point (0.25, 0.25), where air leaves little light.
+    """
+    size = (mosaic.shape[-2], mosaic.shape[-1])
+    window = taper(size)
+    away = [np.abs(np.abs(fft.fftfreq(size[0])) - 0.25) < 0.06, np.abs(fft.rfftfreq(size[1]) - 0.25) < 0.06]
+    middle = mosaic.mean(axis=(-2, -1), keepdims=True)
+    power = np.abs(fft.rfft2((mosaic - middle) * window)[..., np.logical_and.outer(away[0], away[1])]) ** 2
+    return np.asarray(np.median(power, axis=-1) / (np.log(2) * float((window**2).sum())), dtype=np.float32)
+
+
+class PhotonTransferSums:
+    """Running sums for the photon-transfer fit: noise in light-free frequencies against local brightness."""
+
+    def __init__(self, lowest: float, highest: float, cutoff: float = 0.5, bins: int = 24) -> None:
+        self._edges = np.linspace(lowest, highest, bins + 1)
+        self._cutoff = cutoff
+        self._sums = np.zeros((3, bins))  # count, sum of means, sum of variances
+
+    def add(self, block: Image) -> None:
+        """Add frames (frame, channel, y, x)."""
+        size = (block.shape[-2], block.shape[-1])
+        corners = dark_corners(size, self._cutoff)
+        # A noise image through the corners keeps the share of white power which passes them.
+        share = float((corners * 2).sum()) / (size[0] * size[1])
+        for plane in block.reshape(-1, *size):
+            noise = fft.irfft2(fft.rfft2(plane) * corners, s=size)
+            level = ndimage.uniform_filter(plane, 9, mode="mirror")[8:-8, 8:-8]
+            variance = ndimage.uniform_filter(noise**2, 9, mode="mirror")[8:-8, 8:-8] / share
+            place = np.clip(np.digitize(level.ravel(), self._edges) - 1, 0, len(self._edges) - 2)
+            for row, values in enumerate((np.ones(level.size), level.ravel(), variance.ravel())):
+                self._sums[row] += np.bincount(place, values, minlength=len(self._edges) - 1)
+
+    def fit(self) -> PhotonTransfer | None:
+        """The straight line through the bins; None when the brightness does not vary enough to tell."""
+        count, means, variances = self._sums
+        used = count > 0.002 * count.sum()
+        if used.sum() < 3:
+            return None
+        x, y = means[used] / count[used], variances[used] / count[used]
+        # A bin's variance is known to a share of itself: brighter bins weigh less, fuller ones more.
+        weight = np.sqrt(count[used]) / np.maximum(y, 1e-3 * y.max() + 1e-30)
+        gain, offset = np.polyfit(x, y, 1, w=weight)
+        return PhotonTransfer(float(gain), float(offset)) if gain > 0 else None
+
+
+def optical_cutoff(power: NDArray[np.floating]) -> float | None:
+    """Where light is last seen in the mean power |rfft2|^2 of windowed frames, in cycles/px; None if it never ends.
+
+    A lower bound of the telescope's cut-off: faint light and strong air hide its last part (0.2 to 0.4 seen of a true
+    0.5 at D/r0 = 8). Near its end a pupil's power falls like (fc - f)^3: the cube root of the power above the noise is
+    close to a straight line, which is followed to zero, at most 15 % further.
+    """
+    size = (power.shape[0], 2 * (power.shape[1] - 1))
+    rings = _ring_medians(power, size)
+    last = len(rings)
+    tail = rings[int(0.93 * last) :]
+    floor = float(np.median(tail))
+    scatter = max(1.4826 * float(np.median(np.abs(tail - floor))), 0.002 * floor)
+    excess = ndimage.median_filter(rings - floor, 5, mode="nearest")
+    lit = np.nonzero(excess > 5 * scatter)[0]
+    if floor <= 0 or lit.size == 0 or lit.max() < 8 or lit.max() > int(0.9 * last):
+        return None
+    end = int(lit.max())
+    used = np.arange(max(int(0.8 * end), 4), end + 1)
+    slope, height = np.polyfit(used, np.cbrt(np.maximum(excess[used], 0)), 1)
+    reached = -height / slope if slope < 0 else end
+    return float(np.clip(reached, end, 1.15 * end) / min(size))
+
+
+def _ring_medians(power: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np.float64]:
+    """Median power per ring of 1/n cycles/px: streaks, column noise and a few hot coefficients do not count."""
+    n = min(size)
+    ring = np.rint(radius(size) * n).astype(int)
+    off_axis = (np.abs(fft.fftfreq(size[0]))[:, None] > 0.02) & (fft.rfftfreq(size[1])[None] > 0.02)
+    rings = np.full(int(_CORNER * n) - 2, np.nan)
+    for k in range(len(rings)):
+        members = power[(ring == k) & off_axis]
+        if members.size:
+            rings[k] = np.median(members)
+    # The innermost rings lie within the axes' stripes: they are lit for certain.
+    return np.where(np.isnan(rings), np.nanmax(rings), rings)

@@ -1,0 +1,70 @@
+"""seeing: how strong the air was, and the mean power it left to each spatial frequency, from the frames alone."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.schema import Telescope
+from storage.product import Product
+from tasks.field import Field, field_of
+from tasks.numerics.seeing import SpectralSums, corner_noise, fit_seeing, grouped, join, spectral_sums, travel_prior
+from tasks.numerics.shifting import shift_frames
+from tasks.numerics.speckle import RINGS, radii, ring_mean
+from tasks.optics import cutoff_cpp
+from tasks.prepared import Prepared, prepared
+from tasks.step import Work, step
+
+BLOCK = 32
+FEWEST_GROUPS = 6
+
+
+@step(version="1")
+def seeing(work: Work, frames: Product, mean: Product, first: Product, telescope: Telescope) -> None:
+    """Fit D/r0, the air's travel during an exposure and the alignment's jitter to sky-free ratios of the spectra."""
+    with prepared(work, frames, mean) as clean, work.open(first) as stacked, work.open(mean) as average:
+        usable = np.flatnonzero(stacked["flags"][:] == 0)
+        interval = _interval_s(clean.stack.file)
+        with work.create() as file:
+            for channel in range(clean.stack.shape[1]):
+                field = field_of(stacked, channel)
+                cutoff = min(cutoff_cpp(telescope, channel, average), 0.5)
+                sums, power = _sums(work, clean, field, usable, cutoff)
+                noise = corner_noise(sums, min(cutoff, 0.45))
+                travel = travel_prior(telescope.aperture_m, None, interval) if telescope.aperture_m else None
+                found = fit_seeing(sums, cutoff, telescope.obstruction, noise, travel)
+                group = file.create_group(f"channel{channel}")
+                for name in ("d_over_r0", "travel", "jitter_px", "uncertainty", "rings_used"):
+                    group.attrs[name] = float(getattr(found, name))
+                group.attrs["noise"] = noise
+                group.attrs["frames"] = len(usable)
+                group.update({"mean_power": found.mean_power, "spread": found.spread, "frame_power": power})
+
+
+def _interval_s(file: Any) -> float | None:
+    """Median time between frames, from the timestamps."""
+    if "timestamps" not in file or len(file["timestamps"]) < 3:
+        return None
+    gap = float(np.median(np.diff(file["timestamps"][:])))
+    return gap if 0 < gap < 10 else None
+
+
+def _sums(
+    work: Work, clean: Prepared, field: Field, usable: NDArray[np.int64], cutoff: float
+) -> tuple[SpectralSums, NDArray[np.float32]]:
+    """Spectral sums over all usable frames moved into place, and the ring power of every frame (frame, ring)."""
+    size = int(np.clip(len(usable) // FEWEST_GROUPS, 1, 8))
+    power = np.full((clean.stack.shape[0], len(RINGS)), np.nan, np.float32)
+    total: SpectralSums | None = None
+    for start in range(0, len(usable), BLOCK):
+        part = usable[start : start + BLOCK]
+        light = clean.take(part)[:, field.channel : field.channel + 1]
+        moved = shift_frames(light, -field.shifts[part])[:, 0] / field.gains[part, None, None]
+        single = spectral_sums(moved, 1)
+        radius = radii((single.first.shape[1], single.width), cutoff)
+        power[part] = ring_mean(single.second[:, radius <= 1.0].astype(np.float64), radius[radius <= 1.0])
+        sums = grouped(single, size)
+        total = sums if total is None else join([total, sums])
+        work.progress(start + len(part), len(usable))
+    assert total is not None
+    return total, power
