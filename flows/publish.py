@@ -8,12 +8,13 @@ from storage.capture import Capture
 from storage.product import Product
 from storage.results import publish
 from storage.store import Store
+from storage.truth import truth_beside
 from tasks.report import describe
 
 
 def publish_result(store: Store, result: Product, capture: Capture, config: Config, out: Path) -> dict[str, Any]:
     """Write what was found; every file is whole or not there. Returns the report."""
     settings = config.model_dump(mode="json")
-    report = describe(store, result, settings)
+    report = describe(store, result, settings, truth_beside(capture.path))
     publish(store, result, report, out, config.telescope.scale_arcsec)
     return report

@@ -19,7 +19,7 @@ def save_fits(path: Path, sky: Image, cards: Mapping[str, tuple[Any, str]], hist
 
     hdu = fits.PrimaryHDU(np.ascontiguousarray(sky[0] if len(sky) == 1 else sky, np.float32))
     for key, (value, comment) in cards.items():
-        hdu.header[key] = (value, comment)
+        hdu.header[key] = (value, comment) if comment else value
     for line in history:
         hdu.header.add_history(line)
     publish(path, lambda temporary: hdu.writeto(temporary, overwrite=True, output_verify="silentfix"))

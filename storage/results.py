@@ -23,11 +23,11 @@ def publish(store: Store, result: Product, report: Mapping[str, Any], out: Path,
     history = [f"settings {key} = {json.dumps(value)}" for key, value in report["settings"].items()]
     for name, picture, what in (("stack", stack, "shift-average"), ("sky", sky, str(report["published"]))):
         cards: dict[str, tuple[Any, str]] = {
-            "BUNIT": ("adu", "camera units, linear, per frame"),
+            "BUNIT": ("adu", "camera units, linear"),
             "CAPTURE": (str(report["capture"]["name"]).encode("ascii", "replace").decode()[:68], "name of the capture"),
-            "FPRINT": (report["capture"]["fingerprint"][:64], "sha256 of the capture"),
+            "FPRINT": (report["capture"]["fingerprint"], ""),
             "CREATOR": (f"stillsky {version('stillsky')}", "software"),
-            "PRODUCT": (f"{result.step}/{result.key}", "product in the store"),
+            "PRODUCT": (f"{result.step}/{result.key}", "in the store"),
             "CONTENT": (what, "what this picture is"),
             **scale_cards(scale_arcsec, (sky.shape[-2], sky.shape[-1])),
         }

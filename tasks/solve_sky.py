@@ -26,19 +26,22 @@ def solve_sky(
         average, stacked, seen, solved = (stack.enter_context(work.open(p)) for p in (mean, first, air, psfs))
         last = stack.enter_context(work.open(before)) if before is not None else None
         frames = solved["frames"][:] if last is None else np.concatenate([last["frames"][:], solved["frames"][:]])
+        noises: list[float] = []
         found: dict[str, list[NDArray[Any]]] = {}
         for channel in range(len(stacked["stack"])):
             field = field_of(stacked, channel)
-            sums, half = (_summed(solved[f"channel{channel}"], last, channel, tail) for tail in ("", "_half"))
             target = _mean_power(seen[f"channel{channel}"], frames)
-            noise = float(solved[f"channel{channel}"].attrs["noise"])
+            group = solved[f"channel{channel}"]
+            noise = float(group.attrs["noise"] if "noise" in group.attrs else last["noise"][channel])
+            noises.append(noise)
+            sums, half = (_summed(group, last, channel, tail) for tail in ("", "_half"))
             diameter = min(cutoff_cpp(telescope, channel, average), 0.5) * field.size
             eye = (diameter, obstruction(telescope))
             whole = deliver(sums, noise, target, eye, settings.prior)
             parts = [deliver(s, noise, target, eye, settings.prior, whole.sky_power) for s in (half, sums - half)]
             _gather(found, sums, half, whole, [field.back(p.sky.cpu().numpy()) for p in (whole, *parts)])
         with work.create() as file:
-            file["frames"] = frames
+            file["frames"], file["noise"] = frames, noises
             for name, rows in found.items():
                 file[name] = np.stack(rows)
             file["halves"] = np.stack([np.stack(found["half_a"]), np.stack(found["half_b"])])

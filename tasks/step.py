@@ -4,7 +4,7 @@ import contextlib
 import json
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Concatenate, Generic, ParamSpec
 
 from pydantic import BaseModel
@@ -37,6 +37,7 @@ class Work:
     recipe: dict[str, Any]
     label: str
     device: str = "cpu"
+    elapsed: Callable[[], float] = field(default_factory=clock)
 
     @contextlib.contextmanager
     def open(self, product: Product) -> Iterator[Any]:
@@ -53,20 +54,13 @@ class Work:
     @contextlib.contextmanager
     def create(self) -> Iterator[Any]:
         """Lend the file of this step's product; it becomes visible when the block ends without an exception."""
-        elapsed = clock()
         with self.store.create(self.product, self.recipe) as file:
             yield file
-            file.attrs["seconds"] = float(file.attrs.get("seconds", 0.0)) + elapsed()
+            file.attrs["seconds"] = self.elapsed()
 
     def part(self, number: int, make: Callable[[Any], None]) -> contextlib.AbstractContextManager[Any]:
         """Lend part `number` of this step's journal; a part already there is not made again."""
-
-        def timed(file: Any) -> None:
-            elapsed = clock()
-            make(file)
-            file.attrs["seconds"] = elapsed()
-
-        return self.store.part(self.product, number, timed)
+        return self.store.part(self.product, number, make)
 
     def progress(self, done: int, total: int) -> None:
         """Tell whoever watches how far this step is."""
@@ -96,7 +90,7 @@ class Step(Generic[P]):
 
         def make() -> None:
             if not store.has(product):
-                self.body(work, *args, **kwargs)
+                self.body(replace(work, elapsed=clock()), *args, **kwargs)
 
         perform = _performer.get() or _simply
         perform(work, self.retries, make)

@@ -1,0 +1,130 @@
+"""What a run found, as plain JSON and in words: every metric, every timing, and why the sky or the stack was published."""
+
+import json
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.frames import reasons
+from storage.product import Product
+from storage.store import Store
+from tasks.numerics.metrics import fourier_ring_correlation, frc_cutoff, match
+
+PICTURES = ("stack", "lucky", "solved")
+
+
+def describe(store: Store, result: Product, settings: dict[str, Any], truth: NDArray[np.float32] | None) -> dict[str, Any]:
+    """Gather the report of an evaluated product from its whole line of products."""
+    line = _lineage(store, result)
+    with store.open(result) as file:
+        found = json.loads(file.attrs["report"])
+        published = str(file.attrs["published"])
+        pictures = {name: file[name][:] for name in PICTURES}
+    report: dict[str, Any] = {
+        "capture": _capture(store, line),
+        "software": f"stillsky {version('stillsky')}",
+        "published": published,
+        "settings": settings,
+        "frames": _frames(store, line),
+        **found,
+        "truth": {} if truth is None else {name: _against(truth, picture) for name, picture in pictures.items()},
+        "seconds": _seconds(store, line),
+    }
+    report["verdict"] = _verdict(report)
+    return report
+
+
+def _lineage(store: Store, result: Product) -> list[Product]:
+    """The product and everything it was made from, first things first."""
+    line: list[Product] = []
+    todo = [result]
+    while todo:
+        product = todo.pop()
+        if product in line:
+            line.remove(product)
+        line.insert(0, product)
+        with store.open(product) as file:
+            recipe = json.loads(file.attrs["recipe"])
+        todo += [Product(*pair) for pair in recipe["inputs"]]
+    return line
+
+
+def _capture(store: Store, line: list[Product]) -> dict[str, Any]:
+    with store.open(line[0]) as file:
+        facts = {key.removeprefix("meta_"): value for key, value in file.attrs.items() if key.startswith("meta_")}
+        shape = file["raw"].shape
+        return {
+            "name": str(file.attrs["capture"]),
+            "fingerprint": str(file.attrs["fingerprint"]),
+            "frames": shape[0],
+            "shape": list(shape[1:]),
+            "facts": facts,
+            "dropped_frames": _dropped(file),
+        }
+
+
+def _dropped(file: Any) -> int | None:
+    """Frames that the timestamps show to be missing between others."""
+    if "timestamps" not in file or len(file["timestamps"]) < 3:
+        return None
+    gaps = np.diff(file["timestamps"][:])
+    usual = float(np.median(gaps))
+    return int(np.clip(np.rint(gaps / usual) - 1, 0, None).sum()) if usual > 0 else None
+
+
+def _frames(store: Store, line: list[Product]) -> dict[str, int]:
+    """How many frames were used, and how many were left out for which reason."""
+    with store.open(next(p for p in line if p.step == "shift_average")) as file:
+        flags = file["flags"][:]
+        counts = {"used": int((flags == 0).sum()), "held_out": len(file["held"])}
+    for value in flags[flags != 0]:
+        for reason in reasons(int(value)):
+            counts[reason] = counts.get(reason, 0) + 1
+    return counts
+
+
+def _seconds(store: Store, line: list[Product]) -> dict[str, float]:
+    """Time each step took when it was made, whenever that was."""
+    seconds: dict[str, float] = {}
+    for product in line:
+        with store.open(product) as file:
+            turn = sum(1 for name in seconds if name.startswith(product.step))
+            seconds[f"{product.step} {turn + 1}" if turn else product.step] = round(float(file.attrs["seconds"]), 3)
+    seconds["total"] = round(sum(seconds.values()), 3)
+    return seconds
+
+
+def _against(truth: NDArray[np.float32], picture: NDArray[np.float32]) -> dict[str, float]:
+    """PSNR, SSIM and the Fourier ring correlation's cut-off against the truth, means over the channels."""
+    rows = []
+    for c in range(len(picture)):
+        sky = truth[min(c, len(truth) - 1)]
+        fit = match(sky, picture[c])
+        curve = fourier_ring_correlation(fit.truth, fit.picture)
+        rows.append((fit.psnr, fit.ssim, frc_cutoff(curve)))
+    psnr, ssim, frc = (float(np.mean(column)) for column in zip(*rows, strict=True))
+    return {"psnr_db": psnr, "ssim": ssim, "frc_cutoff_cpp": frc}
+
+
+def _verdict(report: dict[str, Any]) -> list[str]:
+    """The result in a few sentences."""
+    rows = report["channels"]
+    sky, stack = (float(np.mean([r[f"heldout_chi2_{name}"] for r in rows])) for name in ("sky", "stack"))
+    many = rows[0]["heldout_frames"]
+    why = f"{many} held-out frames are explained by the sky to {sky:.3f} and by the stack to {stack:.3f} of their noise"
+    if report["published"] == "sky":
+        lines = [f"The sky is published: {why}."]
+    else:
+        lines = [f"The STACK is published instead of the sky: {why}; the solve did not help this capture."]
+    strengths = ", ".join(f"{r['d_over_r0']:.1f}" for r in rows)
+    used = report["frames"]
+    lines.append(f"{used['used']} of {report['capture']['frames']} frames used; seeing D/r0 = {strengths}.")
+    if report["truth"]:
+        gain = report["truth"]["solved"]["psnr_db"] - report["truth"]["stack"]["psnr_db"]
+        lines.append(
+            f"Against the known truth: stack {report['truth']['stack']['psnr_db']:.1f} dB, "
+            f"sky {report['truth']['solved']['psnr_db']:.1f} dB ({gain:+.1f} dB)."
+        )
+    return lines

@@ -1,0 +1,55 @@
+"""What the settings say about themselves, and what they work out."""
+
+from collections.abc import Iterator
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from configs.load import load_config
+from configs.schema import Config, Section, Telescope
+
+
+def sections(model: type[BaseModel] = Config) -> Iterator[type[BaseModel]]:
+    yield model
+    for field in model.model_fields.values():
+        kinds = (field.annotation, *getattr(field.annotation, "__args__", ()))
+        for kind in kinds:
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from sections(kind)
+
+
+@pytest.mark.parametrize("section", list(sections()), ids=lambda s: s.__name__)
+def test_every_section_is_closed_frozen_and_told(section: type[BaseModel]) -> None:
+    assert issubclass(section, Section)
+    assert (section.model_config["extra"], section.model_config["frozen"]) == ("forbid", True)
+    assert section.__doc__
+    assert all(field.description for field in section.model_fields.values())
+
+
+def test_the_pixel_scale_of_the_optics() -> None:
+    """206265 arc seconds in a radian: 3.75 um at 2000 mm see 0.387 arc seconds."""
+    optics = Telescope(focal_length_mm=2000, pixel_size_um=3.75)
+    assert optics.scale_arcsec == pytest.approx(0.3867, abs=1e-4)
+    assert Telescope(pixel_scale_arcsec=0.2).scale_arcsec == 0.2
+    assert Telescope().scale_arcsec is None
+
+
+def test_the_wavelength_of_a_channel() -> None:
+    assert [Telescope(wavelength_nm=600).wavelength_of(c) for c in (0, 2)] == [600, 600]
+    assert [Telescope(wavelength_nm=(620, 530)).wavelength_of(c) for c in (0, 1, 2)] == [620, 530, 530]
+
+
+def test_no_wavelength_is_not_a_wavelength() -> None:
+    with pytest.raises(ValidationError):
+        Telescope(wavelength_nm=())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_are_finite(value: float) -> None:
+    with pytest.raises(ValidationError):
+        Telescope(pixel_scale_arcsec=value)
+
+
+def test_a_configuration_survives_json() -> None:
+    config = load_config(words=["camera.dark=/dark.fits", "telescope.wavelength_nm=[620, 530]"])
+    assert Config.model_validate_json(config.model_dump_json()) == config
