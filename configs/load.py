@@ -76,6 +76,8 @@ def _set(tree: dict[str, Any], word: str) -> None:
     *parents, last = path.strip().split(".")
     node: Any = tree
     for name in parents:
+        if not isinstance(node, dict | list):
+            break
         try:
             node = node[int(name)] if isinstance(node, list) else node.setdefault(name, {})
         except (ValueError, IndexError):

@@ -30,7 +30,7 @@ class Telescope(Section):
     """Effective focal length, in millimetres; with pixel_size_um another way to say the pixel scale."""
     pixel_size_um: Annotated[float, Field(ge=0.5, le=100)] | None = None
     """Pitch of the camera's pixels, in micrometres."""
-    wavelength_nm: Wavelength | tuple[Wavelength, ...] = 550.0
+    wavelength_nm: Wavelength | Annotated[tuple[Wavelength, ...], Field(min_length=1)] = 550.0
     """Mean wavelength in nanometres: one for all channels, or one per channel (red, green, blue)."""
 
     @model_validator(mode="after")
@@ -39,9 +39,13 @@ class Telescope(Section):
         if (pair[0] is None) != (pair[1] is None):
             raise ValueError("focal_length_mm and pixel_size_um go together: give both, or pixel_scale_arcsec")
         if pair[0] is not None and self.pixel_scale_arcsec is not None:
-            raise ValueError("the pixel scale is said twice: give pixel_scale_arcsec or focal_length_mm and pixel_size_um")
+            raise ValueError(
+                "the pixel scale is said twice: give pixel_scale_arcsec or focal_length_mm and pixel_size_um"
+            )
         if self.aperture_m is not None and self.scale_arcsec is None:
-            raise ValueError("aperture_m needs the pixel scale: give pixel_scale_arcsec, or focal_length_mm and pixel_size_um")
+            raise ValueError(
+                "aperture_m needs the pixel scale: give pixel_scale_arcsec, or focal_length_mm and pixel_size_um"
+            )
         return self
 
     @property
@@ -174,7 +178,7 @@ class Config(Section):
     """Registration."""
     shift_average: ShiftAverage
     """The first sky."""
-    rounds: tuple[Round, ...]
+    rounds: Annotated[tuple[Round, ...], Field(min_length=1)]
     """Rounds of PSF turn and sky turn, in order."""
     evaluate: Evaluate
     """The judgement."""

@@ -22,7 +22,7 @@ def restore_capture(store: Store, capture: Capture, config: Config) -> Product:
     shifts = align(store, frames, mean, config.align)
     first = shift_average(store, frames, mean, shifts, config.telescope, config.shift_average)
     air = seeing(store, frames, mean, first, config.telescope)
-    sky = None
+    sky = first
     for number, turn in enumerate(config.rounds, start=1):
         with in_round(number):
             psfs = solve_psfs(store, frames, mean, first, air, sky, config.telescope, turn.psfs)

@@ -12,11 +12,15 @@ FAILED, BAD_USE = 1, 2
 """Exit codes: the work failed; the request cannot be understood."""
 
 STORE = click.option(
-    "--store", type=click.Path(path_type=Path, file_okay=False), help="Where results of steps are kept [~/.cache/stillsky]."
+    "--store",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where results of steps are kept [~/.cache/stillsky].",
 )
 CONFIG = click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="Your settings (TOML).")
 PROFILE = click.option(
-    "--profile", type=click.Choice(["planet", "moon", "sun", "stars", "satellite"]), help="Settings for a kind of target."
+    "--profile",
+    type=click.Choice(["planet", "moon", "sun", "stars", "satellite"]),
+    help="Settings for a kind of target.",
 )
 SET = click.option("--set", "words", multiple=True, metavar="SECTION.KEY=VALUE", help="One setting; may be repeated.")
 DEVICE = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
@@ -82,7 +86,14 @@ def _bars() -> Iterator[Callable[[str, int, int], None] | None]:
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         TextColumn("{task.description:22}"),

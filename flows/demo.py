@@ -2,12 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from flows.restore import Progress, Request, restore
 from storage.store import clock
 
 SCENE = {"n_frames": 120, "size_px": 160, "d_over_r0": 5.0, "drift_px": (6.0, -4.0), "seed": 1}
 """Small enough for a laptop, shaky enough that stacking alone is not sharp."""
+
+
+NAMES = {"stack": "stack", "lucky": "lucky stack", "solved": "sky"}
+"""The pictures that are measured, and what they are called."""
 
 
 @dataclass(frozen=True)
@@ -18,25 +23,21 @@ class Demonstration:
     """Where sky.png and its companions are."""
     capture: Path
     """The simulated capture."""
-    truth: dict[str, float]
-    """PSNR in dB of stack, lucky and sky against the truth, and what the sky gained on the stack."""
+    report: dict[str, Any]
+    """What `restore` reported, the comparison with the truth among it."""
     seconds: float
     """From nothing to the result."""
 
     @property
     def lines(self) -> list[str]:
         """What the user is told."""
-        names = {"stack": "stack", "lucky": "lucky stack", "sky": "sky"}
+        truth = self.report.get("truth") or {}
         told = [
-            f"{names[name]:12}{self.truth[f'{name}_psnr_db']:6.1f} dB against the truth"
-            for name in names
-            if f"{name}_psnr_db" in self.truth
+            f"{word:12}{truth[name]['psnr_db']:6.1f} dB against the truth"
+            for name, word in NAMES.items()
+            if name in truth
         ]
-        if "sky_gain_db" in self.truth:
-            gain = self.truth["sky_gain_db"]
-            nearer = "nearer to the truth than" if gain >= 0 else "farther from the truth than"
-            told.append(f"the sky is {abs(gain):.1f} dB {nearer} the stack")
-        return [*told, f"{self.seconds:.0f} s, everything in {self.folder}"]
+        return [*told, *self.report["verdict"], f"{self.seconds:.0f} s; everything is in {self.folder}"]
 
 
 def run_demo(
@@ -48,4 +49,4 @@ def run_demo(
     elapsed = clock()
     capture, _, _, config = simulate(out / "demo.ser", dict(SCENE), command="stillsky demo", progress=progress)
     report = restore(Request(capture, out, config=config, profile="planet", device=device, store=store), progress)
-    return Demonstration(out, capture, report.get("truth") or {}, elapsed())
+    return Demonstration(out, capture, report, elapsed())

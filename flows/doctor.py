@@ -30,7 +30,9 @@ class Finding:
     @property
     def line(self) -> str:
         """As text."""
-        return f"{'ok ' if self.ok else 'BAD'} {self.name:16} {self.value}" + (f"\n      -> {self.remedy}" if self.remedy else "")
+        return f"{'ok ' if self.ok else 'BAD'} {self.name:16} {self.value}" + (
+            f"\n      -> {self.remedy}" if self.remedy else ""
+        )
 
 
 def examine(root: Path, device: str = "auto") -> list[Finding]:
@@ -44,12 +46,17 @@ def _versions() -> list[Finding]:
         found.append(Finding("stillsky", metadata.version("stillsky")))
         wanted = [Requirement(text) for text in metadata.requires("stillsky") or []]
     except metadata.PackageNotFoundError:
-        return [*found, Finding("stillsky", "not installed", False, "run `pip install -c constraints.txt .` in its folder")]
+        return [
+            *found,
+            Finding("stillsky", "not installed", False, "run `pip install -c constraints.txt .` in its folder"),
+        ]
     found += [_version(w) for w in wanted if w.marker is None or w.marker.evaluate({"extra": ""})]
     try:
         version = metadata.version("torchvision")
         found.append(
-            Finding("torchvision", version, False, "it breaks with another torch than its own: pip uninstall torchvision")
+            Finding(
+                "torchvision", version, False, "it breaks with another torch than its own: pip uninstall torchvision"
+            )
         )
     except metadata.PackageNotFoundError:
         pass
@@ -73,7 +80,14 @@ def _devices(wanted: str) -> list[Finding]:
     try:
         from tasks.devices import cuda_trouble, describe_devices, pick_device
     except (ImportError, OSError) as error:
-        return [Finding("device", f"torch cannot be loaded ({error})", False, "install it again: pip install -c constraints.txt torch")]
+        return [
+            Finding(
+                "device",
+                f"torch cannot be loaded ({error})",
+                False,
+                "install it again: pip install -c constraints.txt torch",
+            )
+        ]
     found = [Finding(d.name, f"{d.model}, {human_bytes(d.memory_bytes)}") for d in describe_devices()]
     if len(found) == 1:
         found.append(Finding("cuda", f"none: {cuda_trouble()}"))
@@ -109,4 +123,7 @@ def _prefect(root: Path) -> list[Finding]:
             return [Finding("prefect home", home), Finding("prefect api", f"{url} answers")]
     except (OSError, ValueError) as error:
         remedy = "start it (`stillsky serve` or `prefect server start`), or unset PREFECT_API_URL"
-        return [Finding("prefect home", home), Finding("prefect api", f"{url} does not answer ({error})", False, remedy)]
+        return [
+            Finding("prefect home", home),
+            Finding("prefect api", f"{url} does not answer ({error})", False, remedy),
+        ]

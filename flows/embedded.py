@@ -9,6 +9,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 PATIENCE_S = 120.0
 """Longest wait for the embedded server to answer."""
@@ -72,7 +73,9 @@ def wait_for_server() -> None:
         except OSError as error:
             if time.monotonic() > end:
                 log = Path(os.environ["PREFECT_HOME"]) / "server.log"
-                raise RuntimeError(f"the Prefect API {url} did not answer within {PATIENCE_S:.0f} s ({error}); see {log}") from None
+                raise RuntimeError(
+                    f"the Prefect API {url} did not answer within {PATIENCE_S:.0f} s ({error}); see {log}"
+                ) from None
             time.sleep(0.05)
 
 
@@ -88,7 +91,7 @@ def wait_until_recorded(flow_runs: list[str]) -> bool:
     end = time.monotonic() + SETTLE_S
     with get_client(sync_client=True) as client:
         while time.monotonic() < end:
-            chosen = FlowRunFilter(id=FlowRunFilterId(any_=flow_runs))  # type: ignore[list-item]
+            chosen = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(run) for run in flow_runs]))
             runs = client.read_task_runs(flow_run_filter=chosen, limit=200)
             if runs and all(r.state is not None and r.state.is_final() for r in runs):
                 return True

@@ -1,7 +1,6 @@
 """How a recipe becomes a flow run that Prefect records, and what surrounds it: device, progress, the published files."""
 
 from pathlib import Path
-from typing import Any
 
 from prefect import flow
 from prefect.runtime import flow_run
@@ -28,9 +27,9 @@ def run_recorded(store: Store, capture: Capture, config: Config) -> Product:
 
     # The heartbeat thread sleeps a second before it notices the end of a flow; a run with its own server has no use for it.
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-        lifted: Any = flow(restore, name="restore", flow_run_name=_plain(capture.name), validate_parameters=False)
+        lift = flow(name="restore", flow_run_name=_plain(capture.name), validate_parameters=False)
         try:
-            product: Product = lifted()
+            product = lift(restore)()
         finally:
             wait_until_recorded(runs)
     return product

@@ -15,7 +15,10 @@ def simulate(
     command: str = "",
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Check the request (fields of Scene, wavelength_nm, pixel_scale_arcsec, wind; None: default), write, return the files."""
+    """Check the request, write, return the files.
+
+    `words`: fields of Scene, wavelength_nm, pixel_scale_arcsec, wind; None means the default.
+    """
     fields = dict(words)
     wavelength_nm = fields.pop("wavelength_nm", None) or 550.0
     scale = fields.pop("pixel_scale_arcsec", None)

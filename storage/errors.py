@@ -17,6 +17,5 @@ class BadCapture(Hopeless):
     """The capture cannot be read as what it claims to be."""
 
 
-
 class StoreError(StillskyError):
     """The store cannot be read or written: permissions, a full disk, a foreign file."""

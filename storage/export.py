@@ -44,7 +44,8 @@ def stretched(sky: Image, stretch: str) -> NDArray[np.uint16]:
     low, high = np.percentile(sky, (0.5, 99.9))
     light = np.clip((sky - low) / max(high - low, 1e-30), 0, 1)
     curve = {"linear": light, "gamma": light ** (1 / 1.8), "asinh": np.arcsinh(30 * light) / np.arcsinh(30.0)}[stretch]
-    return np.rint(np.moveaxis(curve, 0, -1) * 65535).astype(np.uint16)
+    codes: NDArray[np.uint16] = np.rint(np.moveaxis(curve, 0, -1) * 65535).astype(np.uint16)
+    return codes
 
 
 def save_png(path: Path, sky: Image, stretch: str) -> None:

@@ -145,7 +145,7 @@ def prune(
     with_results: bool = False,
     dry_run: bool = False,
 ) -> Pruned:
-    """Make room: products no result needs, oldest first, then (with_results) the oldest results and what only they need.
+    """Make room: products no result needs, oldest first; `with_results` then old results and what only they need.
 
     `keep_bytes` stops once the products take no more than that; `older_than_days` spares younger ones. Without an age,
     products so young that a run may still want them are spared.

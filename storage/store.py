@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +19,8 @@ from storage.errors import StoreError
 from storage.product import Product
 
 MARK = "stillsky_complete"
+TEMPORARY = re.compile(r"\..+\.(\d+)\.[0-9a-f]{6}\.tmp")
+"""Name of a file that a process is still writing; its number is in it."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +52,13 @@ class Store:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(f"the store {self.root} cannot be made: {error.strerror}; choose another with --store") from None
+            raise StoreError(
+                f"the store {self.root} cannot be made: {error.strerror}; choose another with --store"
+            ) from None
         if not os.access(self.root, os.W_OK | os.X_OK):
-            raise StoreError(f"the store {self.root} cannot be written; change its permissions or choose another with --store")
+            raise StoreError(
+                f"the store {self.root} cannot be written; change its permissions or choose another with --store"
+            )
 
     def path(self, product: Product) -> Path:
         """Where a product's file is, or would be."""
@@ -103,7 +110,8 @@ class Store:
 
     def sweep(self) -> int:
         """Remove what killed processes left half-written; returns how many files. Files of living processes stay."""
-        stale = [p for p in self.root.glob("*/**/.*.tmp") if not _alive(int(p.name.split(".")[-3]))]
+        found = ((p, TEMPORARY.fullmatch(p.name)) for p in self.root.glob("*/**/.*.tmp"))
+        stale = [path for path, ours in found if ours and not _alive(int(ours[1]))]
         for path in stale:
             path.unlink(missing_ok=True)
         return len(stale)
@@ -131,7 +139,14 @@ class Store:
         except OSError as error:
             raise StoreError(f"{path} cannot be read ({error}); delete it and run the same command again") from None
         with file:
-            yield file
+            try:
+                yield file
+            except OSError as error:  # a checksum that does not fit; which of the open files, HDF5 does not say
+                if "read data" not in str(error):
+                    raise
+                raise StoreError(
+                    f"a file in the store {self.root} is damaged ({error}); run the same command again with --fresh"
+                ) from error
 
     @contextlib.contextmanager
     def _write(self, path: Path) -> Iterator[Any]:
@@ -170,17 +185,21 @@ def atomic(path: Path) -> Iterator[Path]:
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, PermissionError):
-            raise StoreError(f"{path.parent} cannot be written: permission denied; change its permissions or choose another folder") from None
+            raise StoreError(
+                f"{path.parent} cannot be written: permission denied; change its permissions or choose another folder"
+            ) from None
         raise
 
 
-def publish(path: Path, write: Callable[[Path], None]) -> None:
+def publish(path: Path, write: Callable[[Path], object]) -> None:
     """Write a file for the user (FITS, PNG, JSON) whole or not at all, with words for a disk that refuses."""
     try:
         with atomic(path) as temporary:
             write(temporary)
     except OSError as error:
-        raise StoreError(f"{path} cannot be written ({_reason(error)}); make room or choose another folder with --out") from error
+        raise StoreError(
+            f"{path} cannot be written ({_reason(error)}); make room or choose another folder with --out"
+        ) from error
 
 
 def clock() -> Callable[[], float]:
@@ -206,7 +225,9 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno)
     text = str(error)
-    return next((w for w in ("No space left on device", "File too large", "Disk quota exceeded") if w in text), text[:200])
+    return next(
+        (w for w in ("No space left on device", "File too large", "Disk quota exceeded") if w in text), text[:200]
+    )
 
 
 def _alive(process: int) -> bool:

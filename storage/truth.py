@@ -1,4 +1,4 @@
-"""What a simulated capture leaves beside itself: the truth, the true PSFs, a matching configuration; and reading them back."""
+"""What lies beside a simulated capture: the truth, the true PSFs, a matching configuration."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ def beside(capture: Path) -> dict[str, Path]:
 
 
 def truth_beside(capture: Path) -> Image | None:
-    """The sky through the perfect telescope (channel, y, x), where NAME.truth.fits lies beside a capture NAME.*; else None."""
+    """The sky through the perfect telescope (channel, y, x), if NAME.truth.fits lies beside NAME.ser; else None."""
     from astropy.io import fits
 
     path = beside(capture)["truth"]
@@ -36,7 +36,9 @@ def truth_beside(capture: Path) -> Image | None:
         with fits.open(path, memmap=False) as hdus:
             picture = np.asarray(hdus["DIFF"].data, np.float32)
     except (OSError, KeyError, TypeError, ValueError) as error:
-        raise Hopeless(f"{path} holds no readable extension DIFF ({error}); simulate again, or move the file away") from None
+        raise Hopeless(
+            f"{path} holds no readable extension DIFF ({error}); simulate again, or move the file away"
+        ) from None
     return picture if picture.ndim == 3 else picture[None]
 
 
@@ -86,10 +88,8 @@ class PsfFile:
 
         if self.stream is not None:
             self.stream.close()
-            pointing = fits.ImageHDU(np.concatenate(self.pointing).astype(np.float32), name="POINTING")
-            pointing.header["BUNIT"] = ("pixel", "dy, dx")
-            with self.path.open("ab") as file:
-                fits.HDUList([pointing])[0].writeto(file)
+            header = fits.Header([("EXTNAME", "POINTING"), ("BUNIT", "pixel", "dy, dx")])
+            fits.append(self.path, np.concatenate(self.pointing).astype(np.float32), header, verify=False)
 
 
 @contextmanager
@@ -134,7 +134,9 @@ def _luma(path: Path) -> Iterator[Image]:
     with open_capture(path) as reader:
         header = reader.header
         if header.bayer is not None:
-            raise BadCapture(f"{path}: a colour mosaic ({header.bayer}); the simulator takes mono or RGB: convert it first")
+            raise BadCapture(
+                f"{path}: a colour mosaic ({header.bayer}); the simulator takes mono or RGB: convert it first"
+            )
         for block in reader.blocks(8):
             light = response(header)[block] if header.gamma else block.astype(np.float32)
             for frame in light:

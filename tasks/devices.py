@@ -37,8 +37,8 @@ def pick_device(wanted: str) -> str:
 def cuda_trouble() -> str:
     """Why no graphics card can be used, with the remedy; empty where one can."""
     if torch.version.cuda is None and torch.version.hip is None:
-        index = "https://download.pytorch.org/whl/cu130"
-        return f"torch {torch.__version__} is built without CUDA; install a CUDA build (pip install torch --index-url {index})"
+        remedy = "install its CUDA build (https://pytorch.org/get-started)"
+        return f"torch {torch.__version__} is built without CUDA; {remedy}"
     if not torch.cuda.is_available():
         return "torch finds no graphics card it can use; check that `nvidia-smi` shows one and update its driver"
     try:

@@ -42,7 +42,8 @@ class Field:
         index = np.asarray(chosen, np.int64)
         whole, _ = split(self.shifts[index])
         light = move_whole(clean.take(index)[:, self.channel : self.channel + 1], -whole)[:, 0]
-        return lay((light - self.dark) / self.gains[index, None, None] + self.dark, self.level, self.taper)
+        even = (light - self.dark) / self.gains[index, None, None] + self.dark
+        return lay(even.astype(np.float32), self.level, self.taper)
 
     def laid_stack(self) -> Image:
         """The stack (size, size) on the canvas."""
@@ -62,7 +63,7 @@ def field_of(first: Any, channel: int) -> Field:
         stack,
         border_level(stack),
         float(np.percentile(stack, 1)),
-        window(*stack.shape, size),
+        window(stack.shape[0], stack.shape[1], size),
         first["shifts"][:],
         first["gains"][:, channel],
     )

@@ -79,7 +79,9 @@ def _copy(work: Work, reader: Reader, file: Any, settings: Ingest) -> tuple[NDAr
         raw.resize(done + len(block), axis=0)
         raw[done:] = block
         full = head.full_scale
-        too_bright = saturated(block, ALMOST_FULL * full) > settings.saturated_share if full else np.zeros(len(block), bool)
+        too_bright = (
+            saturated(block, ALMOST_FULL * full) > settings.saturated_share if full else np.zeros(len(block), bool)
+        )
         flags.append(too_bright.astype(np.uint8) * flag("saturated") | _repeats(block, seen) * flag("duplicate"))
         flux.append(_flux(block))
         done += len(block)

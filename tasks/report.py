@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from storage.frames import reasons
 from storage.product import Product
 from storage.store import Store
-from tasks.numerics.metrics import fourier_ring_correlation, frc_cutoff, match
+from tasks.numerics.metrics import fourier_ring_correlation, frc_cutoff, match, ssim
 
 PICTURES = ("stack", "lucky", "solved")
 
 
-def describe(store: Store, result: Product, settings: dict[str, Any], truth: NDArray[np.float32] | None) -> dict[str, Any]:
+def describe(
+    store: Store, result: Product, settings: dict[str, Any], truth: NDArray[np.float32] | None
+) -> dict[str, Any]:
     """Gather the report of an evaluated product from its whole line of products."""
     line = _lineage(store, result)
     with store.open(result) as file:
@@ -102,8 +104,8 @@ def _against(truth: NDArray[np.float32], picture: NDArray[np.float32]) -> dict[s
     for c in range(len(picture)):
         sky = truth[min(c, len(truth) - 1)]
         fit = match(sky, picture[c])
-        curve = fourier_ring_correlation(fit.truth, fit.picture)
-        rows.append((fit.psnr, fit.ssim, frc_cutoff(curve)))
+        curve = fourier_ring_correlation(fit.truth, fit.fitted)
+        rows.append((fit.psnr_db, ssim(fit.truth, fit.fitted), frc_cutoff(curve)))
     psnr, ssim, frc = (float(np.mean(column)) for column in zip(*rows, strict=True))
     return {"psnr_db": psnr, "ssim": ssim, "frc_cutoff_cpp": frc}
 

@@ -60,7 +60,9 @@ def _stack(clean: Prepared, moves: Image, chosen: NDArray[np.int64], size: int) 
     for start in range(0, len(chosen), size):
         part = chosen[start : start + size]
         back = -moves[part]
-        total += (shift_frames(clean.take(part), back) * covered((weight.shape[0], weight.shape[1]), back)[:, None]).sum(0)
+        total += (
+            shift_frames(clean.take(part), back) * covered((weight.shape[0], weight.shape[1]), back)[:, None]
+        ).sum(0)
         weight += covered((weight.shape[0], weight.shape[1]), back).sum(0)
     return _filled(total, weight).astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""simulate: a capture with a known truth, written frame by frame, and the comparison of a result with that truth."""
+"""simulate: a capture with a known truth, written frame by frame; truth, PSFs and configuration beside it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +23,6 @@ from storage.truth import (
     save_config,
     save_truth,
 )
-from tasks.numerics.metrics import match
 from tasks.numerics.simulate import Block, Scene, air_psfs, canvas_px, clean_psfs, observe
 from tasks.numerics.simulate import truth as ideal
 from tasks.numerics.targets import TARGETS
@@ -88,16 +87,21 @@ def scene_of(wanted: Mapping[str, Any], wavelength_nm: float = 550.0, pixel_scal
             raise BadConfig(f"{name} = {given[name]:g}: needed are {low:g} .. {high:g} {unit}".rstrip())
     if not 200 <= wavelength_nm <= 20000:
         raise BadConfig(f"wavelength_nm = {wavelength_nm:g}: needed are 200 .. 20000 nm")
+    if "exposure_s" in given:
+        given.setdefault("fps", min(Scene.fps, 1 / given["exposure_s"]))
     scene = Scene(**given)
-    if max(map(abs, scene.drift_px)) > 4 * scene.size_px:
+    if scene.exposure_s * scene.fps > 1.0001:
+        raise BadConfig(f"exposure of {scene.exposure_s:g} s at {scene.fps:g} per second: lower --fps or --exposure-ms")
+    if not max(map(abs, scene.drift_px)) <= 4 * scene.size_px:
         raise BadConfig(f"drift_px = {scene.drift_px}: at most {4 * scene.size_px} px, four frames; ask for less drift")
     sampling = 2.0
     if pixel_scale_arcsec is not None:
         sampling = wavelength_nm * 1e-9 / scene.aperture_m * RAD_ARCSEC / max(pixel_scale_arcsec, 1e-9)
         if not 1 <= sampling <= 16:
+            widest = pixel_scale_arcsec * sampling
             raise BadConfig(
-                f"pixel_scale_arcsec = {pixel_scale_arcsec:g}: lambda/D is {sampling:.2g} px wide; needed are 1 .. 16 px, "
-                f"that is {pixel_scale_arcsec * sampling / 16:.2g} .. {pixel_scale_arcsec * sampling:.2g} arcsec per pixel"
+                f"pixel_scale_arcsec = {pixel_scale_arcsec:g}: lambda/D is {sampling:.2g} px; needed are 1 .. 16 px, "
+                f"that is {widest / 16:.2g} .. {widest:.2g} arcsec per pixel"
             )
     width = 2 * int(np.ceil(max(48.0, 6 * scene.d_over_r0) * sampling / 2))
     return replace(scene, psf_px=width, aperture_cells=width / sampling)
@@ -110,7 +114,9 @@ def parse_wind(words: tuple[str, ...]) -> tuple[tuple[float, float, float], ...]
         try:
             share, speed, angle = (float(part) for part in word.split(","))
         except ValueError:
-            raise BadConfig(f"--wind {word!r}: write SHARE,SPEED,DIRECTION, for example --wind 0.6,8,30 (m/s, degrees)") from None
+            raise BadConfig(
+                f"--wind {word!r}: write SHARE,SPEED,DIRECTION, for example --wind 0.6,8,30 (m/s, degrees)"
+            ) from None
         if not (0 < share < np.inf and abs(speed) <= 200 and np.isfinite(angle)):
             raise BadConfig(f"--wind {word!r}: needed are a positive share and a speed of at most 200 m/s")
         layers.append((share, speed, angle))
@@ -129,29 +135,17 @@ def simulate_capture(plan: Simulation, progress: Progress | None = None) -> list
         plan.out.parent.mkdir(parents=True, exist_ok=True)
         answer = ideal(canvas, scene)
         times = EPOCH_S + np.arange(scene.n_frames) / scene.fps
-        texts = {"observer": "stillsky", "camera": f"simulated {scene.bits} bit", "telescope": f"D={scene.aperture_m:g}m"}
+        texts = {
+            "observer": "stillsky",
+            "camera": f"simulated {scene.bits} bit",
+            "telescope": f"D={scene.aperture_m:g}m",
+        }
         with psf_file(files["psfs"], scene.n_frames) as journal:
             blocks = observe(canvas, air_psfs(scene) if psfs is None else psfs, scene)
             write_ser(plan.out, _frames(blocks, journal, scene.n_frames, progress), scene.bits, times, texts)
         save_truth(files["truth"], answer.sharp, answer.diffraction, _cards(plan, scene))
         save_config(files["config"], config_text(plan, scene))
     return [plan.out, *files.values()]
-
-
-def against_truth(truth: Image, pictures: Mapping[str, Image]) -> dict[str, float]:
-    """PSNR in dB of each picture (channel, y, x) against the truth, shift, gain and offset fitted; empty if sizes differ.
-
-    `sky_gain_db` says how much nearer to the truth the sky is than the stack.
-    """
-    found: dict[str, float] = {}
-    for name, picture in pictures.items():
-        if picture.shape[-2:] != truth.shape[-2:] or len(truth) not in (1, len(picture)):
-            return {}
-        fits = [match(truth[min(c, len(truth) - 1)], picture[c]).psnr_db for c in range(len(picture))]
-        found[f"{name}_psnr_db"] = float(np.mean(fits))
-    if {"sky_psnr_db", "stack_psnr_db"} <= set(found):
-        found["sky_gain_db"] = found["sky_psnr_db"] - found["stack_psnr_db"]
-    return found
 
 
 def pixel_scale(scene: Scene, wavelength_nm: float) -> float:
@@ -176,7 +170,7 @@ def config_text(plan: Simulation, scene: Scene) -> str:
 def fit_canvas(picture: Image, size: int, canvas: int) -> Image:
     """A picture as the sky (canvas, canvas): its longer side brought down to the frame's `size`, never up, and centred.
 
-    Beyond its border the sky goes on mirrored where the border is bright, like the Moon's surface, else as dark as it is.
+    Beyond its border the sky goes on mirrored where the border is bright (the Moon's surface), else as dark as it is.
     """
     light = np.maximum(picture.astype(np.float64), 0.0)
     factor = max(light.shape) / size
@@ -195,7 +189,9 @@ def _canvas(plan: Simulation, scene: Scene) -> Image:
         return TARGETS[plan.target](width, np.random.default_rng([scene.seed, 7]))
     picture = read_picture(plan.truth)
     if not picture.max() > 0:
-        raise BadCapture(f"{plan.truth}: a picture without light (brightest pixel {picture.max():g}); give another as truth")
+        raise BadCapture(
+            f"{plan.truth}: a picture without light (brightest pixel {picture.max():g}); give another as truth"
+        )
     return fit_canvas(picture, scene.size_px, width)
 
 
@@ -204,7 +200,9 @@ def _seen_air(scene: Scene, path: Path) -> tuple[Scene, Iterator[Image]]:
     count, side = count_pictures(path, scene.n_frames)
     width = min(side, WIDEST_PSF_PX) // 2 * 2
     if width < 16:
-        raise BadCapture(f"{path}: star pictures of {side} px; at least 16 px are needed: cut the star out less tightly")
+        raise BadCapture(
+            f"{path}: star pictures of {side} px; at least 16 px are needed: cut the star out less tightly"
+        )
     sampling = scene.psf_px / scene.aperture_cells if scene.aperture_cells else 2.0
     return replace(scene, n_frames=count, psf_px=width, aperture_cells=width / sampling), _star_psfs(path, count, width)
 
@@ -214,7 +212,9 @@ def _star_psfs(path: Path, count: int, width: int) -> Iterator[Image]:
         try:
             whole = clean_psfs(picture[None])[0]
         except ValueError:
-            raise BadCapture(f"{path}: frame {k} shows no star above its border's noise; leave that frame out") from None
+            raise BadCapture(
+                f"{path}: frame {k} shows no star above its border's noise; leave that frame out"
+            ) from None
         top, left = ((n // 2 - width // 2) for n in whole.shape)
         cut = whole[top : top + width, left : left + width]
         yield cut / cut.sum()
@@ -232,7 +232,7 @@ def _frames(blocks: Iterator[Block], journal: PsfFile, total: int, progress: Pro
 
 def _cards(plan: Simulation, scene: Scene) -> dict[str, tuple[Any, str]]:
     return {
-        "D_OVER_R0": (scene.d_over_r0, "strength of the air asked for"),
+        "D_R0": (scene.d_over_r0, "strength of the air asked for"),
         "SEED": (scene.seed, "of everything random"),
         "PIXSCALE": (pixel_scale(scene, plan.wavelength_nm), "arcsec per pixel"),
         "APERTURE": (scene.aperture_m, "m"),
@@ -259,6 +259,8 @@ def _worded(out: Path) -> Iterator[None]:
     except StillskyError:
         raise
     except OSError as error:
-        raise StoreError(f"{out} cannot be written ({error.strerror or error}); make room or choose another folder") from error
+        raise StoreError(
+            f"{out} cannot be written ({error.strerror or error}); make room or choose another folder"
+        ) from error
     except ValueError as error:
         raise Hopeless(f"this cannot be simulated: {error}") from error

@@ -46,14 +46,14 @@ class Known:
 
 @step(version="1")
 def solve_psfs(
-    work: Work, frames: Product, mean: Product, first: Product, air: Product, sky: Product | None,
+    work: Work, frames: Product, mean: Product, first: Product, air: Product, sky: Product,
     telescope: Telescope, settings: Psfs,
 ) -> None:  # fmt: skip
     """Fit the PSFs of the chosen frames; leave their parameters and the sums A, B of all frames so far."""
     with contextlib.ExitStack() as stack:
         clean = stack.enter_context(prepared(work, frames, mean))
         stacked, seen, average = (stack.enter_context(work.open(p)) for p in (first, air, mean))
-        before = stack.enter_context(work.open(sky)) if sky is not None else None
+        before = stack.enter_context(work.open(sky)) if sky.step == "solve_sky" else None
         order = stacked["order"][:]
         chosen = order[: settings.frames] if settings.frames else order
         todo = chosen if before is None else chosen[~np.isin(chosen, before["frames"][:])]
@@ -75,7 +75,7 @@ def _known(before: Any, channel: int, device: str) -> Known | None:
     if before is None:
         return None
     power, cross = (torch.from_numpy(before[name][channel]).to(device) for name in ("A", "B"))
-    sums = Sums(power, cross, int(len(before["frames"])))
+    sums = Sums(power, cross, len(before["frames"]))
     return Known(sums, torch.from_numpy(before["sky_power"][channel]).to(device))
 
 

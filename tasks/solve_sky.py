@@ -10,21 +10,21 @@ from numpy.typing import NDArray
 from configs.schema import Sky, Telescope
 from storage.product import Product
 from tasks.field import field_of
-from tasks.numerics.likelihood import Sums
 from tasks.numerics.deliver import Delivered, deliver
+from tasks.numerics.likelihood import Sums
 from tasks.optics import cutoff_cpp, obstruction
 from tasks.step import Work, step
 
 
 @step(version="1")
 def solve_sky(
-    work: Work, mean: Product, first: Product, air: Product, psfs: Product, before: Product | None,
+    work: Work, mean: Product, first: Product, air: Product, psfs: Product, before: Product,
     telescope: Telescope, settings: Sky,
 ) -> None:  # fmt: skip
     """Sum the batches onto the sums of the round before; leave the sky as this telescope would show it without air."""
     with contextlib.ExitStack() as stack:
         average, stacked, seen, solved = (stack.enter_context(work.open(p)) for p in (mean, first, air, psfs))
-        last = stack.enter_context(work.open(before)) if before is not None else None
+        last = stack.enter_context(work.open(before)) if before.step == "solve_sky" else None
         frames = solved["frames"][:] if last is None else np.concatenate([last["frames"][:], solved["frames"][:]])
         noises: list[float] = []
         found: dict[str, list[NDArray[Any]]] = {}
@@ -32,7 +32,7 @@ def solve_sky(
             field = field_of(stacked, channel)
             target = _mean_power(seen[f"channel{channel}"], frames)
             group = solved[f"channel{channel}"]
-            noise = float(group.attrs["noise"] if "noise" in group.attrs else last["noise"][channel])
+            noise = float(last["noise"][channel] if last is not None and not len(group["A"]) else group.attrs["noise"])
             noises.append(noise)
             sums, half = (_summed(group, last, channel, tail) for tail in ("", "_half"))
             diameter = min(cutoff_cpp(telescope, channel, average), 0.5) * field.size

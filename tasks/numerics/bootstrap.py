@@ -1,16 +1,18 @@
-"""The joint solve: one batch of frames from scratch, or against the sums of others, step by step."""
+"""The joint solve: a batch of frames from scratch, or against the sums of others, one resumable step at a time."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from tasks.numerics.likelihood import Problem, Slope, Sums, slope
-from tasks.numerics.pupil import Pupil, frequencies, ring_mean, rings
-from tasks.numerics.sky import wiener
+from tasks.numerics.pupil import otfs, ring_mean, rings
+from tasks.numerics.sky import floor_of, power_law, renew_power
+
+MEMORY = (0.9, 0.99)  # Adam's memory of the gradient and of its square
 
 
 @dataclass(frozen=True)
@@ -18,19 +20,17 @@ class Schedule:
     """How long and how hot a solve runs."""
 
     steps: int = 300
+    """Steps of Adam."""
     rate: float = 0.05
-    """Step of Adam at the start, rad; falls as a cosine to zero."""
+    """Length of the first step, rad; falls as a cosine to zero."""
     hot: float = 10.0
-    """Temperature at the start: the noise power is multiplied by it."""
+    """Temperature at the start: the noise power is multiplied by it, so that coarse structure settles first."""
     cooling: float = 0.6
     """Fraction of the steps over which the temperature falls geometrically to 1."""
     renew: int = 15
-    """Every so many steps the sky's ring prior is re-estimated."""
-    evidence: float = 1.0
-    """1 integrates over the skies the data allow, 0 takes the best sky only."""
-    prior: str = "shell"
-    tie: float = 0.0
-    noise_walk: float = 0.0
+    """The sky's ring prior follows every so many steps; 0 holds it."""
+    evidence: float = 0.0
+    """0 takes the best sky, 1 integrates over all skies the data allow (see likelihood.loss_of)."""
 
 
 @dataclass(frozen=True)
@@ -48,67 +48,96 @@ class State:
     step: int = 0
 
 
+@dataclass(frozen=True)
+class Solution:
+    """What a solve leaves of a batch."""
+
+    phases: Tensor
+    """(frame, mode) rad."""
+    sums: Sums
+    """A and B of this batch alone."""
+    sky_power: Tensor
+    """(ring,) power of the sky per coefficient."""
+    loss: float
+    """Minus log-likelihood at temperature 1, nats; comparable between solves of the same frames."""
+
+
 def temperature(schedule: Schedule, step: int) -> float:
-    done = step / max(1, schedule.cooling * schedule.steps)
-    return float(max(1.0, schedule.hot ** (1.0 - done)))
+    """By how much the noise power is multiplied at `step`."""
+    done = step / max(1.0, schedule.cooling * schedule.steps)
+    return max(1.0, schedule.hot ** (1.0 - done))
 
 
-def draw(frames: int, spread: Tensor, scale: Tensor, seed: int) -> Tensor:
-    """Phases (frame, mode) drawn from the air's law; `scale` shrinks chosen modes."""
+def draw(frames: int, spread: Tensor, seed: int, tilt: float = 0.1) -> Tensor:
+    """Phases (frame, mode) from the air's law, `spread` (mode,) in rad; aligned frames keep `tilt` of tip and tilt."""
     dice = torch.Generator().manual_seed(seed)
-    unit = torch.randn(frames, len(spread), generator=dice, dtype=torch.float32)
-    return unit.to(spread.device) * spread * scale
+    unit = torch.randn(frames, len(spread), generator=dice).to(spread.device)
+    unit[:, :2] *= tilt
+    return unit * spread
 
 
-def power_law(spectra: Tensor, low: int = 2, high: int = 6, slope_: float = 3.0) -> Tensor:
-    """Sky power per ring (ring,): the law f^-3 through the lowest rings of the mean frame, where air hardly dims."""
-    size = spectra.shape[-2]
-    number = rings(size, spectra.device)
-    mean = spectra.mean(0)
-    seen = ring_mean(mean.real**2 + mean.imag**2, number)
-    ring = torch.arange(len(seen), device=seen.device, dtype=seen.dtype).clamp_min(1)
-    level = (seen[low:high] * ring[low:high] ** slope_).log().mean().exp()
-    law = level * ring**-slope_
-    law[0] = torch.maximum(seen[0], law[0])
-    return law
+def faint(frames: int, spread: Tensor, seed: int, size: float = 1e-2) -> Tensor:
+    """Cold start: phases of `size` rad, which break the symmetry and assume nothing of the air."""
+    dice = torch.Generator().manual_seed(seed)
+    return size * torch.randn(frames, len(spread), generator=dice).to(spread.device)
 
 
-def renew_power(total: Sums, sky_power: Tensor, noise: float, number: Tensor) -> Tensor:
-    """Ring average of |X|^2 plus what the data leave open: one turn of expectation-maximisation."""
-    floor = noise / sky_power[number]
-    sky = wiener(total, floor)
-    return ring_mean(sky.real**2 + sky.imag**2 + noise / (total.power + floor), number)
+def begin(problem: Problem, phases: Tensor, sky_power: Tensor | None = None) -> State:
+    """State before the first step; without `sky_power` the prior starts as a power law."""
+    if sky_power is None:
+        sky_power = power_law(problem.spectra.mean(0))
+    return State(phases, torch.zeros_like(phases), torch.zeros_like(phases), sky_power)
 
 
-def air_slope(phases: Tensor, spread: Tensor, prior: str) -> Tensor:
-    if prior == "gauss":
-        return phases / spread**2
-    if prior == "shell":
-        v = (phases**2).mean(0) / spread**2
-        return phases / spread**2 * (1 - 1 / v.clamp_min(1e-4))
-    return torch.zeros_like(phases)
+def everything(problem: Problem, own: Sums) -> Sums:
+    """The batch's sums with those of the frames held fixed."""
+    return own if problem.others is None else own + problem.others
 
 
-def start(problem: Problem, phases: Tensor) -> State:
-    return State(phases, torch.zeros_like(phases), torch.zeros_like(phases), power_law(problem.spectra))
+def at(problem: Problem, phases: Tensor, sky_power: Tensor, noise: float, evidence: float = 0.0) -> Slope:
+    """Loss, gradient and sums at `phases`."""
+    level = torch.tensor(noise, device=phases.device)
+    return slope(problem, phases, level, floor_of(sky_power, noise, problem.eye.size), evidence)
 
 
 def advance(problem: Problem, state: State, spread: Tensor, noise: float, schedule: Schedule) -> State:
-    """One step of Adam; every `renew` steps the sky's prior follows."""
-    number = rings(problem.eye.size, problem.spectra.device)
+    """One step of Adam on likelihood and air prior N(0, spread^2)."""
     hot = noise * temperature(schedule, state.step)
-    floor = hot / state.sky_power[number]
-    here = slope(problem, state.phases, torch.tensor(hot), floor, schedule.evidence)
-    gradient = here.phases + air_slope(state.phases, spread, schedule.prior)
-    first = 0.9 * state.first + 0.1 * gradient
-    second = 0.99 * state.second + 0.01 * gradient**2
-    t = state.step + 1
+    here = at(problem, state.phases, state.sky_power, hot, schedule.evidence)
+    gradient = here.phases + state.phases / spread**2
+    first = MEMORY[0] * state.first + (1 - MEMORY[0]) * gradient
+    second = MEMORY[1] * state.second + (1 - MEMORY[1]) * gradient**2
+    done = state.step + 1
     pace = schedule.rate * 0.5 * (1 + math.cos(math.pi * state.step / schedule.steps))
-    move = first / (1 - 0.9**t) / ((second / (1 - 0.99**t)).sqrt() + 1e-12)
-    phases = state.phases - pace * move
-    phases = torch.cat([phases[:, :2] - phases[:, :2].mean(0), phases[:, 2:]], 1)
+    push = (first / (1 - MEMORY[0] ** done)) / ((second / (1 - MEMORY[1] ** done)).sqrt() + 1e-12)
+    phases = state.phases - pace * push
+    if problem.others is None:  # alone, tilt and the sky's position are one: the mean tilt is pinned to zero
+        phases = torch.cat([phases[:, :2] - phases[:, :2].mean(0), phases[:, 2:]], 1)
     power = state.sky_power
-    if t % schedule.renew == 0:
-        total = here.sums if problem.others is None else here.sums + problem.others
-        power = renew_power(total, power, hot, number)
-    return State(phases, first, second, power, t)
+    if schedule.renew and done % schedule.renew == 0:
+        power = renew_power(everything(problem, here.sums), power, hot)
+    return State(phases, first, second, power, done)
+
+
+def finish(problem: Problem, state: State, noise: float, evidence: float = 0.0, turns: int = 5) -> Solution:
+    """The solution at temperature 1; `turns` of the ring prior, 0 where it is held."""
+    own = at(problem, state.phases, state.sky_power, noise, evidence).sums
+    power = renew_power(everything(problem, own), state.sky_power, noise, turns)
+    here = at(problem, state.phases, power, noise, evidence)
+    return Solution(state.phases, here.sums, power, here.loss)
+
+
+def solve(problem: Problem, state: State, spread: Tensor, noise: float, schedule: Schedule) -> Solution:
+    """Run what is left of the schedule: from scratch (`others` None) or a batch against the sums of others."""
+    while state.step < schedule.steps:
+        state = advance(problem, state, spread, noise, schedule)
+    return finish(problem, state, noise, schedule.evidence, 5 if schedule.renew else 0)
+
+
+def mean_power(problem: Problem, phases: Tensor) -> Tensor:
+    """Mean |H|^2 per ring (ring,) of the estimated PSFs, for `sky.tie`."""
+    total = torch.zeros(problem.eye.size, problem.eye.size // 2 + 1, device=phases.device)
+    for part in phases.split(8):
+        transfer = otfs(problem.eye, part)
+        total += (transfer.real**2 + transfer.imag**2).sum(0)
+    return ring_mean(total / len(phases), rings(problem.eye.size, phases.device))

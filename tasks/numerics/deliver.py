@@ -79,4 +79,3 @@ def _start(total: Sums, number: Tensor) -> Tensor:
     """Ring power of the sky where A is large, a steep law beyond: where expectation-maximisation begins."""
     sky = total.cross / total.power.clamp_min(0.05 * total.frames)
     return ring_mean(sky.real**2 + sky.imag**2, number).clamp_min(1e-20)
-

@@ -86,9 +86,17 @@ def _begin_pupil(batch: Batch, plan: Plan) -> Memory:
     spread = _spread(batch, plan)
     scale = torch.ones_like(spread)
     scale[:2] = 0.1
-    state = start(Problem(_eye(batch, plan), batch.spectra, batch.others), draw(len(batch.spectra), spread, scale, plan.seed))
+    state = start(
+        Problem(_eye(batch, plan), batch.spectra, batch.others), draw(len(batch.spectra), spread, scale, plan.seed)
+    )
     power = state.sky_power if batch.sky_power is None else batch.sky_power
-    return {"phases": state.phases, "first": state.first, "second": state.second, "sky_power": power, "step": torch.tensor(0)}
+    return {
+        "phases": state.phases,
+        "first": state.first,
+        "second": state.second,
+        "sky_power": power,
+        "step": torch.tensor(0),
+    }
 
 
 def _advance_pupil(batch: Batch, plan: Plan, memory: Memory, steps: int) -> Memory:

@@ -26,6 +26,7 @@ JITTERS_PX = np.linspace(0.0, 2.0, 21)
 """Misalignments tried, rms per axis: two pixels are a failed alignment."""
 _MOST_GROUPS = 32
 _TEMPER = 2.0  # neighbouring rings share their air: two rings count as one
+_MODEL = 0.06  # what real air and few draws differ from the table's, in ln(D/r0): no fit is surer than this
 _WIND = 10.0  # m/s, the usual 5/3-moment of the wind over the layers
 
 
@@ -103,8 +104,8 @@ def spectral_sums(frames: F32, group: int = 8) -> SpectralSums:
 def grouped(single: SpectralSums, group: int) -> SpectralSums:
     """Sums of single frames put together in groups of neighbours."""
     starts = np.arange(0, len(single.frames), group)
-    sums = (np.add.reduceat(each, starts, axis=0) for each in single[:4])
-    return SpectralSums(*sums, single.width)
+    frames, first, second, fourth = (np.add.reduceat(each, starts, axis=0) for each in single[:4])
+    return SpectralSums(frames, first, second, fourth, single.width)
 
 
 def join(parts: Sequence[SpectralSums]) -> SpectralSums:
@@ -263,10 +264,10 @@ def _summary(weight: F64, table: SpeckleTable, cutoff: float, rings_used: int) -
         d_over_r0=float(np.exp(strength)),
         travel=float(np.exp(travels @ np.log(TRAVELS))),
         jitter_px=jitter,
-        uncertainty=float(np.sqrt(strengths @ (np.log(STRENGTHS) - strength) ** 2)),
+        uncertainty=float(np.hypot(_MODEL, np.sqrt(strengths @ (np.log(STRENGTHS) - strength) ** 2))),
         mean_power=power,
         mean_otf=np.sqrt(power * coherence),
-        spread=np.sqrt(variance),
+        spread=np.sqrt(variance + (2 * _MODEL * (1 - power)) ** 2),
         rings_used=rings_used,
     )
 

@@ -2,30 +2,93 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from tasks.numerics.likelihood import Sums
-from tasks.numerics.pupil import frequencies, multiplicity, ring_mean, rings
+from tasks.numerics.pupil import Pupil, frequencies, perfect, ring_mean, rings
 
 
 def wiener(total: Sums, floor: Tensor) -> Tensor:
-    """Best sky spectrum (y, x//2+1) under a Gaussian prior: B / (A + g)."""
+    """Best sky spectrum (y, x//2+1) under a Gaussian prior: B / (A + g), g = noise / sky power."""
     return total.cross / (total.power + floor)
 
 
 def corner_noise(spectra: Tensor, cutoff: float, margin: float = 1.03) -> float:
-    """Noise power per coefficient from where no light can be: beyond `cutoff` cycles per pixel.
+    """Noise power per coefficient of spectra (frame, y, x//2+1) from where no light can be.
 
-    A telescope that is finer than the pixels leaves no such corner; then the highest tenth of frequencies is taken.
+    That is beyond `cutoff` cycles per pixel; pixels too coarse to have such corners give the highest tenth instead.
     """
     size = spectra.shape[-2]
     f = frequencies(size, spectra.device)
     dark = f > min(cutoff * margin, float(torch.quantile(f.reshape(-1), 0.9)))
-    dark[:, 0] = dark[0, :] = False  # borders and column noise live on the axes
-    dark[size // 2, :] = False
-    dark[:, -1] = False
-    power = spectra[:, dark]
-    power = power.real**2 + power.imag**2
+    dark[:, 0] = dark[:, -1] = False  # borders and column noise live on the axes
+    dark[0, :] = dark[size // 2, :] = False
+    corner = spectra[:, dark]
     # The median of an exponential law is ln 2 of its mean, and deaf to a few bright lines.
-    return float(power.median() / 0.6931472)
+    return float((corner.real**2 + corner.imag**2).median() / math.log(2))
+
+
+def power_law(mean: Tensor, low: int = 2, high: int = 6, exponent: float = 3.0) -> Tensor:
+    """First guess of the sky's power per ring (ring,): the law f^-exponent through the lowest rings of a spectrum.
+
+    `mean` is the mean frame's spectrum (y, x//2+1); air hardly dims its rings `low` .. `high` - 1.
+    """
+    seen = ring_mean(mean.real**2 + mean.imag**2, rings(mean.shape[-2], mean.device))
+    ring = torch.arange(len(seen), device=seen.device, dtype=seen.dtype).clamp_min(1)
+    level = (seen[low:high].clamp_min(1e-30) * ring[low:high] ** exponent).log().mean().exp()
+    law = level * ring**-exponent
+    law[0] = torch.maximum(seen[0], law[0])
+    return law
+
+
+def floor_of(sky_power: Tensor, noise: float, size: int) -> Tensor:
+    """Wiener's g (y, x//2+1) from the sky's power per ring (ring,)."""
+    return noise / sky_power[rings(size, sky_power.device)].clamp_min(1e-30)
+
+
+def renew_power(total: Sums, sky_power: Tensor, noise: float, turns: int = 1) -> Tensor:
+    """Sky power per ring: the average of |X|^2 plus what the data leave open (expectation-maximisation)."""
+    size = total.power.shape[-2]
+    number = rings(size, total.power.device)
+    for _ in range(turns):
+        floor = floor_of(sky_power, noise, size)
+        sky = wiener(total, floor)
+        sky_power = ring_mean(sky.real**2 + sky.imag**2 + noise / (total.power + floor), number)
+    return sky_power
+
+
+def tie(mean_power: Tensor, target: Tensor, strength: float = 1.0, limit: float = 3.0) -> Tensor:
+    """Factor per ring (ring,) that undoes what estimated PSFs, too sharp or too soft, did to the sky.
+
+    A ring filter can wander from the sky to all PSFs at once and no frame objects. `mean_power` is the PSFs' mean
+    |H|^2 per ring, `target` what the air's theory says it should be; `strength` 0..1 says how far theory is trusted.
+    """
+    ratio = (mean_power.clamp_min(1e-12) / target.clamp_min(1e-12)).sqrt() ** strength
+    factor = ratio.clamp(1 / limit, limit)
+    factor[target <= 0] = 1.0
+    factor[0] = 1.0  # light is neither lost nor made
+    return factor
+
+
+def deliver(eye: Pupil, total: Sums, floor: Tensor, factor: Tensor | None = None) -> Tensor:
+    """The sky (y, x) as this telescope would show it without air; its sum is that of the mean frame.
+
+    `factor` (ring,) is an optional `tie`.
+    """
+    spectrum = wiener(total, floor) * perfect(eye)
+    if factor is not None:
+        spectrum = spectrum * factor[rings(eye.size, spectrum.device)]
+    spectrum[0, 0] = total.cross[0, 0] / total.power[0, 0]
+    return torch.fft.irfft2(spectrum, s=(eye.size, eye.size))
+
+
+def positive(sky: Tensor) -> Tensor:
+    """The sky without negative light, its sum kept: what clipping adds is taken from all light in proportion."""
+    total = sky.sum()
+    if float(total) <= 0:
+        return sky.clamp_min(0)
+    clipped = sky.clamp_min(0)
+    return clipped * (total / clipped.sum())

@@ -63,13 +63,13 @@ def radii(shape: tuple[int, int], cutoff: float) -> F64:
     return r
 
 
-def phases(travel: float, moments: int, draws: int) -> F32:
+def phases(travel: float, moments: int, draws: int, seed: int = 1) -> F32:
     """Kolmogorov phases (draw, moment, y, x) in rad at D/r0 = 1 over the aperture; `travel` in apertures.
 
     A sum of plane waves with log-spaced frequencies: every scale from eighty apertures to a quarter cell has its
     power, and wind is a phase factor. Layers slide over each other: this, not the wind, blurs speckles.
     """
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(seed)
     ends = np.log([1 / _OUTER_SCALE, _FINEST])
     step = (ends[1] - ends[0]) / _WAVES
     k = np.exp(ends[0] + step * (np.arange(_WAVES) + 0.5))

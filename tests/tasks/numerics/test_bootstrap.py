@@ -1,0 +1,112 @@
+"""A joint solve from scratch undoes the air, and can be stopped and taken up again."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from tasks.numerics.air import noll_variances
+from tasks.numerics.bootstrap import (
+    Schedule,
+    advance,
+    begin,
+    draw,
+    faint,
+    mean_power,
+    solve,
+    temperature,
+)
+from tasks.numerics.likelihood import Problem, sums
+from tasks.numerics.pupil import Pupil, otfs, perfect, pupil, ring_mean, rings
+from tasks.numerics.sky import corner_noise, deliver, floor_of
+
+SIZE, MODES, STRENGTH = 48, 20, 3.0
+
+
+def spread() -> Tensor:
+    return torch.from_numpy(np.sqrt(noll_variances(MODES) * STRENGTH ** (5 / 3))).float()
+
+
+def capture(frames: int) -> tuple[Pupil, Tensor, Tensor, Tensor]:
+    """Pupil, true phases, spectra, true sky (y, x): a disc with spots."""
+    dice = torch.Generator().manual_seed(5)
+    eye = pupil(SIZE, 24.0, 0.3, MODES)
+    axis = torch.arange(SIZE) - SIZE // 2
+    disc = (torch.hypot(axis[:, None].float(), axis[None, :].float()) < 12).float()
+    sky = 100 * disc * (0.5 + torch.rand(SIZE, SIZE, generator=dice))
+    truth = draw(frames, spread(), 9)
+    clean = torch.fft.irfft2(otfs(eye, truth) * torch.fft.rfft2(sky), s=(SIZE, SIZE))
+    return eye, truth, torch.fft.rfft2(clean + 0.2 * torch.randn(clean.shape, generator=dice)), sky
+
+
+def likeness(one: Tensor, two: Tensor) -> float:
+    return float(torch.corrcoef(torch.stack([one.ravel(), two.ravel()]))[0, 1])
+
+
+def test_solve_from_scratch_is_sharper_than_the_mean() -> None:
+    eye, _, spectra, sky = capture(24)
+    noise = corner_noise(spectra, 0.5)
+    problem = Problem(eye, spectra)
+    found = solve(problem, begin(problem, draw(24, spread(), 0)), spread(), noise, Schedule(steps=150))
+    image = deliver(eye, found.sums, floor_of(found.sky_power, noise, SIZE))
+    clear = torch.fft.irfft2(torch.fft.rfft2(sky) * perfect(eye), s=(SIZE, SIZE))
+    mean = torch.fft.irfft2(spectra.mean(0), s=(SIZE, SIZE))
+    assert 1 - likeness(image, clear) < 0.25 * (1 - likeness(mean, clear))
+    assert found.phases[:, :2].mean(0).abs().max() < 1e-4
+    assert image.sum() == pytest.approx(float(mean.sum()), rel=1e-4)
+
+
+def test_a_batch_against_the_sums_of_others_finds_its_psfs() -> None:
+    eye, truth, spectra, _ = capture(20)
+    noise = corner_noise(spectra, 0.5)
+    held = sums(spectra[:16], otfs(eye, truth[:16]))
+    problem = Problem(eye, spectra[16:], held)
+    schedule = Schedule(steps=150, hot=30.0)
+    found = solve(problem, begin(problem, faint(4, spread(), 1)), spread(), noise, schedule)
+    right, mine = otfs(eye, truth[16:]), otfs(eye, found.phases)
+    error = ((mine - right).abs() ** 2).sum() / (right.abs() ** 2).sum()
+    blind = ((perfect(eye) - right).abs() ** 2).sum() / (right.abs() ** 2).sum()
+    assert error < 0.3 * blind
+    assert found.sums.frames == 4
+
+
+def test_a_solve_taken_up_again_ends_where_it_would_have() -> None:
+    eye, _, spectra, _ = capture(6)
+    problem, schedule = Problem(eye, spectra), Schedule(steps=12, renew=5)
+    first = begin(problem, draw(6, spread(), 2))
+    whole = solve(problem, first, spread(), 50.0, schedule)
+    half = first
+    for _ in range(7):
+        half = advance(problem, half, spread(), 50.0, schedule)
+    again = solve(problem, replace(half, phases=half.phases.clone()), spread(), 50.0, schedule)
+    assert torch.equal(whole.phases, again.phases)
+    assert whole.loss == again.loss
+
+
+def test_same_seed_same_start() -> None:
+    assert torch.equal(draw(3, spread(), 4), draw(3, spread(), 4))
+    assert not torch.equal(draw(3, spread(), 4), draw(3, spread(), 5))
+    assert faint(3, spread(), 4).abs().max() < 0.1
+
+
+def test_the_solve_cools_to_one() -> None:
+    schedule = Schedule(steps=100, hot=1000.0, cooling=0.6)
+    assert temperature(schedule, 0) == pytest.approx(1000)
+    assert temperature(schedule, 30) == pytest.approx(1000**0.5)
+    assert temperature(schedule, 60) == temperature(schedule, 99) == 1.0
+
+
+def test_held_prior_stays_put() -> None:
+    eye, _, spectra, _ = capture(4)
+    problem = Problem(eye, spectra)
+    first = begin(problem, draw(4, spread(), 2))
+    found = solve(problem, first, spread(), 50.0, Schedule(steps=3, renew=0))
+    assert torch.equal(found.sky_power, first.sky_power)
+
+
+def test_mean_power_is_the_psfs_own() -> None:
+    eye, truth, spectra, _ = capture(10)
+    expected = ring_mean((otfs(eye, truth).abs() ** 2).mean(0), rings(SIZE))
+    torch.testing.assert_close(mean_power(Problem(eye, spectra), truth), expected)

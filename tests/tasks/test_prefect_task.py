@@ -1,0 +1,158 @@
+"""Steps as Prefect tasks, under a real server: half a minute, nearly all of it the server's start."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect import flow
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+from prefect.testing.utilities import prefect_test_harness
+
+from flows.embedded import wait_until_recorded
+from storage.capture import Capture
+from storage.errors import BadCapture, StoreError
+from storage.product import Product
+from storage.store import Store
+from tasks import prefect_task
+from tasks.prefect_task import ProductPolicy, ProductSerializer
+from tasks.step import Work, in_round, performed_by, step
+
+CAPTURE = Capture(Path("/night/jupiter.ser"), "f" * 64)
+TRIES: list[str] = []
+FAIL: dict[str, Exception] = {}
+"""Step: what it raises the next time it is tried."""
+
+
+@step(version="1", retries=2)
+def sow(work: Work, capture: Capture, number: int) -> None:
+    """Write a number, unless told to fail."""
+    TRIES.append(work.label)
+    with work.create() as file:
+        file["value"] = number
+        if "sow" in FAIL:
+            raise FAIL.pop("sow")
+
+
+@step(version="1", retries=2)
+def reap(work: Work, seed: Product) -> None:
+    """Double a number."""
+    TRIES.append(work.label)
+    with work.open(seed) as source, work.create() as file:
+        file["value"] = 2 * source["value"][()]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[None]:
+    with (
+        prefect_test_harness(server_startup_timeout=180),
+        temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+    ):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    TRIES.clear()
+    FAIL.clear()
+    monkeypatch.setattr(ProductSerializer, "store", None)
+
+
+def run(store: Store, number: int) -> tuple[Product, dict[str, str]]:
+    """The product of a flow of two steps, and the name of each task run's last state."""
+    runs: list[str] = []
+
+    @flow(validate_parameters=False)
+    def harvest() -> Product:
+        from prefect.runtime import flow_run
+
+        runs.append(str(flow_run.id))
+        with performed_by(prefect_task.perform), in_round(1):
+            return reap(store, sow(store, CAPTURE, number))
+
+    try:
+        return harvest(), states(runs)
+    finally:
+        wait_until_recorded(runs)
+
+
+def states(runs: list[str]) -> dict[str, str]:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+    assert wait_until_recorded(runs)
+    with get_client(sync_client=True) as client:
+        found = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=runs)))  # type: ignore[list-item]
+    return {r.name: r.state.name for r in found if r.state is not None}
+
+
+def test_a_second_run_finds_everything_cached(server: None, store: Store) -> None:
+    first, made = run(store, 1)
+    again, found = run(store, 1)
+    assert first == again
+    assert made == {"sow round 1": "Completed", "reap round 1": "Completed"}
+    assert found == {"sow round 1": "Cached", "reap round 1": "Cached"}
+    assert TRIES == ["sow round 1", "reap round 1"]
+
+
+def test_a_deleted_product_is_made_again(server: None, store: Store) -> None:
+    first, _ = run(store, 2)
+    store.remove(first)
+    TRIES.clear()
+    again, found = run(store, 2)
+    assert again == first
+    assert store.has(first)
+    assert found == {"sow round 1": "Cached", "reap round 1": "Completed"}
+    assert TRIES == ["reap round 1"]
+
+
+def test_another_store_does_not_take_the_first_ones_word(server: None, store: Store, tmp_path: Path) -> None:
+    first, _ = run(store, 3)
+    other = Store(tmp_path / "other")
+    again, _ = run(other, 3)
+    assert again == first
+    assert other.has(again)
+
+
+def test_the_hopeless_is_not_tried_again(server: None, store: Store) -> None:
+    FAIL["sow"] = BadCapture("no light")
+    with pytest.raises(BadCapture, match="no light"):
+        run(store, 4)
+    assert TRIES == ["sow round 1"]
+    assert store.entries() == []
+
+
+def test_a_full_disk_is_tried_again(server: None, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    quick(monkeypatch)
+    FAIL["sow"] = StoreError("no room")
+    result, made = run(store, 5)
+    assert store.has(result)
+    assert TRIES == ["sow round 1", "sow round 1", "reap round 1"]
+    assert made["sow round 1"] == "Completed"
+
+
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the pause before another try."""
+    real = prefect_task.task
+
+    def hurried(**options: Any) -> Any:
+        return real(**{**options, "retry_delay_seconds": 0})
+
+    monkeypatch.setattr(prefect_task, "task", hurried)
+
+
+def test_a_record_is_good_while_its_product_is_there(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ProductSerializer, "store", store)
+    serializer, product = ProductSerializer(), sow(store, CAPTURE, 6)
+    record = serializer.dumps(product)
+    assert serializer.loads(record) == product
+    store.remove(product)
+    with pytest.raises(LookupError, match="not in the store"):
+        serializer.loads(record)
+    with pytest.raises(LookupError):
+        serializer.loads(serializer.dumps(ValueError("bad")))
+
+
+def test_the_record_is_named_after_the_product() -> None:
+    product = Product("sky", "a" * 32)
+    assert ProductPolicy().compute_key(None, {"product": product}, {}) == f"sky-{product.key}"
