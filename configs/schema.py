@@ -1,7 +1,7 @@
 """The shape of a configuration: every setting with its type, unit, range and meaning; the numbers are in default.toml."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -74,6 +74,8 @@ class Camera(Section):
 class Ingest(Section):
     """From the capture's file to the store."""
 
+    indifferent: ClassVar[tuple[str, ...]] = ("block_frames",)
+
     block_frames: Count
     """Frames read and written at a time; memory grows with it, results do not depend on it."""
     compression: Literal["lzf", "none"]
@@ -87,12 +89,16 @@ class Ingest(Section):
 class Average(Section):
     """Mean, variance, noise and defects of all frames."""
 
+    indifferent: ClassVar[tuple[str, ...]] = ("block_frames",)
+
     block_frames: Count
     """Frames per chunk of the Dask reduction; memory grows with it."""
 
 
 class AlignSettings(Section):
     """Registration of every frame on the average."""
+
+    indifferent: ClassVar[tuple[str, ...]] = ("block_frames",)
 
     rounds: Count
     """Most rounds of align, average, align again; it stops earlier once the shifts settle."""
@@ -104,6 +110,8 @@ class AlignSettings(Section):
 
 class ShiftAverage(Section):
     """The shifted average and the lucky one: the first sky, which every later result must beat."""
+
+    indifferent: ClassVar[tuple[str, ...]] = ("block_frames",)
 
     heldout_share: Annotated[float, Field(gt=0, le=0.5)]
     """Share of the frames, drawn at random, that never enters a sky and judges it."""
@@ -126,7 +134,7 @@ class Psfs(Section):
     """Zernike modes of each frame's phase (tip and tilt included)."""
     steps: Count
     """Gradient steps."""
-    rate: Positive
+    rate_rad: Positive
     """Size of the first step, in radians of phase."""
     temperature: Annotated[float, Field(ge=1)]
     """The noise is multiplied by this at the start and cooled to one: coarse structure before fine."""

@@ -1,1 +1,1 @@
-"""WHEN: Prefect flows and the command line. No arithmetic, no files opened."""
+"""WHEN: Prefect flows and the command line, without arithmetic or open files."""

@@ -72,6 +72,135 @@ def restore(fresh: bool, words: tuple[str, ...], **given: Any) -> None:
     _verdict(report, given["out"])
 
 
+@main.command()
+@click.argument("out", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--target",
+    type=click.Choice(["planet", "moon", "sun", "satellite", "stars", "galaxy"]),
+    default="planet",
+    show_default=True,
+)
+@click.option("--truth", type=click.Path(path_type=Path), metavar="IMAGE", help="Your own picture as the sky.")
+@click.option("--psfs", type=click.Path(path_type=Path), metavar="CAPTURE", help="Your own video of a star as the air.")
+@click.option("--frames", "n_frames", type=int, help="How many frames [100].")
+@click.option("--size", "size_px", type=int, help="Width and height, px [160].")
+@click.option("--d-over-r0", type=float, help="Strength of the air [6].")
+@click.option("--photons", "photons_peak", type=float, help="Electrons in the brightest pixel [4000].")
+@click.option("--background", "background_e", type=float, help="Electrons per pixel from the night sky [0].")
+@click.option("--read-noise", "read_noise_e", type=float, help="Electrons rms [2].")
+@click.option("--bits", type=click.Choice([8, 12, 16]), help="Of the camera [12].")
+@click.option("--exposure-ms", type=float, help="Exposure of a frame [4].")
+@click.option("--fps", type=float, help="Frames per second [60].")
+@click.option("--drift-px", type=(float, float), help="Drift dy dx over the capture, px [0 0].")
+@click.option("--jitter-px", type=float, help="Pointing error, px rms [0.3].")
+@click.option("--clouds", type=float, help="Rms of the logarithm of the transparency [0].")
+@click.option(
+    "--wind", multiple=True, metavar="SHARE,SPEED,DIRECTION", help="A layer of air (m/s, degrees); repeatable."
+)
+@click.option("--aperture-m", type=float, help="Telescope's diameter [0.25].")
+@click.option("--obstruction", type=float, help="Fraction of the diameter [0.33].")
+@click.option("--wavelength-nm", type=float, help="Mean wavelength [550].")
+@click.option("--pixel-scale-arcsec", type=float, help="Angle of a pixel [lambda / 2D].")
+@click.option("--seed", type=int, help="Of everything random [0].")
+def simulate(
+    out: Path, target: str, truth: Path | None, psfs: Path | None, exposure_ms: float | None, **words: Any
+) -> None:
+    """Write a capture OUT.ser through simulated air; beside it the truth, the true PSFs and the matching settings."""
+    from flows.simulate import simulate as run
+
+    words["exposure_s"] = None if exposure_ms is None else exposure_ms / 1000
+    with _bars() as progress:
+        files = run(out, words, target, truth, psfs, " ".join(["stillsky", *sys.argv[1:]]), progress)
+    for file in files:
+        click.echo(str(file))
+
+
+@main.command()
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), default="demo", show_default=True, help="Folder."
+)
+@DEVICE
+@STORE
+def demo(out: Path, device: str, store: Path | None) -> None:
+    """Simulate a small planet through turbulent air, restore it, and measure how much nearer to the truth it came."""
+    from flows.demo import run_demo
+
+    with _bars() as progress:
+        done = run_demo(out, store, device, progress)
+    for line in done.lines:
+        click.echo(line)
+
+
+@main.command()
+@DEVICE
+@STORE
+def doctor(device: str, store: Path | None) -> None:
+    """Say what is found on this machine, and what to do about each problem."""
+    from flows.doctor import examine
+    from flows.restore import default_store
+
+    findings = examine(store or default_store(), device)
+    for finding in findings:
+        click.echo(finding.line)
+    sys.exit(0 if all(finding.ok for finding in findings) else FAILED)
+
+
+@main.group("store")
+def store_() -> None:
+    """Look into the store of results, and clean it."""
+
+
+@store_.command("ls")
+@STORE
+def store_ls(store: Path | None) -> None:
+    """Every product: step, key, capture, size, age."""
+    from flows.housekeeping import list_products
+    from flows.restore import default_store
+
+    for row in list_products(store or default_store()):
+        click.echo(row.line)
+
+
+@store_.command("show")
+@click.argument("key")
+@STORE
+def store_show(key: str, store: Path | None) -> None:
+    """What the product whose KEY begins so was made from, and what is in it."""
+    from flows.housekeeping import shown
+    from flows.restore import default_store
+
+    for line in shown(store or default_store(), key):
+        click.echo(line)
+
+
+@store_.command("rm")
+@click.argument("words", nargs=-1, required=True, metavar="KEY|CAPTURE...")
+@click.option("--force", is_flag=True, help="Also what a result still needs.")
+@STORE
+def store_rm(words: tuple[str, ...], force: bool, store: Path | None) -> None:
+    """Remove products by the beginning of their key, or all of a capture."""
+    from flows.housekeeping import rm
+    from flows.restore import default_store
+
+    for line in rm(store or default_store(), words, force):
+        click.echo(line)
+
+
+@store_.command("prune")
+@click.option("--older-than", type=float, metavar="DAYS", help="Products older than this.")
+@click.option("--keep", metavar="SIZE", help="Until the store is no larger than this, e.g. 20GB.")
+@click.option("--results", is_flag=True, help="Also results and what they need, oldest first.")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@STORE
+def store_prune(older_than: float | None, keep: str | None, results: bool, dry_run: bool, store: Path | None) -> None:
+    """Remove what no result needs, by age or size."""
+    from flows.housekeeping import prune
+    from flows.restore import default_store
+
+    for line in prune(store or default_store(), older_than, keep, results, dry_run):
+        click.echo(line)
+
+
 def _verdict(report: dict[str, Any], out: Path) -> None:
     """The result in a few lines."""
     for line in report["verdict"]:

@@ -162,8 +162,9 @@ class Store:
                 raise
             free = self.free_bytes() / 1e9
             raise StoreError(
-                f"{path.parent} cannot be written ({_reason(error)}; {free:.3f} GB free); make room, for example with "
-                f"`stillsky store prune`, or choose another disk with --store, and run the same command again: what is done is kept"
+                f"{path.parent} cannot be written ({_reason(error)}; {free:.3f} GB free); make room, e.g. with "
+                f"`stillsky store prune`, or choose another disk with --store; then run the same command again, "
+                f"what is done is kept"
             ) from error
 
 

@@ -106,8 +106,8 @@ def _against(truth: NDArray[np.float32], picture: NDArray[np.float32]) -> dict[s
         fit = match(sky, picture[c])
         curve = fourier_ring_correlation(fit.truth, fit.fitted)
         rows.append((fit.psnr_db, ssim(fit.truth, fit.fitted), frc_cutoff(curve)))
-    psnr, ssim, frc = (float(np.mean(column)) for column in zip(*rows, strict=True))
-    return {"psnr_db": psnr, "ssim": ssim, "frc_cutoff_cpp": frc}
+    means = (float(np.mean(column)) for column in zip(*rows, strict=True))
+    return dict(zip(("psnr_db", "ssim", "frc_cutoff_cpp"), means, strict=True))
 
 
 def _verdict(report: dict[str, Any]) -> list[str]:

@@ -32,7 +32,7 @@ class Turn:
     diameter: float
     obstruction: float
     d_over_r0: float
-    known: "Known | None"
+    known: "Known"
     settings: Psfs
 
 
@@ -40,8 +40,10 @@ class Turn:
 class Known:
     """What the round before left of one channel."""
 
-    sums: Sums
-    sky_power: torch.Tensor
+    sky: torch.Tensor
+    """(y, x//2+1) the last sky's spectrum: the stack's before the first round."""
+    sums: Sums | None = None
+    sky_power: torch.Tensor | None = None
 
 
 @step(version="1")
@@ -63,7 +65,7 @@ def solve_psfs(
             field = field_of(stacked, channel)
             cutoff = min(cutoff_cpp(telescope, channel, average), 0.5)
             strength = float(seen[f"channel{channel}"].attrs["d_over_r0"])
-            known = _known(before, channel, work.device)
+            known = _known(before, field, work.device)
             turn = Turn(
                 work, clean, field, cutoff * field.size, obstruction(telescope), strength, known, settings
             )  # fmt: skip
@@ -71,12 +73,12 @@ def solve_psfs(
         file["frames"] = todo
 
 
-def _known(before: Any, channel: int, device: str) -> Known | None:
+def _known(before: Any, field: Field, device: str) -> Known:
     if before is None:
-        return None
-    power, cross = (torch.from_numpy(before[name][channel]).to(device) for name in ("A", "B"))
-    sums = Sums(power, cross, len(before["frames"]))
-    return Known(sums, torch.from_numpy(before["sky_power"][channel]).to(device))
+        return Known(torch.fft.rfft2(torch.from_numpy(field.laid_stack())).to(device))
+    names = ("spectrum", "A", "B", "sky_power")
+    sky, power, cross, sky_power = (torch.from_numpy(before[name][field.channel]).to(device) for name in names)
+    return Known(sky, Sums(power, cross, len(before["frames"])), sky_power)
 
 
 def _channel(turn: Turn, batches: list[NDArray[np.int64]], group: Any) -> None:
@@ -104,7 +106,7 @@ def _channel(turn: Turn, batches: list[NDArray[np.int64]], group: Any) -> None:
 def _batch(turn: Turn, chosen: NDArray[np.int64], first_part: int) -> tuple[Solved, float]:
     """One batch, in segments of so many steps, each left as a part file: the next process goes on after the last."""
     plan = Plan(
-        turn.settings.modes, turn.settings.steps, turn.settings.rate, turn.settings.temperature,
+        turn.settings.modes, turn.settings.steps, turn.settings.rate_rad, turn.settings.temperature,
         turn.settings.seed + first_part,
     )  # fmt: skip
     model = MODELS[turn.settings.model]
@@ -127,7 +129,5 @@ def _problem(turn: Turn, chosen: NDArray[np.int64]) -> Batch:
     spectra = torch.fft.rfft2(torch.from_numpy(turn.field.frames(turn.clean, chosen)).to(turn.work.device))
     noise = corner_noise(spectra, turn.diameter / turn.field.size)
     known = turn.known
-    return Batch(
-        spectra, turn.diameter, turn.obstruction, turn.d_over_r0, noise,
-        known.sums if known else None, spectra.mean(0), known.sky_power if known else None,
-    )  # fmt: skip
+    strength = (turn.diameter, turn.obstruction, turn.d_over_r0)
+    return Batch(spectra, *strength, noise, known.sums, known.sky, known.sky_power)

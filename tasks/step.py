@@ -1,6 +1,7 @@
 """@step: a function of products and settings becomes a call that gives its product, made only when it is missing."""
 
 import contextlib
+import inspect
 import json
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -79,13 +80,21 @@ class Step(Generic[P]):
         self.__doc__ = body.__doc__
 
     def __call__(self, store: Store, *args: P.args, **kwargs: P.kwargs) -> Product:
-        recipe = _recipe(self.version, [*args, *kwargs.values()])
-        product = product_of(self.name, {k: v for k, v in recipe.items() if k != "capture"})
+        given = inspect.signature(self.body).bind(None, *args, **kwargs)
+        given.apply_defaults()
+        arguments = {name: _plain(value) for name, value in list(given.arguments.items())[1:]}
+        product = product_of(self.name, {"version": self.version, "arguments": arguments})
         plan = _plan.get()
         if plan is not None:
             plan.append(product)
             return product
-        recipe["capture"] = _capture_name(store, [*args, *kwargs.values()])
+        values = [*args, *kwargs.values()]
+        recipe = {
+            "version": self.version,
+            "arguments": arguments,
+            "inputs": [[v.step, v.key] for v in values if isinstance(v, Product)],
+            "capture": _capture_name(store, values),
+        }
         work = Work(store, product, recipe, self.label + _round.get(), _device.get())
 
         def make() -> None:
@@ -162,18 +171,19 @@ def _simply(work: Work, retries: int, make: Callable[[], None]) -> None:
     make()
 
 
-def _recipe(version: str, values: list[Any]) -> dict[str, Any]:
-    """The plain JSON that names a product: products by key, captures by content, settings by value."""
-    inputs = [[v.step, v.key] for v in values if isinstance(v, Product)]
-    captures = [v.identity for v in values if isinstance(v, Capture)]
-    settings = [_plain(v) for v in values if not isinstance(v, Product | Capture)]
-    return {"version": version, "inputs": inputs, "captures": captures, "settings": settings}
-
-
 def _plain(value: Any) -> Any:
-    """A setting as JSON; block sizes are left out where a model says that results do not depend on them."""
+    """An argument as JSON: products by key, captures by content, settings by value.
+
+    Block sizes are left out where a model says that results do not depend on them.
+    """
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json", exclude=set(getattr(value, "indifferent", ())))
+    if isinstance(value, Product):
+        return [value.step, value.key]
+    if isinstance(value, Capture):
+        return value.identity
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise TypeError(f"a step takes products, captures, settings and plain numbers, not {type(value).__name__}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tasks.numerics.likelihood import Problem, Slope, Sums, slope
+from tasks.numerics.likelihood import CHUNK, Problem, Slope, Sums, slope
 from tasks.numerics.pupil import otfs, ring_mean, rings
 from tasks.numerics.sky import floor_of, power_law, renew_power
 
@@ -65,7 +65,7 @@ class Solution:
 def temperature(schedule: Schedule, step: int) -> float:
     """By how much the noise power is multiplied at `step`."""
     done = step / max(1.0, schedule.cooling * schedule.steps)
-    return max(1.0, schedule.hot ** (1.0 - done))
+    return max(1.0, float(schedule.hot ** (1.0 - done)))
 
 
 def draw(frames: int, spread: Tensor, seed: int, tilt: float = 0.1) -> Tensor:
@@ -137,7 +137,9 @@ def solve(problem: Problem, state: State, spread: Tensor, noise: float, schedule
 def mean_power(problem: Problem, phases: Tensor) -> Tensor:
     """Mean |H|^2 per ring (ring,) of the estimated PSFs, for `sky.tie`."""
     total = torch.zeros(problem.eye.size, problem.eye.size // 2 + 1, device=phases.device)
-    for part in phases.split(8):
-        transfer = otfs(problem.eye, part)
+    for start in range(0, len(phases), CHUNK):
+        transfer = otfs(problem.eye, phases[start : start + CHUNK])
+        if problem.veil is not None:
+            transfer = transfer * problem.veil
         total += (transfer.real**2 + transfer.imag**2).sum(0)
     return ring_mean(total / len(phases), rings(problem.eye.size, phases.device))

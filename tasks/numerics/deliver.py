@@ -9,10 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tasks.numerics.bootstrap import renew_power
 from tasks.numerics.likelihood import Sums
 from tasks.numerics.pupil import perfect, pupil, ring_mean, rings
-from tasks.numerics.sky import wiener
+from tasks.numerics.sky import positive, renew_power, tie, wiener
 from tasks.numerics.speckle import RINGS
 
 TURNS = 8
@@ -45,13 +44,10 @@ def deliver(
         total = tied(total, mean_power, eye[0] / size)
     power = sky_power if sky_power is not None else _start(total, number)
     if sky_power is None:
-        for _ in range(TURNS):
-            power = renew_power(total, power, noise, number)
+        power = renew_power(total, power, noise, TURNS)
     spectrum = wiener(total, noise / power[number])
     sky = torch.fft.irfft2(telescope * spectrum, s=(size, size))
-    if prior == "positive":
-        sky = sky.clamp_min(0)
-    return Delivered(sky, spectrum, power)
+    return Delivered(positive(sky) if prior == "positive" else sky, spectrum, power)
 
 
 def tied(total: Sums, mean_power: NDArray[np.float64], cutoff: float) -> Sums:
@@ -61,9 +57,8 @@ def tied(total: Sums, mean_power: NDArray[np.float64], cutoff: float) -> Sums:
     found = ring_mean(total.power, number) / max(1, total.frames)
     where = np.arange(len(found)) / size / cutoff
     wanted = np.exp(np.interp(where, RINGS, np.log(np.maximum(mean_power, 1e-9))))
-    ratio = (torch.from_numpy(wanted).float() / found.clamp_min(1e-9)).sqrt().clamp(1 / WIDEST, WIDEST)
-    ratio[where > 1] = 1.0
-    ratio[0] = 1.0
+    wanted[where > 1] = 0.0  # nothing is known beyond the cut-off
+    ratio = 1 / tie(found, torch.from_numpy(wanted).float(), limit=WIDEST)
     scale = _smooth(ratio)[number]
     return Sums(total.power * scale**2, total.cross * scale, total.frames)
 

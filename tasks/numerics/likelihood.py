@@ -77,29 +77,26 @@ class Problem:
 def slope(problem: Problem, phases: Tensor, noise: Tensor, floor: Tensor, evidence: float = 1.0) -> Slope:
     """Loss and gradient at `phases` (frame, mode), the best sky put back in."""
     eye, spectra = problem.eye, problem.spectra
-    kept = []
-    own = None
+    veil = problem.veil
+    kept, parts = [], []
     for start in range(0, len(phases), CHUNK):
         cells = cells_of(eye, phases[start : start + CHUNK])
         field = fields(eye, cells)
         transfer = torch.fft.rfft2((field.real**2 + field.imag**2) / light(eye))
-        if problem.veil is not None:
-            transfer = transfer * problem.veil
-        part = sums(spectra[start : start + CHUNK], transfer)
-        own = part if own is None else own + part
+        transfer = transfer if veil is None else transfer * veil
+        parts.append(sums(spectra[start : start + CHUNK], transfer))
         kept.append((cells, field, transfer))
-    assert own is not None
+    own = parts[0]
+    for part in parts[1:]:
+        own = own + part
     total = own if problem.others is None else own + problem.others
     held = total.power + floor
     sky = total.cross / held
-    pull = evidence / held
     grads = []
     for i, (cells, field, transfer) in enumerate(kept):
         data = spectra[i * CHUNK : (i + 1) * CHUNK]
-        force = (sky * transfer - data) * (sky.conj() / noise) + transfer * pull
-        if problem.veil is not None:
-            force = force * problem.veil
-        grads.append(pull_back(eye, cells, field, force))
+        force = (sky * transfer - data) * (sky.conj() / noise) + transfer * (evidence / held)
+        grads.append(pull_back(eye, cells, field, force if veil is None else force * veil))
     return Slope(float(loss_of(total, noise, floor, evidence)), torch.cat(grads), own)
 
 
@@ -110,7 +107,8 @@ def pull_back(eye: Pupil, cells: Tensor, field: Tensor, force: Tensor) -> Tensor
     columns = torch.fft.ifft(field * by_psf, dim=-2)[:, : eye.box]
     square = torch.fft.ifft(columns, dim=-1)[:, :, : eye.box].reshape(len(cells), -1)[:, eye.cells]
     by_cell = (2.0 * size * size) * (square * cells.conj()).imag
-    return by_cell @ eye.modes.T
+    by_mode: Tensor = by_cell @ eye.modes.T
+    return by_mode
 
 
 def chi2(spectra: Tensor, transfer: Tensor, sky: Tensor, noise: Tensor, seen: Tensor) -> Tensor:

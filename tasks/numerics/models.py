@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from tasks.numerics.air import noll_variances
-from tasks.numerics.bootstrap import Schedule, State, advance, draw, start
+from tasks.numerics.bootstrap import Schedule, State, advance, begin, draw
+from tasks.numerics.freeform import flat_start, psf_turn
 from tasks.numerics.likelihood import Problem, Sums, sums
 from tasks.numerics.pupil import Pupil, otfs, pupil
 
@@ -29,7 +30,9 @@ class Batch:
     diameter: float
     """Pupil diameter in cells of the canvas."""
     obstruction: float
+    """Fraction of the diameter."""
     d_over_r0: float
+    """Strength of the air."""
     noise: float
     """Noise power per coefficient."""
     others: Sums | None
@@ -82,38 +85,24 @@ def _spread(batch: Batch, plan: Plan) -> Tensor:
 
 
 def _begin_pupil(batch: Batch, plan: Plan) -> Memory:
-    """Phases drawn from the air's law, tilt nearly none: starting flat makes every PSF too sharp and every sky too soft."""
-    spread = _spread(batch, plan)
-    scale = torch.ones_like(spread)
-    scale[:2] = 0.1
-    state = start(
-        Problem(_eye(batch, plan), batch.spectra, batch.others), draw(len(batch.spectra), spread, scale, plan.seed)
-    )
-    power = state.sky_power if batch.sky_power is None else batch.sky_power
-    return {
-        "phases": state.phases,
-        "first": state.first,
-        "second": state.second,
-        "sky_power": power,
-        "step": torch.tensor(0),
-    }
+    """Phases drawn from the air's law: starting flat makes every PSF too sharp and every sky too soft."""
+    phases = draw(len(batch.spectra), _spread(batch, plan), plan.seed)
+    return _stored(begin(Problem(_eye(batch, plan), batch.spectra, batch.others), phases, batch.sky_power))
 
 
 def _advance_pupil(batch: Batch, plan: Plan, memory: Memory, steps: int) -> Memory:
-    schedule = Schedule(steps=plan.steps, rate=plan.rate, hot=plan.temperature, evidence=0.0, prior="gauss")
+    schedule = Schedule(steps=plan.steps, rate=plan.rate, hot=plan.temperature)
     problem = Problem(_eye(batch, plan), batch.spectra, batch.others)
-    step = int(memory["step"])
-    state = State(memory["phases"], memory["first"], memory["second"], memory["sky_power"], step)
+    state = State(memory["phases"], memory["first"], memory["second"], memory["sky_power"], int(memory["step"]))
     spread = _spread(batch, plan)
     for _ in range(steps):
         state = advance(problem, state, spread, batch.noise, schedule)
-    return {
-        "phases": state.phases,
-        "first": state.first,
-        "second": state.second,
-        "sky_power": state.sky_power,
-        "step": torch.tensor(state.step),
-    }
+    return _stored(state)
+
+
+def _stored(state: State) -> Memory:
+    names = ("phases", "first", "second", "sky_power")
+    return {**{name: getattr(state, name) for name in names}, "step": torch.tensor(state.step)}
 
 
 def _finish_pupil(batch: Batch, plan: Plan, memory: Memory) -> Solved:
@@ -134,4 +123,23 @@ def _total(parts: list[Sums]) -> Sums:
     return total
 
 
-MODELS: dict[str, Model] = {"pupil": Model(_begin_pupil, _advance_pupil, _finish_pupil)}
+def _begin_freeform(batch: Batch, plan: Plan) -> Memory:
+    """A round blob as wide as the air makes the frames."""
+    size = batch.spectra.shape[-2]
+    width = max(1.0, 0.4 * size / batch.diameter * batch.d_over_r0)
+    return {"psfs": flat_start(len(batch.spectra), size, width, batch.spectra.device)}
+
+
+def _advance_freeform(batch: Batch, plan: Plan, memory: Memory, steps: int) -> Memory:
+    return {"psfs": psf_turn(batch.spectra, batch.sky, memory["psfs"], steps)[0]}
+
+
+def _finish_freeform(batch: Batch, plan: Plan, memory: Memory) -> Solved:
+    transfer = torch.fft.rfft2(memory["psfs"])
+    return Solved(memory["psfs"], sums(batch.spectra, transfer), sums(batch.spectra[::2], transfer[::2]))
+
+
+MODELS: dict[str, Model] = {
+    "pupil": Model(_begin_pupil, _advance_pupil, _finish_pupil),
+    "freeform": Model(_begin_freeform, _advance_freeform, _finish_freeform),
+}

@@ -112,7 +112,8 @@ def fields(eye: Pupil, cells: Tensor) -> Tensor:
     square = torch.zeros(len(cells), eye.box * eye.box, dtype=cells.dtype, device=cells.device)
     square[:, eye.cells] = cells
     rows = torch.fft.fft(square.view(-1, eye.box, eye.box), n=eye.size, dim=-1)
-    return torch.fft.fft(rows, n=eye.size, dim=-2)
+    whole: Tensor = torch.fft.fft(rows, n=eye.size, dim=-2)
+    return whole
 
 
 def light(eye: Pupil) -> float:
@@ -128,7 +129,8 @@ def psfs(eye: Pupil, phases: Tensor) -> Tensor:
 
 def otfs(eye: Pupil, phases: Tensor) -> Tensor:
     """Transfer functions (frame, y, x//2+1) of phases (frame, mode)."""
-    return torch.fft.rfft2(psfs(eye, phases))
+    transfer: Tensor = torch.fft.rfft2(psfs(eye, phases))
+    return transfer
 
 
 def perfect(eye: Pupil) -> Tensor:

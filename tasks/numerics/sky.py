@@ -82,7 +82,8 @@ def deliver(eye: Pupil, total: Sums, floor: Tensor, factor: Tensor | None = None
     if factor is not None:
         spectrum = spectrum * factor[rings(eye.size, spectrum.device)]
     spectrum[0, 0] = total.cross[0, 0] / total.power[0, 0]
-    return torch.fft.irfft2(spectrum, s=(eye.size, eye.size))
+    picture: Tensor = torch.fft.irfft2(spectrum, s=(eye.size, eye.size))
+    return picture
 
 
 def positive(sky: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from tasks.numerics.likelihood import Problem, Sums, chi2, loss_of, slope, sums
-from tasks.numerics.pupil import Pupil, otfs, pupil
+from tasks.numerics.pupil import Pupil, multiplicity, otfs, pupil
 
 SIZE, MODES, FRAMES = 24, 9, 11  # more frames than one chunk
 
@@ -57,16 +57,22 @@ def test_truth_beats_its_neighbours() -> None:
         assert slope(Problem(eye, spectra), off, noise, floor, 0.0).loss > best
 
 
-def test_evidence_ignores_a_filter_that_wanders_from_sky_to_psfs() -> None:
-    _, truth, spectra = scene()
-    eye = pupil(SIZE, 12.0, 0.3, MODES)
-    transfer, curve = otfs(eye, truth), torch.rand(SIZE, SIZE // 2 + 1) + 0.5
-    noise, floor = torch.tensor(1.0), torch.full((SIZE, SIZE // 2 + 1), 0.2)
-    one = sums(spectra, transfer)
+def test_evidence_and_sky_prior_ignore_a_filter_that_wanders_from_sky_to_psfs() -> None:
+    eye, truth, spectra = scene()
+    dice = torch.Generator().manual_seed(7)
+    curve = torch.rand(SIZE, SIZE // 2 + 1, generator=dice) + 0.5
+    noise, floor = torch.tensor(0.09 * SIZE**2), torch.full((SIZE, SIZE // 2 + 1), 0.2)
+    weight = multiplicity(SIZE)
+    one = sums(spectra, otfs(eye, truth))
     two = Sums(one.power * curve**2, one.cross * curve, FRAMES)
-    before = float(loss_of(one, noise, floor) - torch.log(floor).sum())
-    gain = loss_of(two, noise, floor * curve**2, 0.0) - loss_of(one, noise, floor, 0.0)
-    assert abs(float(gain)) < 1e-4 * abs(before)
+
+    def evidence(total: Sums, g: Tensor) -> float:
+        return float(loss_of(total, noise, g, 1.0) - (weight * torch.log(g)).sum())
+
+    assert evidence(two, floor * curve**2) == pytest.approx(evidence(one, floor), rel=1e-6)
+    sharp = Sums(one.power * 4, one.cross * 2, FRAMES)
+    # With the sky's prior held, the best sky alone rewards sharpness.
+    assert loss_of(sharp, noise, floor, 0.0) < loss_of(one, noise, floor, 0.0)
 
 
 def test_chi2_finds_the_frame_that_does_not_fit() -> None:

@@ -64,7 +64,7 @@ def test_psfs_are_light_and_band_limited() -> None:
 
 
 def test_tilt_moves_the_psf_without_changing_its_size() -> None:
-    eye = pupil(64, 32.0, 0.0, 5)
+    eye = pupil(64, 24.0, 0.0, 5)
     phases = torch.zeros(2, 5)
     phases[1, 0] = 2.0
     still, moved = otfs(eye, phases)

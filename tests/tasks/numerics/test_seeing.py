@@ -140,7 +140,9 @@ def test_ring_means_and_grid_agree() -> None:
     assert image[0, 0] == 1.0
     radius = np.hypot(np.fft.fftfreq(64)[:, None], np.fft.rfftfreq(64)[None]) / 0.5
     inside = radius < 1
-    np.testing.assert_allclose(ring_mean(image[inside].astype(float), radius[inside])[2:-2], seeing_like[2:-2], rtol=0.05)
+    np.testing.assert_allclose(
+        ring_mean(image[inside].astype(float), radius[inside])[2:-2], seeing_like[2:-2], rtol=0.05
+    )
 
 
 def test_clock_says_how_far_the_air_moves() -> None:
