@@ -2,7 +2,7 @@
 
 from configs.schema import Config
 from storage.capture import Capture
-from storage.product import Product
+from storage.product import Product, Scene
 from storage.store import Store
 from tasks.align import align
 from tasks.average import average
@@ -22,12 +22,12 @@ def restore_capture(store: Store, capture: Capture, config: Config) -> Product:
     shifts = align(store, frames, mean, config.align)
     first = shift_average(store, frames, mean, shifts, config.telescope, config.shift_average)
     air = seeing(store, frames, mean, first, config.telescope)
-    sky = first
+    scene, sky = Scene(frames, mean, first, air), first
     for number, turn in enumerate(config.rounds, start=1):
         with in_round(number):
-            psfs = solve_psfs(store, frames, mean, first, air, sky, config.telescope, turn.psfs)
-            sky = solve_sky(store, mean, first, air, psfs, sky, config.telescope, turn.sky)
-    return evaluate(store, frames, mean, first, air, sky, config.telescope, config.evaluate)
+            psfs = solve_psfs(store, scene, sky, config.telescope, turn.psfs)
+            sky = solve_sky(store, scene, psfs, sky, config.telescope, turn.sky)
+    return evaluate(store, scene, sky, config.telescope, config.evaluate)
 
 
 def lineage(store: Store, capture: Capture, config: Config) -> list[Product]:

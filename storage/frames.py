@@ -11,6 +11,8 @@ FLAGS = ("black", "saturated", "duplicate", "truncated", "unaligned", "streak")
 """Why a frame is not used; bit i of a frame's flags stands for FLAGS[i]."""
 
 
+FEWEST = 4
+"""With fewer usable frames nothing can be held out to judge the result."""
 LEAST_FLAT = 0.05
 """Where the flat saw less than this share of its median light, dividing would only raise noise."""
 

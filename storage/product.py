@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True, order=True)
@@ -18,6 +18,15 @@ class Product:
 
     def __str__(self) -> str:
         return f"{self.step}/{self.key[:12]}"
+
+
+class Scene(NamedTuple):
+    """What every round needs of a capture: its frames, and what was found out about them before the first round."""
+
+    frames: Product
+    mean: Product
+    first: Product
+    air: Product
 
 
 def product_of(step: str, recipe: Mapping[str, Any]) -> Product:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from configs.schema import Evaluate, Telescope
-from storage.product import Product
+from storage.product import Product, Scene
 from tasks.field import Field, field_of
 from tasks.numerics.heldout import Verdict, judge
 from tasks.numerics.metrics import fourier_ring_correlation, frc_cutoff, split_half
@@ -24,14 +24,12 @@ MODES = 60
 
 
 @step(version="1")
-def evaluate(
-    work: Work, frames: Product, mean: Product, first: Product, air: Product, sky: Product,
-    telescope: Telescope, settings: Evaluate,
-) -> None:  # fmt: skip
+def evaluate(work: Work, scene: Scene, sky: Product, telescope: Telescope, settings: Evaluate) -> None:
     """Fit only the PSFs of held-out frames to the sky and to the stack; publish the one that explains them better."""
     with contextlib.ExitStack() as stack:
-        clean = stack.enter_context(prepared(work, frames, mean))
-        average, stacked, seen, solved = (stack.enter_context(work.open(p)) for p in (mean, first, air, sky))
+        clean = stack.enter_context(prepared(work, scene.frames, scene.mean))
+        opened = (scene.mean, scene.first, scene.air, sky)
+        average, stacked, seen, solved = (stack.enter_context(work.open(p)) for p in opened)
         held = stacked["held"][: settings.frames]
         verdicts = []
         for channel in range(clean.stack.shape[1]):
@@ -64,7 +62,7 @@ def _report(verdicts: list[Verdict], solved: Any, stacked: Any, seen: Any) -> di
     """The figures of the judgement, per channel, as plain JSON."""
     channels = []
     for c, verdict in enumerate(verdicts):
-        half = split_half(fourier_ring_correlation(solved["halves"][0, c], solved["halves"][1, c]))
+        half = split_half(fourier_ring_correlation(*solved["halves"][c]))
         group = seen[f"channel{c}"]
         channels.append(
             {

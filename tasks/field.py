@@ -37,17 +37,26 @@ class Field:
         """Side of the canvas, px."""
         return len(self.taper)
 
+    def even(self, clean: Prepared, chosen: NDArray[np.int64]) -> tuple[Image, NDArray[np.int64]]:
+        """The chosen frames (frame, y, x) where they are, of equal light, and the whole pixels (frame, 2) they are off."""
+        whole, _ = split(self.shifts[chosen])
+        light = clean.take(chosen)[:, self.channel]
+        return np.asarray((light - self.dark) / self.gains[chosen, None, None] + self.dark, np.float32), whole
+
     def frames(self, clean: Prepared, chosen: Sequence[int] | NDArray[np.int64]) -> Image:
         """The chosen frames (frame, size, size), moved by whole pixels; the rest of a shift is left to tip and tilt."""
-        index = np.asarray(chosen, np.int64)
-        whole, _ = split(self.shifts[index])
-        light = move_whole(clean.take(index)[:, self.channel : self.channel + 1], -whole)[:, 0]
-        even = (light - self.dark) / self.gains[index, None, None] + self.dark
-        return lay(even.astype(np.float32), self.level, self.taper)
+        light, whole = self.even(clean, np.asarray(chosen, np.int64))
+        return lay(move_whole(light[:, None], -whole)[:, 0], self.level, self.taper)
 
     def laid_stack(self) -> Image:
         """The stack (size, size) on the canvas."""
         return lay(self.stack[None], self.level, self.taper)[0]
+
+    def inside(self) -> Image:
+        """The taper (y, x) on the frame's own grid."""
+        height, width = self.stack.shape
+        top, left = (self.size - height) // 2, (self.size - width) // 2
+        return self.taper[top : top + height, left : left + width]
 
     def back(self, sky: Image) -> Image:
         """A sky (size, size) solved on the canvas, on the frame's grid (y, x), in camera units."""

@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 from configs.schema import Ingest
 from storage.capture import Capture
 from storage.errors import BadCapture
-from storage.frames import flag
+from storage.frames import FEWEST, flag
 from storage.readers import Header, Reader, open_capture, response
 from tasks.numerics.quality import black, saturated
 from tasks.step import Work, step
 
-FEWEST = 4
-"""With fewer usable frames nothing can be held out to judge the result."""
 ALMOST_FULL = 0.995
 """Cameras have been seen to clip one code below the top."""
 

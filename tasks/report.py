@@ -39,17 +39,19 @@ def describe(
 
 
 def _lineage(store: Store, result: Product) -> list[Product]:
-    """The product and everything it was made from, first things first."""
+    """The product and everything it was made from, each once, first things first."""
     line: list[Product] = []
-    todo = [result]
-    while todo:
-        product = todo.pop()
+
+    def visit(product: Product) -> None:
         if product in line:
-            line.remove(product)
-        line.insert(0, product)
+            return
         with store.open(product) as file:
             recipe = json.loads(file.attrs["recipe"])
-        todo += [Product(*pair) for pair in recipe["inputs"]]
+        for pair in recipe["inputs"]:
+            visit(Product(*pair))
+        line.append(product)
+
+    visit(result)
     return line
 
 

@@ -24,14 +24,14 @@ def seeing(work: Work, frames: Product, mean: Product, first: Product, telescope
     """Fit D/r0, the air's travel during an exposure and the alignment's jitter to sky-free ratios of the spectra."""
     with prepared(work, frames, mean) as clean, work.open(first) as stacked, work.open(mean) as average:
         usable = np.flatnonzero(stacked["flags"][:] == 0)
-        interval = _interval_s(clean.stack.file)
+        exposure = _exposure_s(clean.stack.file)
         with work.create() as file:
             for channel in range(clean.stack.shape[1]):
                 field = field_of(stacked, channel)
                 cutoff = min(cutoff_cpp(telescope, channel, average), 0.5)
                 sums, power = _sums(work, clean, field, usable, cutoff)
                 noise = corner_noise(sums, min(cutoff, 0.45))
-                travel = travel_prior(telescope.aperture_m, None, interval) if telescope.aperture_m else None
+                travel = travel_prior(telescope.aperture_m, exposure, None) if telescope.aperture_m else None
                 found = fit_seeing(sums, cutoff, telescope.obstruction, noise, travel)
                 group = file.create_group(f"channel{channel}")
                 for name in ("d_over_r0", "travel", "jitter_px", "uncertainty", "rings_used"):
@@ -41,12 +41,13 @@ def seeing(work: Work, frames: Product, mean: Product, first: Product, telescope
                 group.update({"mean_power": found.mean_power, "spread": found.spread, "frame_power": power})
 
 
-def _interval_s(file: Any) -> float | None:
-    """Median time between frames, from the timestamps."""
-    if "timestamps" not in file or len(file["timestamps"]) < 3:
+def _exposure_s(file: Any) -> float | None:
+    """Exposure of a frame, where the capture tells it: what the clock alone suggests has misled more than it helped."""
+    try:
+        exposure = float(file.attrs.get("meta_exposure", "nan"))
+    except ValueError:
         return None
-    gap = float(np.median(np.diff(file["timestamps"][:])))
-    return gap if 0 < gap < 10 else None
+    return exposure if 0 < exposure < 100 else None
 
 
 def _sums(

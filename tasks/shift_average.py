@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import ShiftAverage, Telescope
-from storage.frames import flag
+from storage.errors import BadCapture
+from storage.frames import FEWEST, flag
 from storage.product import Product
 from tasks.numerics.canvas import canvas_size, window
-from tasks.numerics.quality import lucky_share, outstanding, ranking, sharpness, strangeness
+from tasks.numerics.quality import coherent_sharpness, lucky_share, outstanding, ranking, strangeness
 from tasks.numerics.shifting import covered, shift_frames
 from tasks.optics import cutoff_cpp
 from tasks.prepared import Prepared, prepared
@@ -32,6 +33,11 @@ def shift_average(
         ok = flags == 0
         ok[ok] = ~outstanding(strange[ok])
         flags[(flags == 0) & ~ok] |= flag("streak")
+        if ok.sum() < FEWEST:
+            raise BadCapture(
+                f"{int(ok.sum())} frames of {len(flags)} can be aligned and have no streak; at least {FEWEST} are needed: "
+                f"look at the capture, its target may leave the field"
+            )
         held = np.sort(_draw(np.flatnonzero(ok), settings))
         order = ranking(sharp, ok)[: int(ok.sum())]
         rest = order[~np.isin(order, held)]
@@ -83,11 +89,11 @@ def _judge_frames(
         here = np.flatnonzero(flags[start : start + len(block)] == 0)
         if len(here):
             at = start + here
-            sharp[at] = sharpness(block[here], clean.noise[at], min(cutoff, 0.5))
             moved = shift_frames(block[here], -moves[at])
+            sharp[at] = coherent_sharpness(moved, stack, int((flags == 0).sum()), min(cutoff, 0.5))
             strange[at] = strangeness(moved, stack)
             gains[at] = _light(moved, stack)
-    return sharp, strange, gains / np.median(gains[flags == 0], axis=0)
+    return sharp, strange, gains
 
 
 def _light(moved: Image, stack: Image) -> Image:

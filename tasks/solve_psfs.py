@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from configs.schema import Psfs, Telescope
-from storage.product import Product
+from storage.product import Product, Scene
 from tasks.field import Field, field_of
 from tasks.numerics.likelihood import Sums
 from tasks.numerics.models import MODELS, Batch, Memory, Plan, Solved
@@ -47,14 +47,11 @@ class Known:
 
 
 @step(version="1")
-def solve_psfs(
-    work: Work, frames: Product, mean: Product, first: Product, air: Product, sky: Product,
-    telescope: Telescope, settings: Psfs,
-) -> None:  # fmt: skip
-    """Fit the PSFs of the chosen frames; leave their parameters and the sums A, B of all frames so far."""
+def solve_psfs(work: Work, scene: Scene, sky: Product, telescope: Telescope, settings: Psfs) -> None:
+    """Fit the PSFs of the chosen frames that have none yet; leave their parameters and the sums A, B of each batch."""
     with contextlib.ExitStack() as stack:
-        clean = stack.enter_context(prepared(work, frames, mean))
-        stacked, seen, average = (stack.enter_context(work.open(p)) for p in (first, air, mean))
+        clean = stack.enter_context(prepared(work, scene.frames, scene.mean))
+        stacked, seen, average = (stack.enter_context(work.open(p)) for p in (scene.first, scene.air, scene.mean))
         before = stack.enter_context(work.open(sky)) if sky.step == "solve_sky" else None
         order = stacked["order"][:]
         chosen = order[: settings.frames] if settings.frames else order
@@ -71,6 +68,7 @@ def solve_psfs(
             )  # fmt: skip
             _channel(turn, batches, file.create_group(f"channel{channel}"))
         file["frames"] = todo
+        file.attrs["model"] = settings.model
 
 
 def _known(before: Any, field: Field, device: str) -> Known:

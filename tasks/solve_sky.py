@@ -1,63 +1,148 @@
-"""solve_sky: from the summed A and B of all frames so far to the sky, its mean PSF power held to what the air allows."""
+"""solve_sky: from the PSFs and sums of all frames so far to the sky, its amplitude held to what the air allows."""
 
 import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from configs.schema import Sky, Telescope
-from storage.product import Product
-from tasks.field import field_of
-from tasks.numerics.deliver import Delivered, deliver
+from storage.product import Product, Scene
+from tasks.field import Field, field_of
+from tasks.numerics.bordered import place, solve_wide, wide_size, widened
+from tasks.numerics.deliver import amplitude, deliver
 from tasks.numerics.likelihood import Sums
+from tasks.numerics.models import transfer_functions
+from tasks.numerics.pupil import perfect, pupil
+from tasks.numerics.sky import positive
 from tasks.optics import cutoff_cpp, obstruction
+from tasks.prepared import Prepared, prepared
 from tasks.step import Work, step
+
+BLOCK = 16
+"""Frames on the wide canvas at a time."""
+
+Rows = dict[str, NDArray[Any]]
+"""What a channel leaves: named arrays."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One channel of a sky turn."""
+
+    work: Work
+    clean: Prepared
+    field: Field
+    eye: tuple[float, float]
+    """Pupil diameter in cells of the canvas, obstruction."""
+    frames: NDArray[np.int64]
+    psfs: NDArray[np.float32]
+    """(frame, ...) parameters of their PSFs."""
+    model: str
+    settings: Sky
 
 
 @step(version="1")
-def solve_sky(
-    work: Work, mean: Product, first: Product, air: Product, psfs: Product, before: Product,
-    telescope: Telescope, settings: Sky,
-) -> None:  # fmt: skip
+def solve_sky(work: Work, scene: Scene, psfs: Product, before: Product, telescope: Telescope, settings: Sky) -> None:
     """Sum the batches onto the sums of the round before; leave the sky as this telescope would show it without air."""
     with contextlib.ExitStack() as stack:
-        average, stacked, seen, solved = (stack.enter_context(work.open(p)) for p in (mean, first, air, psfs))
+        clean = stack.enter_context(prepared(work, scene.frames, scene.mean))
+        opened = (scene.mean, scene.first, scene.air, psfs)
+        average, stacked, seen, solved = (stack.enter_context(work.open(p)) for p in opened)
         last = stack.enter_context(work.open(before)) if before.step == "solve_sky" else None
         frames = solved["frames"][:] if last is None else np.concatenate([last["frames"][:], solved["frames"][:]])
-        noises: list[float] = []
-        found: dict[str, list[NDArray[Any]]] = {}
+        channels = []
         for channel in range(len(stacked["stack"])):
             field = field_of(stacked, channel)
-            target = _mean_power(seen[f"channel{channel}"], frames)
+            eye = (min(cutoff_cpp(telescope, channel, average), 0.5) * field.size, obstruction(telescope))
             group = solved[f"channel{channel}"]
-            noise = float(last["noise"][channel] if last is not None and not len(group["A"]) else group.attrs["noise"])
-            noises.append(noise)
-            sums, half = (_summed(group, last, channel, tail) for tail in ("", "_half"))
-            diameter = min(cutoff_cpp(telescope, channel, average), 0.5) * field.size
-            eye = (diameter, obstruction(telescope))
-            whole = deliver(sums, noise, target, eye, settings.prior)
-            parts = [deliver(s, noise, target, eye, settings.prior, whole.sky_power) for s in (half, sums - half)]
-            _gather(found, sums, half, whole, [field.back(p.sky.cpu().numpy()) for p in (whole, *parts)])
+            known = [last[f"psfs{channel}"][:]] if last is not None else []
+            fresh = [group["psfs"][:]] if "psfs" in group else []
+            turn = Turn(
+                work, clean, field, eye, frames, np.concatenate(known + fresh), str(solved.attrs["model"]), settings
+            )
+            channels.append(_channel(turn, group, last, seen[f"channel{channel}"]))
+            work.progress(channel + 1, len(stacked["stack"]))
         with work.create() as file:
-            file["frames"], file["noise"] = frames, noises
-            for name, rows in found.items():
-                file[name] = np.stack(rows)
-            file["halves"] = np.stack([np.stack(found["half_a"]), np.stack(found["half_b"])])
+            file["frames"] = frames
+            for name in channels[0]:
+                if name == "psfs":
+                    file.update({f"psfs{c}": rows[name] for c, rows in enumerate(channels)})
+                else:
+                    file[name] = np.stack([rows[name] for rows in channels])
+
+
+def _channel(turn: Turn, group: Any, last: Any, air: Any) -> Rows:
+    """The sky of one channel: on the tapered canvas for the rounds to come, on the wide one for the eye."""
+    field, channel = turn.field, turn.field.channel
+    noise = float(last["noise"][channel] if last is not None and not len(group["A"]) else group.attrs["noise"])
+    sums, half = (_summed(group, last, channel, tail) for tail in ("", "_half"))
+    factor = amplitude(sums, _mean_power(air, turn.frames), turn.eye[0] / field.size, turn.settings.air_share)
+    whole = deliver(sums, noise, factor, turn.eye)
+    halves = [deliver(s, noise, factor, turn.eye, whole.sky_power) for s in (half, sums - half)]
+    return {
+        "A": sums.power.numpy(),
+        "B": sums.cross.numpy(),
+        "A_half": half.power.numpy(),
+        "B_half": half.cross.numpy(),
+        "spectrum": whole.spectrum.numpy(),
+        "sky_power": (whole.sky_power / factor**2).numpy(),
+        "noise": np.array(noise),
+        "halves": np.stack([field.back(h.sky.numpy()) for h in halves]),
+        "sky": _wide(turn, whole.sky_power / factor**2, factor, noise),
+        "psfs": turn.psfs,
+    }
+
+
+def _wide(turn: Turn, power: Tensor, factor: Tensor, noise: float) -> NDArray[np.float32]:
+    """The sky (y, x) from the frames as windows on a wider canvas, in camera units."""
+    field, device = turn.field, turn.work.device
+    height, width = field.stack.shape
+    size = wide_size(height, width)
+    eye = (turn.eye[0] * size / field.size, turn.eye[1])
+    level = field.level
+
+    def blocks() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        for start in range(0, len(turn.frames), BLOCK):
+            part = slice(start, start + BLOCK)
+            frames, whole = field.even(turn.clean, turn.frames[part])
+            light, mask = place(frames - np.float32(level), whole, size)
+            transfer = transfer_functions(turn.model, torch.from_numpy(turn.psfs[part]), eye, size)
+            yield light.to(device), mask.to(device), transfer.to(device)
+
+    # Noise and sky power per coefficient grow with the area over which a transform sums: their ratio stays.
+    floor = torch.from_numpy(noise / np.maximum(widened(power, field.size, size), 1e-30)).float().to(device)
+    spectrum = solve_wide(blocks, floor, turn.settings.border_turns).cpu()
+    spectrum = spectrum * perfect(pupil(size, *eye, 3)) * torch.from_numpy(widened(factor, field.size, size)).float()
+    top, left = (size - height) // 2, (size - width) // 2
+    sky = torch.fft.irfft2(spectrum, s=(size, size))[top : top + height, left : left + width] + level
+    if turn.settings.prior == "positive":
+        sky = positive(sky - field.dark) + field.dark
+    return _finished(field, sky.numpy())
+
+
+def _finished(field: Field, sky: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The last few pixels at the border, where little is known, fade into the stack; the light is the stack's."""
+    certain = np.minimum(1, 4 * field.inside())
+    sky = certain * sky + (1 - certain) * field.stack
+    light, wanted = float((sky - field.dark).sum()), float((field.stack - field.dark).sum())
+    gain = wanted / light if light > 0 and wanted > 0 else 1.0
+    return np.asarray((sky - field.dark) * gain + field.dark, np.float32)
 
 
 def _summed(group: Any, last: Any, channel: int, tail: str) -> Sums:
     """A and B over all batches, and over the rounds before, one batch in memory at a time."""
     size = group[f"A{tail}"].shape[1:]
     power, cross = np.zeros(size, np.float32), np.zeros(size, np.complex64)
-    frames = 0
     if last is not None:
         power, cross = last[f"A{tail}"][channel], last[f"B{tail}"][channel]
     for number in range(len(group[f"A{tail}"])):
         power, cross = power + group[f"A{tail}"][number], cross + group[f"B{tail}"][number]
-    frames = round(float(power[0, 0]))
-    return Sums(torch.from_numpy(power), torch.from_numpy(cross), frames)
+    return Sums(torch.from_numpy(power), torch.from_numpy(cross), round(float(power[0, 0])))
 
 
 def _mean_power(group: Any, frames: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -70,16 +155,3 @@ def _mean_power(group: Any, frames: NDArray[np.int64]) -> NDArray[np.float64]:
     rings = np.arange(len(seen))
     ratio = np.interp(rings, np.append(0, rings[good]), np.append(1.0, these[good] / seen[good]))
     return np.asarray(group["mean_power"][:] * ratio)
-
-
-def _gather(
-    found: dict[str, list[NDArray[Any]]], sums: Sums, half: Sums, whole: Delivered, skies: list[NDArray[np.float32]]
-) -> None:
-    rows = {
-        "A": sums.power, "B": sums.cross, "A_half": half.power, "B_half": half.cross,
-        "spectrum": whole.spectrum, "sky_power": whole.sky_power,
-    }  # fmt: skip
-    for name, tensor in rows.items():
-        found.setdefault(name, []).append(tensor.cpu().numpy())
-    for name, sky in zip(("sky", "half_a", "half_b"), skies, strict=True):
-        found.setdefault(name, []).append(sky)

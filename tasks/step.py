@@ -3,7 +3,7 @@
 import contextlib
 import inspect
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Any, Concatenate, Generic, ParamSpec
@@ -92,7 +92,7 @@ class Step(Generic[P]):
         recipe = {
             "version": self.version,
             "arguments": arguments,
-            "inputs": [[v.step, v.key] for v in values if isinstance(v, Product)],
+            "inputs": [[p.step, p.key] for p in _products(values)],
             "capture": _capture_name(store, values),
         }
         work = Work(store, product, recipe, self.label + _round.get(), _device.get())
@@ -171,6 +171,15 @@ def _simply(work: Work, retries: int, make: Callable[[], None]) -> None:
     make()
 
 
+def _products(values: Iterable[Any]) -> Iterator[Product]:
+    """The products among arguments, those inside tuples too."""
+    for value in values:
+        if isinstance(value, Product):
+            yield value
+        elif isinstance(value, tuple):
+            yield from _products(value)
+
+
 def _plain(value: Any) -> Any:
     """An argument as JSON: products by key, captures by content, settings by value.
 
@@ -190,10 +199,9 @@ def _plain(value: Any) -> Any:
 
 
 def _capture_name(store: Store, values: list[Any]) -> str:
-    for value in values:
-        if isinstance(value, Capture):
-            return value.name
-        if isinstance(value, Product):
-            with store.open(value) as file:
-                return str(json.loads(file.attrs["recipe"]).get("capture", ""))
+    for capture in (v for v in values if isinstance(v, Capture)):
+        return capture.name
+    for product in _products(values):
+        with store.open(product) as file:
+            return str(json.loads(file.attrs["recipe"]).get("capture", ""))
     return ""

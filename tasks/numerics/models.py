@@ -139,6 +139,21 @@ def _finish_freeform(batch: Batch, plan: Plan, memory: Memory) -> Solved:
     return Solved(memory["psfs"], sums(batch.spectra, transfer), sums(batch.spectra[::2], transfer[::2]))
 
 
+def transfer_functions(model: str, psfs: Tensor, eye: tuple[float, float], size: int) -> Tensor:
+    """Transfer functions (frame, y, x//2+1) on a canvas of `size` of PSFs given by a model's parameters.
+
+    `eye` is (pupil diameter in cells of that canvas, obstruction); PSFs that are pixels are laid on the larger canvas.
+    """
+    if model == "pupil":
+        return otfs(pupil(size, *eye, psfs.shape[1]).to(psfs.device), psfs)
+    small = psfs.shape[-1]
+    centred = torch.fft.fftshift(psfs, dim=(-2, -1))
+    wide = torch.zeros(len(psfs), size, size, device=psfs.device)
+    low = size // 2 - small // 2
+    wide[:, low : low + small, low : low + small] = centred
+    return torch.fft.rfft2(torch.fft.ifftshift(wide, dim=(-2, -1)))
+
+
 MODELS: dict[str, Model] = {
     "pupil": Model(_begin_pupil, _advance_pupil, _finish_pupil),
     "freeform": Model(_begin_freeform, _advance_freeform, _finish_freeform),

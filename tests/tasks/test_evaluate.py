@@ -1,0 +1,67 @@
+"""evaluate publishes the sky only where unseen frames prefer it to the stack."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from configs.load import load_config
+from tasks.report import describe
+from tasks.step import Work, step
+
+
+def judged(filmed: Any, product: Any) -> dict[str, Any]:
+    return json.loads(filmed.note(product, "report"))
+
+
+@step(version="1")
+def sabotage(work: Work, sky: Any, first: Any) -> None:
+    """A solve that went wrong: the sky of the last round, turned over."""
+    with work.open(sky) as good, work.create() as file:
+        for name in good:
+            file[name] = good[name][()]
+        file["sky"][...] = good["sky"][:][..., ::-1]
+        file["spectrum"][...] = np.conj(good["spectrum"][:])
+
+
+def test_a_good_sky_is_published(planet: Any) -> None:
+    result = planet.result
+    assert planet.note(result, "published") == "sky"
+    np.testing.assert_array_equal(planet.read(result, "sky"), planet.read(planet.sky, "sky"))
+    np.testing.assert_array_equal(planet.read(result, "stack"), planet.read(planet.first, "stack"))
+    np.testing.assert_array_equal(planet.read(result, "lucky"), planet.read(planet.first, "sky"))
+    (row,) = judged(planet, result)["channels"]
+    assert row["heldout_frames"] == len(planet.read(planet.first, "held"))
+    assert row["heldout_chi2_sky"] < 0.5 * row["heldout_chi2_stack"]
+    assert row["flux_sky_over_stack"] == pytest.approx(1, abs=0.04)
+
+
+def test_a_sabotaged_sky_is_not_published(planet: Any) -> None:
+    bad = sabotage(planet.store, planet.sky, planet.first)
+    result = planet.judged(bad)
+    assert planet.note(result, "published") == "stack"
+    np.testing.assert_array_equal(planet.read(result, "sky"), planet.read(planet.first, "stack"))
+    words = describe(planet.store, result, {}, None)["verdict"]
+    assert words[0].startswith("The STACK is published instead of the sky: 3 held-out frames")
+    assert "did not help" in words[0]
+
+
+def test_a_solve_at_a_nonsense_rate_is_no_better_than_it_says(planet: Any) -> None:
+    """One step of 50 rad leaves random PSFs: whatever is published, unseen frames were worse explained than by a good solve."""
+    words = ("rounds.0.psfs.modes=28", "rounds.0.psfs.steps=1", "rounds.0.psfs.rate_rad=50")
+    turn = load_config(words=words).rounds[0]
+    sky = planet.sky_of(planet.psfs_of(planet.first, turn.psfs), planet.first, turn.sky)
+    result = planet.judged(sky)
+    (row,), (good,) = judged(planet, result)["channels"], judged(planet, planet.result)["channels"]
+    assert row["heldout_chi2_sky"] > 3 * good["heldout_chi2_sky"]
+    better = row["heldout_chi2_sky"] < row["heldout_chi2_stack"]
+    assert planet.note(result, "published") == ("sky" if better else "stack")
+    assert not better
+
+
+def test_every_channel_is_judged(coloured: Any) -> None:
+    rows = judged(coloured, coloured.result)["channels"]
+    assert len(rows) == 3
+    assert coloured.read(coloured.result, "sky").shape == (3, 48, 64)
+    assert all(np.isfinite(value) for row in rows for value in row.values())

@@ -1,0 +1,90 @@
+"""solve_psfs: every frame of a round has its PSF once, the sums fit them, a killed solve goes on where it was."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import tasks.solve_psfs
+from configs.load import load_config
+from tasks.solve_psfs import SEGMENT
+
+
+def test_rounds_share_the_frames_luckiest_first(planet: Any) -> None:
+    order = planet.read(planet.first, "order")
+    (one, _), (two, sky) = planet.rounds
+    np.testing.assert_array_equal(planet.read(one, "frames"), order[:16])
+    np.testing.assert_array_equal(planet.read(two, "frames"), order[16:])
+    assert set(planet.read(sky, "frames")) == set(order)
+    assert planet.read(two, "channel0/psfs").shape == (len(order) - 16, 28)
+
+
+def test_sums_hold_the_light_of_every_frame(planet: Any) -> None:
+    for psfs, _ in planet.rounds:
+        count = len(planet.read(psfs, "frames"))
+        power = planet.read(psfs, "channel0/A").sum(0)
+        assert power[0, 0] == pytest.approx(count, rel=1e-3)  # every PSF sums to one
+        assert power.max() <= count * 1.001  # and none amplifies
+        assert planet.read(psfs, "channel0/A_half").sum(0)[0, 0] == pytest.approx(-(-count // 2), rel=1e-3)
+
+
+def test_batches_and_segments_are_put_together(planet: Any, tmp_path: Path) -> None:
+    filmed = planet.elsewhere(tmp_path)
+    store = filmed.store
+    words = ("rounds.0.psfs.modes=6", "rounds.0.psfs.frames=7", "rounds.0.psfs.steps=3", "rounds.0.psfs.batch_frames=3")
+    with store.open(filmed.psfs_of(filmed.first, load_config(words=words).rounds[0].psfs)) as file:
+        assert file["channel0/psfs"].shape == (7, 6)
+        assert file["channel0/A"].shape[0] == 3
+        assert file["channel0/A"][:].sum(0)[0, 0] == pytest.approx(7, rel=1e-3)
+        assert np.isfinite(file["channel0/psfs"][:]).all()
+
+
+def test_a_killed_solve_goes_on_and_ends_the_same(planet: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    filmed = planet.elsewhere(tmp_path)
+    store = filmed.store
+    words = ("rounds.0.psfs.modes=6", "rounds.0.psfs.frames=6", f"rounds.0.psfs.steps={2 * SEGMENT}")
+    settings = load_config(words=words).rounds[0].psfs
+    whole = filmed.psfs_of(filmed.first, settings)
+    with store.open(whole) as file:
+        wanted = file["channel0/psfs"][:], file["channel0/B"][:]
+    store.remove(whole)
+    model = tasks.solve_psfs.MODELS["pupil"]
+    turns: list[int] = []
+
+    def dying(batch: Any, plan: Any, memory: Any, steps: int) -> Any:
+        if turns:
+            raise KeyboardInterrupt
+        turns.append(steps)
+        return model.advance(batch, plan, memory, steps)
+
+    monkeypatch.setitem(tasks.solve_psfs.MODELS, "pupil", model._replace(advance=dying))
+    with pytest.raises(KeyboardInterrupt):
+        filmed.psfs_of(filmed.first, settings)
+    assert not store.has(whole)
+    assert len(list(store.parts(whole).glob("*.h5"))) == 1
+
+    def counted(batch: Any, plan: Any, memory: Any, steps: int) -> Any:
+        turns.append(steps)
+        return model.advance(batch, plan, memory, steps)
+
+    monkeypatch.setitem(tasks.solve_psfs.MODELS, "pupil", model._replace(advance=counted))
+    assert filmed.psfs_of(filmed.first, settings) == whole
+    assert turns == [SEGMENT, SEGMENT]  # the first segment was not repeated
+    with store.open(whole) as file:
+        np.testing.assert_array_equal(file["channel0/psfs"][:], wanted[0])
+        np.testing.assert_array_equal(file["channel0/B"][:], wanted[1])
+    assert not store.parts(whole).exists()
+
+
+def test_the_sharpest_psfs_belong_to_the_luckiest_frames(planet: Any) -> None:
+    """Residual wavefront (tip and tilt left out) against the measured sharpness of the frames."""
+    sharp = planet.read(planet.first, "sharpness")
+    rows, frames = [], []
+    for psfs, _ in planet.rounds:
+        rows.append(planet.read(psfs, "channel0/psfs"))
+        frames.append(planet.read(psfs, "frames"))
+    wave = np.sqrt((np.concatenate(rows)[:, 2:] ** 2).sum(1))
+    order = torch.tensor(np.stack([wave, sharp[np.concatenate(frames)]])).argsort(1).argsort(1).double()
+    assert float(torch.corrcoef(order)[0, 1]) < -0.4

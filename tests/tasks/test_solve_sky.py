@@ -1,0 +1,86 @@
+"""solve_sky: nearer to the truth than any average, with the stack's light and no false darkness."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tasks.numerics.metrics import psnr
+
+
+@pytest.mark.parametrize("name", ["planet", "rough"])
+def test_sky_is_nearer_to_the_truth_than_the_lucky_stack(name: str, request: pytest.FixtureRequest) -> None:
+    filmed = request.getfixturevalue(name)
+    lucky, sky = filmed.read(filmed.first, "sky")[0], filmed.read(filmed.sky, "sky")[0]
+    assert psnr(filmed.truth, sky) > psnr(filmed.truth, lucky) + 3
+
+
+@pytest.mark.parametrize(("name", "share"), [("planet", 0.04), ("rough", 0.1)])
+def test_light_is_neither_lost_nor_made(name: str, share: float, request: pytest.FixtureRequest) -> None:
+    """Strong air throws light over the frame's border, from where the sky gets some of it back."""
+    filmed = request.getfixturevalue(name)
+    stack = filmed.read(filmed.first, "stack")
+    for _, sky in filmed.rounds:
+        assert filmed.read(sky, "sky").sum() == pytest.approx(stack.sum(), rel=share)
+
+
+@pytest.mark.xfail(reason="the wide canvas has not converged at the frame's border after so few turns", strict=False)
+def test_light_is_the_stacks(planet: Any) -> None:
+    stack, sky = planet.read(planet.first, "stack"), planet.read(planet.sky, "sky")
+    assert sky.sum() == pytest.approx(stack.sum(), rel=0.005)
+
+
+def dark_sky(filmed: Any, margin: int) -> np.ndarray:
+    """(y, x) where the truth is dark, away from the frame's border by a margin."""
+    dark = filmed.truth < 0.005 * filmed.truth.max()
+    inner = np.zeros_like(dark)
+    inner[margin : len(dark) - margin, margin : len(dark) - margin] = True
+    return dark & inner
+
+
+def test_background_does_not_brighten_and_has_no_dark_lobes(planet: Any) -> None:
+    stack, sky = planet.read(planet.first, "stack")[0], planet.read(planet.sky, "sky")[0]
+    dark = dark_sky(planet, 8)
+    assert dark.sum() > 30
+    span = float(sky.max() - 8)
+    assert sky[dark].mean() <= stack[dark].mean() + 0.002 * span
+    assert sky[dark].mean() == pytest.approx(8, abs=0.02 * span)
+    assert sky[8:-8, 8:-8].min() > 8 - 0.06 * span
+
+
+@pytest.mark.xfail(reason="corners of the frame ring where the wide canvas has hardly any data", strict=False)
+def test_no_lobes_at_the_border_either(planet: Any) -> None:
+    sky, dark = planet.read(planet.sky, "sky")[0], dark_sky(planet, 0)
+    span = float(sky.max() - 8)
+    assert np.abs(sky[dark] - 8).max() < 0.06 * span
+
+
+def test_every_round_beats_the_lucky_stack(planet: Any) -> None:
+    lucky = psnr(planet.truth, planet.read(planet.first, "sky")[0])
+    for _, sky in planet.rounds:
+        assert psnr(planet.truth, planet.read(sky, "sky")[0]) > lucky + 3
+
+
+def test_halves_share_no_frame_and_agree(planet: Any) -> None:
+    halves = planet.read(planet.sky, "halves")
+    assert halves.shape == (1, 2, 64, 64)
+    assert not np.array_equal(halves[0, 0], halves[0, 1])
+    assert np.corrcoef(halves[0].reshape(2, -1))[0, 1] > 0.97
+    power, half = planet.read(planet.sky, "A")[0], planet.read(planet.sky, "A_half")[0]
+    assert (half <= power * 1.001 + 1e-3).all()
+
+
+def test_colour_capture_gives_a_sky_per_channel_on_its_own_grid(coloured: Any) -> None:
+    sky, stack = coloured.read(coloured.sky, "sky"), coloured.read(coloured.first, "stack")
+    assert sky.shape == stack.shape == (3, 48, 64)
+    np.testing.assert_allclose(sky.sum((1, 2)), stack.sum((1, 2)), rtol=0.05)
+    likeness = np.corrcoef(sky.reshape(3, -1))
+    assert likeness.min() > 0.9
+
+
+def test_a_round_without_frames_of_its_own_keeps_the_sky(planet: Any) -> None:
+    """Every frame was taken in the rounds before: nothing is left, and the sums stay."""
+    psfs = planet.psfs_of(planet.sky, planet.config.rounds[1].psfs)
+    assert not len(planet.read(psfs, "frames"))
+    again = planet.sky_of(psfs, planet.sky, planet.config.rounds[1].sky)
+    np.testing.assert_allclose(planet.read(again, "sky"), planet.read(planet.sky, "sky"), rtol=1e-4, atol=0.1)
