@@ -128,7 +128,7 @@ def _wide(turn: Turn, power: Tensor, factor: Tensor, noise: float) -> NDArray[np
 def _finished(field: Field, sky: NDArray[np.float32]) -> NDArray[np.float32]:
     """The last few pixels at the border, where little is known, fade into the stack; the light is the stack's."""
     certain = np.minimum(1, 4 * field.inside())
-    sky = certain * sky + (1 - certain) * field.stack
+    sky = np.asarray(certain * sky + (1 - certain) * field.stack, np.float32)
     light, wanted = float((sky - field.dark).sum()), float((field.stack - field.dark).sum())
     gain = wanted / light if light > 0 and wanted > 0 else 1.0
     return np.asarray((sky - field.dark) * gain + field.dark, np.float32)
