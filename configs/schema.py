@@ -127,9 +127,7 @@ class Psfs(Section):
     model: Literal["pupil", "freeform"]
     """pupil: phases in the telescope's pupil (needs the optics or its estimated cut-off); freeform: any non-negative PSF."""
     frames: Annotated[int, Field(ge=0)]
-    """How many of the luckiest frames take part; 0 means all."""
-    start: Literal["scratch", "sky"]
-    """scratch: frames of a batch find their sky together; sky: every frame is fitted to the sky of the last round."""
+    """How many of the luckiest frames take part; 0 means all. Those that a round before has solved keep their PSFs."""
     modes: Annotated[int, Field(ge=3, le=1000)]
     """Zernike modes of each frame's phase (tip and tilt included)."""
     steps: Count
@@ -151,8 +149,9 @@ class Sky(Section):
     """wiener: the data choose the power of the sky ring by ring; positive: the same, then without negative light."""
     air_share: Annotated[float, Field(ge=0, le=1)]
     """How far the sky's amplitude is held to the air's mean power, 1 wholly; 0 believes the solve's own PSFs."""
-    border_turns: Annotated[int, Field(ge=1, le=100)]
-    """Number of turns of conjugate gradients on the canvas wider than the frame; each is a pass over all frames."""
+    border_turns: Annotated[int, Field(ge=0, le=100)]
+    """Number of turns of conjugate gradients on a canvas wider than the frame, each a pass over all frames; 0: no such
+    canvas, the frames are tapered and the border shows the stack."""
 
 
 class Round(Section):

@@ -71,6 +71,7 @@ def _report(verdicts: list[Verdict], solved: Any, stacked: Any, seen: Any) -> di
                 "heldout_chi2_stack": verdict.stack,
                 "residual_whiteness": verdict.whiteness,
                 "split_half_frc_cutoff_cpp": frc_cutoff(half),
+                "cutoff_cpp": float(group.attrs["cutoff"]),
                 "d_over_r0": float(group.attrs["d_over_r0"]),
                 "d_over_r0_uncertainty": float(group.attrs["uncertainty"]),
                 "exposure_travel_apertures": float(group.attrs["travel"]),

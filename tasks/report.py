@@ -125,6 +125,12 @@ def _verdict(report: dict[str, Any]) -> list[str]:
     strengths = ", ".join(f"{r['d_over_r0']:.1f}" for r in rows)
     used = report["frames"]
     lines.append(f"{used['used']} of {report['capture']['frames']} frames used; seeing D/r0 = {strengths}.")
+    if report["settings"]["telescope"]["aperture_m"] is None:
+        cutoffs = ", ".join(f"{r['cutoff_cpp']:.2f}" for r in rows)
+        lines.append(
+            f"No telescope was given: its cut-off is taken from the frames' mean power spectrum ({cutoffs} cycles/px); "
+            f"[telescope] in a --config file makes the result better."
+        )
     if report["truth"]:
         gain = report["truth"]["solved"]["psnr_db"] - report["truth"]["stack"]["psnr_db"]
         lines.append(

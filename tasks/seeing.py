@@ -37,6 +37,7 @@ def seeing(work: Work, frames: Product, mean: Product, first: Product, telescope
                 for name in ("d_over_r0", "travel", "jitter_px", "uncertainty", "rings_used"):
                     group.attrs[name] = float(getattr(found, name))
                 group.attrs["noise"] = noise
+                group.attrs["cutoff"] = cutoff
                 group.attrs["frames"] = len(usable)
                 group.update({"mean_power": found.mean_power, "spread": found.spread, "frame_power": power})
 

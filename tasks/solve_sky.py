@@ -83,6 +83,8 @@ def _channel(turn: Turn, group: Any, last: Any, air: Any) -> Rows:
     sums, half = (_summed(group, last, channel, tail) for tail in ("", "_half"))
     factor = amplitude(sums, _mean_power(air, turn.frames), turn.eye[0] / field.size, turn.settings.air_share)
     whole = deliver(sums, noise, factor, turn.eye)
+    wide = turn.settings.border_turns > 0
+    tapered = field.back(whole.sky.numpy())
     halves = [deliver(s, noise, factor, turn.eye, whole.sky_power) for s in (half, sums - half)]
     return {
         "A": sums.power.numpy(),
@@ -93,7 +95,7 @@ def _channel(turn: Turn, group: Any, last: Any, air: Any) -> Rows:
         "sky_power": (whole.sky_power / factor**2).numpy(),
         "noise": np.array(noise),
         "halves": np.stack([field.back(h.sky.numpy()) for h in halves]),
-        "sky": _wide(turn, whole.sky_power / factor**2, factor, noise),
+        "sky": _finished(turn, _wide(turn, whole.sky_power / factor**2, factor, noise) if wide else tapered),
         "psfs": turn.psfs,
     }
 
@@ -120,13 +122,14 @@ def _wide(turn: Turn, power: Tensor, factor: Tensor, noise: float) -> NDArray[np
     spectrum = spectrum * perfect(pupil(size, *eye, 3)) * torch.from_numpy(widened(factor, field.size, size)).float()
     top, left = (size - height) // 2, (size - width) // 2
     sky = torch.fft.irfft2(spectrum, s=(size, size))[top : top + height, left : left + width] + level
-    if turn.settings.prior == "positive":
-        sky = positive(sky - field.dark) + field.dark
-    return _finished(field, sky.numpy())
+    return np.asarray(sky.numpy(), np.float32)
 
 
-def _finished(field: Field, sky: NDArray[np.float32]) -> NDArray[np.float32]:
+def _finished(turn: Turn, sky: NDArray[np.float32]) -> NDArray[np.float32]:
     """The last few pixels at the border, where little is known, fade into the stack; the light is the stack's."""
+    field = turn.field
+    if turn.settings.prior == "positive":
+        sky = np.asarray(positive(torch.from_numpy(sky) - field.dark).numpy() + field.dark, np.float32)
     certain = np.minimum(1, 4 * field.inside())
     sky = np.asarray(certain * sky + (1 - certain) * field.stack, np.float32)
     light, wanted = float((sky - field.dark).sum()), float((field.stack - field.dark).sum())

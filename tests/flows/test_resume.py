@@ -1,0 +1,240 @@
+"""A restore killed at any moment goes on where it was and ends in the same sky; a change redoes what follows from it."""
+
+import multiprocessing
+import random
+import signal
+import time
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from numpy.typing import NDArray
+
+from configs.load import load_config
+from flows.capture import lineage
+from storage.capture import capture_at
+from storage.product import Product
+from storage.store import Store
+
+STEPS = ("ingest", "average", "align", "shift_average", "seeing", "solve_psfs", "solve_sky", "evaluate")
+
+
+RESTORE = """
+import os, signal, torch
+from pathlib import Path
+from configs.load import load_config
+from flows.capture import restore_capture
+from flows.publish import publish_result
+from storage.capture import capture_at
+from storage.store import Store
+
+torch.set_num_threads(1)
+count = 0
+
+def sync(descriptor):
+    global count
+    count += 1
+    if count == deadly_sync:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+os.fsync = sync
+store, film = Store(Path(root)), Path(film)
+capture, config = capture_at(film), load_config(film.with_suffix(".toml"), words=words)
+store.sweep()
+publish_result(store, restore_capture(store, capture, config), capture, config, Path(root) / "out")
+"""
+"""What the command line does, without Prefect; killed at its n-th fsync: the first comes before a file appears, the
+second right after."""
+
+
+@dataclass
+class Restorer:
+    """Runs restores of one capture in processes of their own."""
+
+    film: Path
+    words: list[str]
+    context: ForkServerContext
+    """A clean process that has imported everything, forked for every run: a start costs nothing."""
+
+    def start(self, root: Path, deadly_sync: int = 0) -> Any:
+        """Begin a restore."""
+        given = {"film": str(self.film), "root": str(root), "words": self.words, "deadly_sync": deadly_sync}
+        process = self.context.Process(target=exec, args=(RESTORE, given))
+        process.start()
+        return process
+
+    def finish(self, root: Path, deadly_sync: int = 0) -> bool:
+        """Restore; False if it was killed."""
+        process = self.start(root, deadly_sync)
+        process.join(120)
+        assert process.exitcode in (0, -signal.SIGKILL)
+        return bool(process.exitcode == 0)
+
+    def line(self, root: Path, *more: str) -> list[Product]:
+        """Every product of the recipe in its order."""
+        config = load_config(self.film.with_suffix(".toml"), words=[*self.words, *more])
+        return lineage(Store(root), capture_at(self.film), config)
+
+
+def _made(root: Path) -> dict[str, int]:
+    """Every whole file in the store and when it was written, ns: products, and parts of a step's journal."""
+    return {
+        str(path.relative_to(root)): path.stat().st_mtime_ns
+        for path in root.rglob("*.h5")
+        if not path.name.startswith(".")
+    }
+
+
+def _left(root: Path) -> list[str]:
+    """What must not be there after a run: temporaries, journals of finished steps."""
+    return [str(p.relative_to(root)) for p in root.rglob("*") if p.suffix in (".tmp", ".parts")]
+
+
+def _sky(root: Path) -> NDArray[np.float32]:
+    return np.asarray(fits.getdata(root / "out" / "sky.fits"))
+
+
+def _products(made: dict[str, int]) -> dict[str, int]:
+    return {name: when for name, when in made.items() if ".parts" not in name}
+
+
+@pytest.fixture(scope="module")
+def restorer(film: Path, quick: list[str]) -> Restorer:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["flows.capture", "flows.publish", "astropy.io.fits"])
+    return Restorer(film, quick[1::2], context)
+
+
+@pytest.fixture(scope="module")
+def whole(restorer: Restorer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of a run that nobody disturbed."""
+    root = tmp_path_factory.mktemp("whole")
+    assert restorer.finish(root)
+    return root
+
+
+def test_every_step_leaves_a_product_and_nothing_else(restorer: Restorer, whole: Path) -> None:
+    assert {name.split("/")[0] for name in _made(whole)} == set(STEPS)
+    assert sorted(_made(whole)) == sorted(f"{p.step}/{p.key}.h5" for p in restorer.line(whole))
+    assert _left(whole) == []
+
+
+def test_second_run_makes_nothing_and_publishes_the_same(restorer: Restorer, whole: Path) -> None:
+    before, sky = _made(whole), _sky(whole)
+    assert restorer.finish(whole)
+    assert _made(whole) == before
+    assert _sky(whole).tobytes() == sky.tobytes()
+
+
+def test_killed_before_and_after_every_file_appears(restorer: Restorer, whole: Path, tmp_path: Path) -> None:
+    """Each run is killed with its first file written but not yet visible, the next one right after it became visible."""
+    made: dict[str, int] = {}
+    killed_in: set[str] = set()
+    for turn in range(200):
+        done = restorer.finish(tmp_path, deadly_sync=1 + turn % 2)
+        now = _made(tmp_path)
+        assert {name: when for name, when in now.items() if name in made} == {
+            name: when for name, when in made.items() if name in now
+        }, "what was finished was made again"
+        gone = set(made) - set(now)
+        assert all(".parts" in name for name in gone), gone
+        fresh = set(now) - set(made)
+        if done:
+            break
+        assert len(fresh) == turn % 2, "killed before the rename nothing shows; after it, one file"
+        killed_in |= {name.split("/")[0] for name in fresh}
+        made = now
+    assert done
+    assert killed_in == set(STEPS)
+    assert sorted(_products(_made(tmp_path))) == sorted(_made(whole))
+    assert _left(tmp_path) == []
+    assert _sky(tmp_path).tobytes() == _sky(whole).tobytes()
+
+
+def test_killed_from_outside_at_random_moments(restorer: Restorer, whole: Path, tmp_path: Path) -> None:
+    dice = random.Random(7)
+    made: dict[str, int] = {}
+    kills = 0
+    for _ in range(12):
+        process = restorer.start(tmp_path)
+        process.join(dice.uniform(0.05, 0.6))
+        process.kill()
+        process.join(30)
+        kills += process.exitcode == -signal.SIGKILL
+        now = _made(tmp_path)
+        assert {name: now.get(name) for name in _products(made)} == _products(made)
+        made = now
+    assert kills > 3
+    assert restorer.finish(tmp_path)
+    assert {name: _made(tmp_path)[name] for name in _products(made)} == _products(made)
+    assert _left(tmp_path) == []
+    assert _sky(tmp_path).tobytes() == _sky(whole).tobytes()
+
+
+def test_killed_while_a_step_is_being_written(restorer: Restorer, whole: Path, tmp_path: Path) -> None:
+    """From outside, at the first sight of a temporary file, step by step as far as their writing can be seen."""
+    seen: set[str] = set()
+    for _ in range(4 * len(STEPS)):
+        process = restorer.start(tmp_path)
+        end = time.monotonic() + 60
+        while process.is_alive() and time.monotonic() < end:
+            writing = {name.split("/")[0] for name in _left(tmp_path) if name.endswith(".tmp")} - seen
+            if writing:
+                process.kill()
+                seen |= writing
+                break
+        process.join(30)
+        if process.exitcode == 0:
+            break
+    assert process.exitcode == 0
+    assert len(seen) >= 4, seen
+    assert _left(tmp_path) == []
+    assert sorted(_made(tmp_path)) == sorted(_made(whole))
+    assert _sky(tmp_path).tobytes() == _sky(whole).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("setting", "redone"),
+    [
+        ("evaluate.steps=9", ["evaluate"]),
+        ("rounds.1.psfs.steps=11", ["solve_psfs", "solve_sky", "evaluate"]),
+        ("rounds.0.sky.air_share=0.5", ["solve_sky", "solve_psfs", "solve_sky", "evaluate"]),
+        ("shift_average.heldout_share=0.2", [*STEPS[3:7], "solve_psfs", "solve_sky", "evaluate"]),
+        ("ingest.black_share=0.3", [*STEPS[:7], "solve_psfs", "solve_sky", "evaluate"]),
+        ("average.block_frames=7", []),
+    ],
+)
+def test_changed_setting_renews_its_descendants(
+    restorer: Restorer, whole: Path, setting: str, redone: list[str]
+) -> None:
+    before, after = restorer.line(whole), restorer.line(whole, setting)
+    assert [p.step for p in after if p not in before] == redone
+
+
+def test_changed_setting_makes_only_what_follows_from_it(
+    restorer: Restorer, whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = _made(whole)
+    monkeypatch.setattr(restorer, "words", [*restorer.words, "rounds.1.psfs.steps=11"])
+    assert restorer.finish(whole)
+    after = _made(whole)
+    assert {name: after[name] for name in before} == before
+    assert sorted(name.split("/")[0] for name in set(after) - set(before)) == ["evaluate", "solve_psfs", "solve_sky"]
+    for name in set(after) - set(before):
+        (whole / name).unlink()
+
+
+@pytest.mark.parametrize("number", [0, 3, 5, 9])
+def test_deleted_product_is_made_again_alone(restorer: Restorer, whole: Path, number: int) -> None:
+    product = restorer.line(whole)[number]
+    name, before, sky = f"{product.step}/{product.key}.h5", _made(whole), _sky(whole)
+    (whole / name).unlink()
+    assert restorer.finish(whole)
+    after = _made(whole)
+    assert after.pop(name) > before.pop(name)
+    assert after == before
+    assert _sky(whole).tobytes() == sky.tobytes()
