@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import click
@@ -34,6 +35,7 @@ class Told(click.Group):
         from configs.load import BadConfig
         from storage.errors import StillskyError
 
+        _hush_echoes()
         try:
             return super().invoke(ctx)
         except BadConfig as error:
@@ -199,6 +201,17 @@ def store_prune(older_than: float | None, keep: str | None, results: bool, dry_r
 
     for line in prune(store or default_store(), older_than, keep, results, dry_run):
         click.echo(line)
+
+
+def _hush_echoes() -> None:
+    """HDF5 objects of a file that a full disk refused complain again when they are dropped; it has been told once."""
+    shown, ignored = sys.excepthook, sys.unraisablehook
+
+    def echo(trace: TracebackType | None) -> bool:
+        return trace is not None and trace.tb_frame.f_code.co_name.endswith("ObjectID._dealloc")
+
+    sys.excepthook = lambda kind, error, trace: None if echo(trace) else shown(kind, error, trace)
+    sys.unraisablehook = lambda told: None if echo(told.exc_traceback) else ignored(told)
 
 
 def _verdict(report: dict[str, Any], out: Path) -> None:

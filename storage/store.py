@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -109,12 +109,14 @@ class Store:
         shutil.rmtree(self.parts(product), ignore_errors=True)
 
     def sweep(self) -> int:
-        """Remove what killed processes left half-written; returns how many files. Files of living processes stay."""
-        found = ((p, TEMPORARY.fullmatch(p.name)) for p in self.root.glob("*/**/.*.tmp"))
-        stale = [path for path, ours in found if ours and not _alive(int(ours[1]))]
-        for path in stale:
-            path.unlink(missing_ok=True)
-        return len(stale)
+        """Remove what killed processes left half-written; returns how many files. Files of living processes stay.
+
+        So do journals of unfinished products; one whose product is there was only not removed any more.
+        """
+        for parts in self.root.glob("*/*.parts"):
+            if _whole(parts.with_suffix(".h5")):
+                shutil.rmtree(parts, ignore_errors=True)
+        return _swept(self.root.glob("*/**/.*.tmp"))
 
     def free_bytes(self) -> int:
         """Free space on the store's disk."""
@@ -195,6 +197,7 @@ def atomic(path: Path) -> Iterator[Path]:
 def publish(path: Path, write: Callable[[Path], object]) -> None:
     """Write a file for the user (FITS, PNG, JSON) whole or not at all, with words for a disk that refuses."""
     try:
+        _swept(p for p in path.parent.glob(".*.tmp") if p.name.startswith(f".{path.name}."))
         with atomic(path) as temporary:
             write(temporary)
     except OSError as error:
@@ -223,12 +226,25 @@ def _from_elsewhere(error: OSError) -> bool:
 
 
 def _reason(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.errno:
-        return os.strerror(error.errno)
-    text = str(error)
-    return next(
-        (w for w in ("No space left on device", "File too large", "Disk quota exceeded") if w in text), text[:200]
-    )
+    """What the system said, if need be to an earlier error: HDF5 fails again, in other words, when it closes the file."""
+    known = ("No space left on device", "File too large", "Disk quota exceeded")
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno:
+            return os.strerror(cause.errno)
+        if said := [words for words in known if words in str(cause)]:
+            return said[0]
+        cause = cause.__cause__ or cause.__context__
+    return str(error)[:200]
+
+
+def _swept(paths: Iterable[Path]) -> int:
+    """Remove those of the temporary files whose process is no more; how many they were."""
+    found = ((path, TEMPORARY.fullmatch(path.name)) for path in paths)
+    stale = [path for path, ours in found if ours and not _alive(int(ours[1]))]
+    for path in stale:
+        path.unlink(missing_ok=True)
+    return len(stale)
 
 
 def _alive(process: int) -> bool:

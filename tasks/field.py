@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.numerics.canvas import border_level, canvas_size, lay, lift, window
+from tasks.numerics.canvas import Box, border_level, canvas_size, lay, lift, lone_box, window
 from tasks.numerics.shifting import move_whole, split
 from tasks.prepared import Prepared
 
@@ -19,8 +19,12 @@ class Field:
     """The canvas of one channel and what the frames have in common on it."""
 
     channel: int
+    box: Box
+    """The part of the frame that is solved."""
+    full: Image
+    """(y, x) the shift-average of the whole frame."""
     stack: Image
-    """(y, x) the shift-average."""
+    """(y, x) the same inside the box."""
     level: float
     """Light at the stack's border, to which the taper falls."""
     dark: float
@@ -38,9 +42,12 @@ class Field:
         return len(self.taper)
 
     def even(self, clean: Prepared, chosen: NDArray[np.int64]) -> tuple[Image, NDArray[np.int64]]:
-        """The chosen frames (frame, y, x) where they are, of equal light, and the whole pixels (frame, 2) they are off."""
+        """The chosen frames (frame, y, x) of equal light, and by how many whole pixels (frame, 2) they are off the box."""
         whole, _ = split(self.shifts[chosen])
         light = clean.take(chosen)[:, self.channel]
+        if self.stack.shape != self.full.shape:
+            light = move_whole(light[:, None], -whole)[:, 0, *self.box]
+            whole = np.zeros_like(whole)
         return np.asarray((light - self.dark) / self.gains[chosen, None, None] + self.dark, np.float32), whole
 
     def frames(self, clean: Prepared, chosen: Sequence[int] | NDArray[np.int64]) -> Image:
@@ -62,13 +69,23 @@ class Field:
         """A sky (size, size) solved on the canvas, on the frame's grid (y, x), in camera units."""
         return lift(sky, self.stack, self.level, self.taper)
 
+    def embedded(self, sky: Image) -> Image:
+        """A sky (y, x) of the box in the whole frame: outside there is only dark sky, and the stack shows it."""
+        out = self.full.copy()
+        out[self.box] = sky
+        return out
+
 
 def field_of(first: Any, channel: int) -> Field:
     """The field of a channel, from the open shift_average product."""
-    stack = first["stack"][channel]
+    full = first["stack"][channel]
+    box = lone_box(first["stack"][:].mean(axis=0))
+    stack = full[box]
     size = canvas_size(*stack.shape)
     return Field(
         channel,
+        box,
+        full,
         stack,
         border_level(stack),
         float(np.percentile(stack, 1)),

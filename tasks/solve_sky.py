@@ -84,7 +84,7 @@ def _channel(turn: Turn, group: Any, last: Any, air: Any) -> Rows:
     factor = amplitude(sums, _mean_power(air, turn.frames), turn.eye[0] / field.size, turn.settings.air_share)
     whole = deliver(sums, noise, factor, turn.eye)
     wide = turn.settings.border_turns > 0
-    tapered = field.back(whole.sky.numpy())
+    sky = _wide(turn, whole.sky_power / factor**2, factor, noise) if wide else field.back(whole.sky.numpy())
     halves = [deliver(s, noise, factor, turn.eye, whole.sky_power) for s in (half, sums - half)]
     return {
         "A": sums.power.numpy(),
@@ -94,8 +94,8 @@ def _channel(turn: Turn, group: Any, last: Any, air: Any) -> Rows:
         "spectrum": whole.spectrum.numpy(),
         "sky_power": (whole.sky_power / factor**2).numpy(),
         "noise": np.array(noise),
-        "halves": np.stack([field.back(h.sky.numpy()) for h in halves]),
-        "sky": _finished(turn, _wide(turn, whole.sky_power / factor**2, factor, noise) if wide else tapered),
+        "halves": np.stack([field.embedded(field.back(h.sky.numpy())) for h in halves]),
+        "sky": field.embedded(_finished(turn, sky)),
         "psfs": turn.psfs,
     }
 
