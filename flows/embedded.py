@@ -26,6 +26,7 @@ def settle_environment(root: Path) -> None:
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # the command line says what went wrong, in words
         "PREFECT_CLI_PROMPT": "false",
+        "OMP_WAIT_POLICY": "PASSIVE",  # on a busy machine torch's threads otherwise spin for a core they do not get
     }
     for name, value in quiet.items():
         os.environ.setdefault(name, value)
