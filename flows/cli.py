@@ -31,22 +31,20 @@ class Told(click.Group):
     """A group whose commands answer every error stillsky knows with a sentence and an exit code, not a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
-        from configs.load import BadConfig
-        from storage.errors import StillskyError
-
-        _hush_echoes()
+        """Run the command; what the errors are called is looked up only when there is one."""
         try:
             return super().invoke(ctx)
-        except BadConfig as error:
-            click.echo(f"stillsky: {error}", err=True)
-            sys.exit(BAD_USE)
-        except StillskyError as error:
-            click.echo(f"stillsky: {error}", err=True)
-            sys.exit(FAILED)
         except KeyboardInterrupt:
             click.echo("stillsky: stopped; the same command goes on from here", err=True)
             sys.exit(130)
+        except Exception as error:
+            from configs.load import BadConfig
+            from storage.errors import StillskyError
+
+            if not isinstance(error, BadConfig | StillskyError):
+                raise
+            click.echo(f"stillsky: {error}", err=True)
+            sys.exit(BAD_USE if isinstance(error, BadConfig) else FAILED)
 
 
 @click.group(cls=Told, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

@@ -49,7 +49,11 @@ def server(root: Path) -> Iterator[None]:
     os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
     with (home / "server.log").open("ab") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "flows.embedded_server", str(port)], stdin=subprocess.PIPE, stdout=log, stderr=log
+            [sys.executable, "-m", "flows.embedded_server", str(port)],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C in a terminal is for this process, which still has its end to record
         )
     try:
         yield

@@ -1,5 +1,6 @@
 """The embedded Prefect server's process: `python -m flows.embedded_server PORT`; it ends when its standard input does."""
 
+import os
 import sys
 import threading
 
@@ -14,7 +15,8 @@ def main() -> None:
     server = uvicorn.Server(config)
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        while os.read(0, 1):  # not sys.stdin: its lock, held by this thread, is fatal when the interpreter ends
+            pass
         server.should_exit = True
 
     threading.Thread(target=watch, daemon=True).start()

@@ -125,7 +125,7 @@ def _verdict(report: dict[str, Any]) -> list[str]:
     strengths = ", ".join(f"{r['d_over_r0']:.1f}" for r in rows)
     used = report["frames"]
     lines.append(f"{used['used']} of {report['capture']['frames']} frames used; seeing D/r0 = {strengths}.")
-    if report["settings"]["telescope"]["aperture_m"] is None:
+    if report["settings"].get("telescope", {}).get("aperture_m", 0) is None:
         cutoffs = ", ".join(f"{r['cutoff_cpp']:.2f}" for r in rows)
         lines.append(
             f"No telescope was given: its cut-off is taken from the frames' mean power spectrum ({cutoffs} cycles/px); "

@@ -125,15 +125,17 @@ def test_capture_cut_short_is_restored_with_what_is_there(
 
 def test_full_disk_then_room_again(desk: Any, film: Path, tmp_path: Path, quick: list[str]) -> None:
     words = ("restore", film, "--out", tmp_path / "out", "--store", tmp_path / "store", "--device", "cpu", *quick)
-    full = desk.ask(*words, largest_file_bytes=150_000)
+    full = desk.ask(*words, largest_file_bytes=100_000)
     assert full.code == 1, full.err
     assert full.err.count("\n") == 1
     assert "cannot be written (File too large" in full.err
     assert "make room" in full.err
     assert _whole(tmp_path) == []
-    # Frames fit, the sums of a round do not: what is done stays, and the reason is the disk again.
-    kept = desk.ask(*words, largest_file_bytes=400_000)
+    # The frames fit, but not what more modes of more frames need: what is done stays, and the reason is the disk again.
+    words = (*words, "--set", "rounds.0.psfs.batch_frames=2", "--set", "shift_average.heldout_share=0.2")
+    kept = desk.ask(*words, largest_file_bytes=240_000)
     assert kept.code == 1, kept.err
+    assert kept.err.count("\n") == 1
     assert "cannot be written (File too large" in kept.err
     done = _whole(tmp_path / "store")
     assert any(name.startswith("seeing") for name in done)

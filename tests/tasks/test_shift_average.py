@@ -53,7 +53,7 @@ def test_clouds_become_gains(spoiled: Any) -> None:
     gains, flags = spoiled.read(spoiled.first, "gains")[:, 0], spoiled.read(spoiled.first, "flags")
     ok, cloudy = flags == 0, np.arange(len(flags)) % 3 == 0
     assert gains[ok & cloudy].mean() / gains[ok & ~cloudy].mean() == pytest.approx(0.7, abs=0.02)
-    assert np.median(gains[ok]) == pytest.approx(1, abs=0.02)
+    assert gains[ok].mean() == pytest.approx(1, abs=0.02)
 
 
 def test_streak_is_marked(spoiled: Any) -> None:
