@@ -193,3 +193,11 @@ class Config(Section):
     """Rounds of PSF turn and sky turn, in order."""
     evaluate: Evaluate
     """The judgement."""
+
+    @model_validator(mode="after")
+    def _one_model(self) -> "Config":
+        if len({(turn.psfs.model, turn.psfs.modes) for turn in self.rounds}) > 1:
+            raise ValueError(
+                "all rounds share one psfs.model and one psfs.modes, because later rounds keep earlier PSFs"
+            )
+        return self

@@ -32,8 +32,11 @@ class Told(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what the errors are called is looked up only when there is one."""
+        _hush_echoes()
         try:
             return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
         except KeyboardInterrupt:
             click.echo("stillsky: stopped; the same command goes on from here", err=True)
             sys.exit(130)

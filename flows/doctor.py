@@ -122,7 +122,7 @@ def _prefect(root: Path) -> list[Finding]:
         with urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=3):
             return [Finding("prefect home", home), Finding("prefect api", f"{url} answers")]
     except (OSError, ValueError) as error:
-        remedy = "start it (`stillsky serve` or `prefect server start`), or unset PREFECT_API_URL"
+        remedy = "start it (`prefect server start`), or unset PREFECT_API_URL"
         return [
             Finding("prefect home", home),
             Finding("prefect api", f"{url} does not answer ({error})", False, remedy),

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
+from storage.errors import StillskyError
+
 PATIENCE_S = 120.0
 """Longest wait for the embedded server to answer."""
 SETTLE_S = 15.0
@@ -78,14 +80,18 @@ def wait_for_server() -> None:
         except OSError as error:
             if time.monotonic() > end:
                 log = Path(os.environ["PREFECT_HOME"]) / "server.log"
-                raise RuntimeError(
-                    f"the Prefect API {url} did not answer within {PATIENCE_S:.0f} s ({error}); see {log}"
+                raise StillskyError(
+                    f"the Prefect API {url} did not answer within {PATIENCE_S:.0f} s ({error}); see {log}, then try again"
                 ) from None
             time.sleep(0.05)
 
 
 def wait_until_recorded(flow_runs: list[str]) -> bool:
-    """Wait until the server has the final state of every task run of a flow run: Prefect sends them behind the run."""
+    """Wait until the server has the final state of every task run of a flow run: Prefect sends them behind the run.
+
+    False if it did not come, or the server is gone: no reason to hide how the run itself ended.
+    """
+    from httpx import HTTPError
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
     from prefect.events.worker import EventsWorker
@@ -94,7 +100,7 @@ def wait_until_recorded(flow_runs: list[str]) -> bool:
     EventsWorker.instance().wait_until_empty()
     APILogHandler().flush()
     end = time.monotonic() + SETTLE_S
-    with get_client(sync_client=True) as client:
+    with contextlib.suppress(HTTPError), get_client(sync_client=True) as client:
         while time.monotonic() < end:
             chosen = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(run) for run in flow_runs]))
             runs = client.read_task_runs(flow_run_filter=chosen, limit=200)

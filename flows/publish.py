@@ -16,5 +16,6 @@ def publish_result(store: Store, result: Product, capture: Capture, config: Conf
     """Write what was found; every file is whole or not there. Returns the report."""
     settings = config.model_dump(mode="json")
     report = describe(store, result, settings, truth_beside(capture.path))
+    report["capture"]["name"] = capture.name  # the store knows the same content by the name it first came under
     publish(store, result, report, out, config.telescope.scale_arcsec)
     return report

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,6 @@ class Request:
 class Quiet:
     """Nobody watches."""
 
-    lines: list[str] = field(default_factory=list)
-
     def __call__(self, label: str, done: int, total: int) -> None:
         """Ignore it."""
 
@@ -51,16 +49,19 @@ def restore(request: Request, progress: Progress | None = None) -> dict[str, Any
 
     store = Store(root)
     store.sweep()
+    from storage.capture import capture_at
+    from storage.results import check_folder
+
+    capture = capture_at(request.capture, config.camera.dark, config.camera.flat)
+    check_folder(request.out)
     with embedded.server(root):
         # The server starts while these imports run: together they cost little more than the slower of the two.
         from flows.capture import lineage
         from flows.publish import publish_result
         from flows.run import run_recorded
-        from storage.capture import capture_at
         from tasks.devices import pick_device
         from tasks.step import on_device, watched
 
-        capture = capture_at(request.capture, config.camera.dark, config.camera.flat)
         device = pick_device(request.device)
         if request.fresh:
             _forget(store, lineage(store, capture, config))

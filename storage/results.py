@@ -1,6 +1,7 @@
 """A finished result on its way to the user: the four files of the output folder, from the evaluated product."""
 
 import json
+import os
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -12,12 +13,19 @@ from storage.product import Product
 from storage.store import Store
 
 
+def check_folder(out: Path) -> None:
+    """Can results be written to this folder, or can it be made? Better asked before the night's work than after."""
+    nearest = next(p for p in (out.absolute(), *out.absolute().parents) if p.exists())
+    if not nearest.is_dir():
+        raise StoreError(f"{nearest} is a file, so {out} cannot hold results; choose another folder with --out")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise StoreError(f"{nearest} cannot be written; change its permissions or choose another folder with --out")
+
+
 def publish(store: Store, result: Product, report: Mapping[str, Any], out: Path, scale_arcsec: float | None) -> None:
     """Leave sky.fits, stack.fits, sky.png and report.json in `out`."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"{out} cannot be made ({error.strerror}); choose another folder with --out") from None
+    check_folder(out)
+    out.mkdir(parents=True, exist_ok=True)
     with store.open(result) as file:
         sky, stack, stretch = file["sky"][:], file["stack"][:], str(file.attrs["stretch"])
     history = [f"settings {key} = {json.dumps(value)}" for key, value in report["settings"].items()]

@@ -1,6 +1,7 @@
 """The store: one HDF5 file per product, visible only when whole; the only memory of what is done."""
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -19,6 +20,8 @@ from storage.errors import StoreError
 from storage.product import Product
 
 MARK = "stillsky_complete"
+_REFUSALS = tuple(os.strerror(e) for e in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO, errno.EROFS))
+"""What a disk says that takes no more."""
 TEMPORARY = re.compile(r"\..+\.(\d+)\.[0-9a-f]{6}\.tmp")
 """Name of a file that a process is still writing; its number is in it."""
 
@@ -160,7 +163,7 @@ class Store:
                 yield file
                 file.flush()
         except (OSError, RuntimeError) as error:
-            if isinstance(error, OSError) and body and _from_elsewhere(error):
+            if body and not _of_the_disk(error):
                 raise
             free = self.free_bytes() / 1e9
             raise StoreError(
@@ -220,19 +223,20 @@ def _whole(path: Path) -> bool:
         return False
 
 
-def _from_elsewhere(error: OSError) -> bool:
-    """Did the step's own reading fail, not the writing? Only a file's name other than a temporary tells."""
-    return bool(error.filename) and not str(error.filename).endswith(".tmp")
+def _of_the_disk(error: BaseException) -> bool:
+    """Did the disk refuse the file that is being written? Anything else that goes wrong in a step says so itself."""
+    if isinstance(error, OSError) and error.filename and not str(error.filename).endswith(".tmp"):
+        return False
+    return _reason(error) in _REFUSALS
 
 
 def _reason(error: BaseException) -> str:
     """What the system said, if need be to an earlier error: HDF5 fails again, in other words, when it closes the file."""
-    known = ("No space left on device", "File too large", "Disk quota exceeded")
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.errno:
             return os.strerror(cause.errno)
-        if said := [words for words in known if words in str(cause)]:
+        if said := [words for words in _REFUSALS if words in str(cause)]:
             return said[0]
         cause = cause.__cause__ or cause.__context__
     return str(error)[:200]

@@ -14,7 +14,7 @@ from tasks.field import Field, field_of
 from tasks.numerics.heldout import Verdict, judge
 from tasks.numerics.metrics import fourier_ring_correlation, frc_cutoff, split_half
 from tasks.numerics.pupil import pupil
-from tasks.optics import cutoff_cpp, obstruction
+from tasks.optics import cutoff_cpp, most_modes, obstruction
 from tasks.prepared import Prepared, prepared
 from tasks.step import Work, step
 
@@ -36,10 +36,11 @@ def evaluate(work: Work, scene: Scene, sky: Product, telescope: Telescope, setti
             field = field_of(stacked, channel)
             d_over_r0 = float(seen[f"channel{channel}"].attrs["d_over_r0"])
             cutoff = min(cutoff_cpp(telescope, channel, average), 0.5)
-            eye = pupil(field.size, cutoff * field.size, obstruction(telescope), MODES)
+            modes = most_modes(MODES, cutoff * field.size, obstruction(telescope))
+            eye = pupil(field.size, cutoff * field.size, obstruction(telescope), modes)
             verdicts.append(_verdict(work, clean, field, held, (solved, channel, eye, d_over_r0, settings)))
             work.progress(channel + 1, clean.stack.shape[1])
-        better = all(v.sky < v.stack for v in verdicts)
+        better = all(v.prefers_sky for v in verdicts)
         with work.create() as file:
             file["stack"], file["lucky"], file["solved"] = stacked["stack"][:], stacked["sky"][:], solved["sky"][:]
             file["sky"] = solved["sky"][:] if better else stacked["stack"][:]
@@ -53,8 +54,8 @@ def _verdict(work: Work, clean: Prepared, field: Field, held: NDArray[np.int64],
     solved, channel, eye, d_over_r0, settings = rest
     device = work.device
     spectra = torch.fft.rfft2(torch.from_numpy(field.frames(clean, held)).to(device))
-    skies = [solved["spectrum"][channel], np.fft.rfft2(field.laid_stack()).astype(np.complex64)]
-    tensors = [torch.from_numpy(s).to(device) for s in skies]
+    laid = (field.laid(solved["bare"][channel][field.box]), field.laid(field.stack))
+    tensors = [torch.fft.rfft2(torch.from_numpy(picture)).to(device) for picture in laid]
     return judge(eye.to(device), spectra, tensors[0], tensors[1], d_over_r0, settings.steps)
 
 

@@ -55,9 +55,9 @@ class Field:
         light, whole = self.even(clean, np.asarray(chosen, np.int64))
         return lay(move_whole(light[:, None], -whole)[:, 0], self.level, self.taper)
 
-    def laid_stack(self) -> Image:
-        """The stack (size, size) on the canvas."""
-        return lay(self.stack[None], self.level, self.taper)[0]
+    def laid(self, picture: Image) -> Image:
+        """A picture (y, x) of the box on the canvas (size, size)."""
+        return lay(picture[None], self.level, self.taper)[0]
 
     def inside(self) -> Image:
         """The taper (y, x) on the frame's own grid."""

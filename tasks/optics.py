@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from configs.schema import Telescope
 from tasks.numerics.pupil import diameter_cells
 
@@ -17,6 +19,11 @@ def cutoff_cpp(telescope: Telescope, channel: int, average: Any) -> float:
         return float(average.attrs["optical_cutoff"]) or 0.5
     wavelength_m = telescope.wavelength_of(channel) * 1e-9
     return diameter_cells(1, telescope.aperture_m, wavelength_m, telescope.scale_arcsec * ARCSEC_RAD)
+
+
+def most_modes(wanted: int, diameter: float, blocked: float) -> int:
+    """Modes that a pupil of `diameter` cells can tell apart: half as many as it has open cells."""
+    return max(3, min(wanted, int(0.5 * np.pi / 4 * diameter**2 * (1 - blocked**2))))
 
 
 def obstruction(telescope: Telescope) -> float:

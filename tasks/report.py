@@ -124,7 +124,12 @@ def _verdict(report: dict[str, Any]) -> list[str]:
         lines = [f"The STACK is published instead of the sky: {why}; the solve did not help this capture."]
     strengths = ", ".join(f"{r['d_over_r0']:.1f}" for r in rows)
     used = report["frames"]
-    lines.append(f"{used['used']} of {report['capture']['frames']} frames used; seeing D/r0 = {strengths}.")
+    lines.append(
+        f"{used['used']} of {report['capture']['frames']} frames used, {used['held_out']} of them only to judge; seeing D/r0 = {strengths}."
+    )
+    missing = report["capture"]["facts"].get("truncated")
+    if missing:
+        lines.append(f"The capture ends early: {missing} of the frames it promises are missing.")
     if report["settings"].get("telescope", {}).get("aperture_m", 0) is None:
         cutoffs = ", ".join(f"{r['cutoff_cpp']:.2f}" for r in rows)
         lines.append(

@@ -11,7 +11,7 @@ from tasks.field import Field, field_of
 from tasks.numerics.seeing import SpectralSums, corner_noise, fit_seeing, grouped, join, spectral_sums, travel_prior
 from tasks.numerics.shifting import shift_frames
 from tasks.numerics.speckle import RINGS, radii, ring_mean
-from tasks.optics import cutoff_cpp
+from tasks.optics import cutoff_cpp, obstruction
 from tasks.prepared import Prepared, prepared
 from tasks.step import Work, step
 
@@ -32,7 +32,7 @@ def seeing(work: Work, frames: Product, mean: Product, first: Product, telescope
                 sums, power = _sums(work, clean, field, usable, cutoff)
                 noise = corner_noise(sums, min(cutoff, 0.45))
                 travel = travel_prior(telescope.aperture_m, exposure, None) if telescope.aperture_m else None
-                found = fit_seeing(sums, cutoff, telescope.obstruction, noise, travel)
+                found = fit_seeing(sums, cutoff, obstruction(telescope), noise, travel)
                 group = file.create_group(f"channel{channel}")
                 for name in ("d_over_r0", "travel", "jitter_px", "uncertainty", "rings_used"):
                     group.attrs[name] = float(getattr(found, name))

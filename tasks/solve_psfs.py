@@ -14,7 +14,7 @@ from tasks.field import Field, field_of
 from tasks.numerics.likelihood import Sums
 from tasks.numerics.models import MODELS, Batch, Memory, Plan, Solved
 from tasks.numerics.sky import corner_noise
-from tasks.optics import cutoff_cpp, obstruction
+from tasks.optics import cutoff_cpp, most_modes, obstruction
 from tasks.prepared import Prepared, prepared
 from tasks.step import Work, step
 
@@ -73,7 +73,7 @@ def solve_psfs(work: Work, scene: Scene, sky: Product, telescope: Telescope, set
 
 def _known(before: Any, field: Field, device: str) -> Known:
     if before is None:
-        return Known(torch.fft.rfft2(torch.from_numpy(field.laid_stack())).to(device))
+        return Known(torch.fft.rfft2(torch.from_numpy(field.laid(field.stack))).to(device))
     names = ("spectrum", "A", "B", "sky_power")
     sky, power, cross, sky_power = (torch.from_numpy(before[name][field.channel]).to(device) for name in names)
     return Known(sky, Sums(power, cross, len(before["frames"])), sky_power)
@@ -104,7 +104,8 @@ def _channel(turn: Turn, batches: list[NDArray[np.int64]], group: Any) -> None:
 def _batch(turn: Turn, chosen: NDArray[np.int64], first_part: int) -> tuple[Solved, float]:
     """One batch, in segments of so many steps, each left as a part file: the next process goes on after the last."""
     plan = Plan(
-        turn.settings.modes, turn.settings.steps, turn.settings.rate_rad, turn.settings.temperature,
+        most_modes(turn.settings.modes, turn.diameter, turn.obstruction), turn.settings.steps,
+        turn.settings.rate_rad, turn.settings.temperature,
         turn.settings.seed + first_part,
     )  # fmt: skip
     model = MODELS[turn.settings.model]

@@ -84,7 +84,11 @@ def _channel(turn: Turn, group: Any, last: Any, air: Any) -> Rows:
     factor = amplitude(sums, _mean_power(air, turn.frames), turn.eye[0] / field.size, turn.settings.air_share)
     whole = deliver(sums, noise, factor, turn.eye)
     wide = turn.settings.border_turns > 0
-    sky = _wide(turn, whole.sky_power / factor**2, factor, noise) if wide else field.back(whole.sky.numpy())
+    if wide:
+        sky, bare = _wide(turn, whole.sky_power / factor**2, factor, noise)
+    else:
+        sharp = torch.fft.irfft2(whole.spectrum, s=(field.size, field.size))
+        sky, bare = field.back(whole.sky.numpy()), field.back(sharp.numpy())
     halves = [deliver(s, noise, factor, turn.eye, whole.sky_power) for s in (half, sums - half)]
     return {
         "A": sums.power.numpy(),
@@ -96,12 +100,13 @@ def _channel(turn: Turn, group: Any, last: Any, air: Any) -> Rows:
         "noise": np.array(noise),
         "halves": np.stack([field.embedded(field.back(h.sky.numpy())) for h in halves]),
         "sky": field.embedded(_finished(turn, sky)),
+        "bare": field.embedded(_finished(turn, bare)),
         "psfs": turn.psfs,
     }
 
 
-def _wide(turn: Turn, power: Tensor, factor: Tensor, noise: float) -> NDArray[np.float32]:
-    """The sky (y, x) from the frames as windows on a wider canvas, in camera units."""
+def _wide(turn: Turn, power: Tensor, factor: Tensor, noise: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The sky (y, x) from the frames as windows on a wider canvas, in camera units: through the telescope, and bare."""
     field, device = turn.field, turn.work.device
     height, width = field.stack.shape
     size = wide_size(height, width)
@@ -119,10 +124,14 @@ def _wide(turn: Turn, power: Tensor, factor: Tensor, noise: float) -> NDArray[np
     # Noise and sky power per coefficient grow with the area over which a transform sums: their ratio stays.
     floor = torch.from_numpy(noise / np.maximum(widened(power, field.size, size), 1e-30)).float().to(device)
     spectrum = solve_wide(blocks, floor, turn.settings.border_turns).cpu()
-    spectrum = spectrum * perfect(pupil(size, *eye, 3)) * torch.from_numpy(widened(factor, field.size, size)).float()
+    bare = spectrum * torch.from_numpy(widened(factor, field.size, size)).float()
     top, left = (size - height) // 2, (size - width) // 2
-    sky = torch.fft.irfft2(spectrum, s=(size, size))[top : top + height, left : left + width] + level
-    return np.asarray(sky.numpy(), np.float32)
+    pictures = (
+        torch.fft.irfft2(each, s=(size, size))[top : top + height, left : left + width] + level
+        for each in (bare * perfect(pupil(size, *eye, 3)), bare)
+    )
+    sky, sharp = (np.asarray(picture.numpy(), np.float32) for picture in pictures)
+    return sky, sharp
 
 
 def _finished(turn: Turn, sky: NDArray[np.float32]) -> NDArray[np.float32]:

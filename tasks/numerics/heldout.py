@@ -14,6 +14,8 @@ from tasks.numerics.pupil import Pupil, cells_of, fields, frequencies, light, ot
 from tasks.numerics.sky import corner_noise
 
 CHUNK = 8
+ALONE = 0.01
+"""Where one frame judges alone, the standard error of its word, as a share of what is left."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,13 @@ class Verdict:
     frames: int
     """How many frames judged."""
     sky: float
-    """Mean |Y - H X|^2 over the noise, per coefficient below the cut-off; one is perfect."""
+    """Median over the frames of |Y - H X|^2 over the noise, per coefficient below the cut-off; one is perfect."""
     stack: float
     """The same for the other sky."""
+    prefers_sky: bool
+    """The frames are better explained by the sky, by more than chance: twice the standard error of the difference."""
     whiteness: float
-    """Largest departure from one of the residual's ring power over the noise, as a mean over the rings."""
+    """Mean departure from one of the residual's ring power over the noise; zero is white."""
 
 
 def judge(eye: Pupil, spectra: Tensor, sky: Tensor, stack: Tensor, d_over_r0: float, steps: int) -> Verdict:
@@ -36,19 +40,23 @@ def judge(eye: Pupil, spectra: Tensor, sky: Tensor, stack: Tensor, d_over_r0: fl
     seen = (frequencies(eye.size, spectra.device) < cutoff).float()
     noise = torch.tensor(corner_noise(spectra, cutoff), device=spectra.device)
     spread = torch.from_numpy(noll_variances(len(eye.modes)) * d_over_r0 ** (5 / 3)).sqrt().float().to(spectra.device)
-    left = []
+    left, transfers = [], []
     for x in (sky, stack):
         phases = fit(eye, spectra, x, noise, spread, steps)
-        transfer = torch.cat([otfs(eye, phases[i : i + CHUNK]) for i in range(0, len(phases), CHUNK)])
-        left.append((float(chi2(spectra, transfer, x, noise, seen).median()), transfer))
-    rest = spectra - left[0][1] * sky
+        transfers.append(torch.cat([otfs(eye, phases[i : i + CHUNK]) for i in range(0, len(phases), CHUNK)]))
+        left.append(chi2(spectra, transfers[-1], x, noise, seen))
+    rest = spectra - transfers[0] * sky
     curve = ring_mean((rest.real**2 + rest.imag**2).mean(0) / noise, rings(eye.size, spectra.device))
     inside = curve[2 : max(3, int(cutoff * eye.size))]
-    return Verdict(len(spectra), left[0][0], left[1][0], float((inside - 1).abs().mean()))
+    gain = left[1] - left[0]
+    error = float(gain.std()) / len(gain) ** 0.5 if len(gain) > 1 else ALONE * float(left[1].mean())
+    prefers = bool(torch.isfinite(gain).all()) and float(gain.mean()) > 2 * error
+    best, other = (float(each.median()) for each in left)
+    return Verdict(len(spectra), best, other, prefers, float((inside - 1).abs().mean()))
 
 
 def fit(eye: Pupil, spectra: Tensor, sky: Tensor, noise: Tensor, spread: Tensor, steps: int) -> Tensor:
-    """Phases (frame, mode) that explain each frame by a given sky: Adam from two sharpnesses of start, cooled from hot."""
+    """Phases (frame, mode) that explain each frame by a given sky: Adam from flat, cooled from hot."""
     phases = torch.zeros(len(spectra), len(spread), device=spectra.device)
     first, second = torch.zeros_like(phases), torch.zeros_like(phases)
     for turn in range(steps):

@@ -46,6 +46,11 @@ with embedded.server(Path.cwd()):
 """Answers command lines as the program would, one after the other: Prefect is imported, and its server started, once."""
 
 
+FLOWS = """select run.id, run.name, run.state_name, state.message from flow_run run
+    left join flow_run_state state on state.id = run.state_id order by run.created"""
+TASKS = "select flow_run_id, name, state_name from task_run order by start_time"
+
+
 @dataclass(frozen=True)
 class Answer:
     """How a command ended."""
@@ -61,6 +66,8 @@ class FlowRun:
 
     name: str
     state: str
+    message: str
+    """What the state tells."""
     tasks: dict[str, str]
     """Task run: name of its state."""
 
@@ -68,9 +75,9 @@ class FlowRun:
 def recorded(home: Path) -> list[FlowRun]:
     """Every flow run in the database of a Prefect home, oldest first."""
     with sqlite3.connect(f"file:{home / 'prefect.db'}?mode=ro", uri=True, timeout=10) as data:
-        flows = data.execute("select id, name, state_name from flow_run order by created").fetchall()
-        tasks = data.execute("select flow_run_id, name, state_name from task_run order by start_time").fetchall()
-    return [FlowRun(name, state, {t: s for of, t, s in tasks if of == run}) for run, name, state in flows]
+        flows = data.execute(FLOWS).fetchall()
+        tasks = data.execute(TASKS).fetchall()
+    return [FlowRun(*facts, {t: s for of, t, s in tasks if of == run}) for run, *facts in flows]
 
 
 @dataclass(frozen=True)

@@ -189,7 +189,8 @@ def test_killed_while_a_step_is_being_written(restorer: Restorer, whole: Path, r
         process = restorer.start(root)
         end = time.monotonic() + 60
         while process.is_alive() and time.monotonic() < end:
-            writing = {name.split("/")[1] for name in _left(root) if name.endswith(".tmp")} - seen
+            found = [name.split("/") for name in _left(root) if name.endswith(".tmp")]
+            writing = {step for where, step, *_ in found if where == "store"} - seen
             if writing:
                 process.kill()
                 seen |= writing

@@ -22,7 +22,7 @@ def sabotage(work: Work, sky: Any, first: Any) -> None:
         for name in good:
             file[name] = good[name][()]
         file["sky"][...] = good["sky"][:][..., ::-1]
-        file["spectrum"][...] = np.conj(good["spectrum"][:])
+        file["bare"][...] = good["bare"][:][..., ::-1]
 
 
 def test_a_good_sky_is_published(planet: Any) -> None:
@@ -49,7 +49,7 @@ def test_a_sabotaged_sky_is_not_published(planet: Any) -> None:
 
 def test_a_solve_at_a_nonsense_rate_is_no_better_than_it_says(planet: Any) -> None:
     """One step of 50 rad leaves random PSFs: whatever is published, unseen frames were worse explained than by a good solve."""
-    words = ("rounds.0.psfs.modes=28", "rounds.0.psfs.steps=1", "rounds.0.psfs.rate_rad=50")
+    words = ("rounds.0.psfs.modes=28", "rounds.1.psfs.modes=28", "rounds.0.psfs.steps=1", "rounds.0.psfs.rate_rad=50")
     turn = load_config(words=words).rounds[0]
     sky = planet.sky_of(planet.psfs_of(planet.first, turn.psfs), planet.first, turn.sky)
     result = planet.judged(sky)

@@ -32,7 +32,7 @@ def test_every_step_and_round_is_timed(planet: Any) -> None:
 def test_words_tell_who_won_and_by_how_much(planet: Any) -> None:
     words = describe(planet.store, planet.result, {}, planet.truth[None])["verdict"]
     assert words[0].startswith("The sky is published: 3 held-out frames")
-    assert "of 32 frames used; seeing D/r0 = " in words[1]
+    assert "of 32 frames used, 3 of them only to judge; seeing D/r0 = " in words[1]
     assert "dB (+" in words[2]
     assert len(describe(planet.store, planet.result, {}, None)["verdict"]) == 2
 

@@ -33,7 +33,13 @@ def test_sums_hold_the_light_of_every_frame(planet: Any) -> None:
 def test_batches_and_segments_are_put_together(planet: Any, tmp_path: Path) -> None:
     filmed = planet.elsewhere(tmp_path)
     store = filmed.store
-    words = ("rounds.0.psfs.modes=6", "rounds.0.psfs.frames=7", "rounds.0.psfs.steps=3", "rounds.0.psfs.batch_frames=3")
+    words = (
+        "rounds.0.psfs.modes=6",
+        "rounds.1.psfs.modes=6",
+        "rounds.0.psfs.frames=7",
+        "rounds.0.psfs.steps=3",
+        "rounds.0.psfs.batch_frames=3",
+    )
     with store.open(filmed.psfs_of(filmed.first, load_config(words=words).rounds[0].psfs)) as file:
         assert file["channel0/psfs"].shape == (7, 6)
         assert file["channel0/A"].shape[0] == 3
@@ -44,7 +50,12 @@ def test_batches_and_segments_are_put_together(planet: Any, tmp_path: Path) -> N
 def test_a_killed_solve_goes_on_and_ends_the_same(planet: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     filmed = planet.elsewhere(tmp_path)
     store = filmed.store
-    words = ("rounds.0.psfs.modes=6", "rounds.0.psfs.frames=6", f"rounds.0.psfs.steps={2 * SEGMENT}")
+    words = (
+        "rounds.0.psfs.modes=6",
+        "rounds.1.psfs.modes=6",
+        "rounds.0.psfs.frames=6",
+        f"rounds.0.psfs.steps={2 * SEGMENT}",
+    )
     settings = load_config(words=words).rounds[0].psfs
     whole = filmed.psfs_of(filmed.first, settings)
     with store.open(whole) as file:

@@ -1,0 +1,63 @@
+"""What the user gets: four files that agree with the store and with each other, each whole or not there."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from configs.load import load_config
+from configs.schema import Config
+from flows.capture import restore_capture
+from flows.publish import publish_result
+from storage.capture import Capture, capture_at
+from storage.errors import StoreError
+from storage.product import Product
+from storage.store import Store
+
+Done = tuple[Store, Product, Capture, Config]
+
+
+@pytest.fixture(scope="module")
+def done(film: Path, quick: list[str], tmp_path_factory: pytest.TempPathFactory) -> Done:
+    """A restored capture."""
+    store = Store(tmp_path_factory.mktemp("published") / "store")
+    capture, config = capture_at(film), load_config(film.with_suffix(".toml"), words=quick[1::2])
+    return store, restore_capture(store, capture, config), capture, config
+
+
+def test_files_agree_with_the_store(done: Done, tmp_path: Path) -> None:
+    store, result, _, config = done
+    report = publish_result(*done, tmp_path / "deep" / "out")
+    out = tmp_path / "deep" / "out"
+    assert sorted(p.name for p in out.iterdir()) == ["report.json", "sky.fits", "sky.png", "stack.fits"]
+    with store.open(result) as file, fits.open(out / "sky.fits") as hdus:
+        assert np.array_equal(hdus[0].data, file["sky"][0])
+        assert hdus[0].header["PRODUCT"] == f"{result.step}/{result.key}"
+        assert hdus[0].header["CONTENT"] == file.attrs["published"]
+        assert hdus[0].header["CDELT1"] == pytest.approx(config.telescope.scale_arcsec)
+    read = json.loads((out / "report.json").read_text())
+    assert read["published"] == report["published"]
+    assert read["settings"] == json.loads(json.dumps(report["settings"]))
+    assert read["truth"]["solved"]["psnr_db"] > read["truth"]["stack"]["psnr_db"]
+
+
+def test_publishing_over_an_older_result_leaves_no_remains(done: Done, tmp_path: Path) -> None:
+    gone = 2**22 - 3  # no process has this number
+    (tmp_path / f".sky.fits.{gone}.abcdef.tmp").write_text("half")
+    living = tmp_path / f".sky.fits.{os.getpid()}.abcdef.tmp"
+    living.write_text("half")
+    (tmp_path / ".mine.tmp").write_text("kept")
+    (tmp_path / "sky.fits").write_text("old")
+    publish_result(*done, tmp_path)
+    assert sorted(p.name for p in tmp_path.glob(".*")) == [".mine.tmp", living.name]
+    assert fits.getdata(tmp_path / "sky.fits").shape == (64, 64)
+
+
+def test_folder_that_cannot_be_made(done: Done, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(StoreError, match="choose another folder with --out"):
+        publish_result(*done, tmp_path / "file" / "out")
+    assert (tmp_path / "file").read_text() == "mine"
