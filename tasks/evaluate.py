@@ -23,7 +23,7 @@ MODES = 60
 """Modes with which held-out frames are fitted: enough to tell a sharp sky from a soft one, too few to imitate noise."""
 
 
-@step(version="1")
+@step(version="2")
 def evaluate(work: Work, scene: Scene, sky: Product, telescope: Telescope, settings: Evaluate) -> None:
     """Fit only the PSFs of held-out frames to the sky and to the stack; publish the one that explains them better."""
     with contextlib.ExitStack() as stack:
@@ -40,7 +40,7 @@ def evaluate(work: Work, scene: Scene, sky: Product, telescope: Telescope, setti
             eye = pupil(field.size, cutoff * field.size, obstruction(telescope), modes)
             verdicts.append(_verdict(work, clean, field, held, (solved, channel, eye, d_over_r0, settings)))
             work.progress(channel + 1, clean.stack.shape[1])
-        better = all(v.prefers_sky for v in verdicts)
+        better = all(v.prefers_sky for v in verdicts) and _is_what_was_judged(solved, stacked)
         with work.create() as file:
             file["stack"], file["lucky"], file["solved"] = stacked["stack"][:], stacked["sky"][:], solved["sky"][:]
             file["sky"] = solved["sky"][:] if better else stacked["stack"][:]
@@ -54,9 +54,17 @@ def _verdict(work: Work, clean: Prepared, field: Field, held: NDArray[np.int64],
     solved, channel, eye, d_over_r0, settings = rest
     device = work.device
     spectra = torch.fft.rfft2(torch.from_numpy(field.frames(clean, held)).to(device))
-    laid = (field.laid(solved["bare"][channel][field.box]), field.laid(field.stack))
-    tensors = [torch.fft.rfft2(torch.from_numpy(picture)).to(device) for picture in laid]
+    stack = np.fft.rfft2(field.laid(field.stack)).astype(np.complex64)
+    tensors = [torch.from_numpy(spectrum).to(device) for spectrum in (solved["spectrum"][channel], stack)]
     return judge(eye.to(device), spectra, tensors[0], tensors[1], d_over_r0, settings.steps)
+
+
+def _is_what_was_judged(solved: Any, stacked: Any) -> bool:
+    """The frames judge the sky on the tapered canvas; what is delivered must be that sky, away from the border."""
+    sky, judged, stack = solved["sky"][:], solved["tapered"][:], stacked["stack"][:]
+    rows, columns = (slice(n // 8, n - n // 8) for n in sky.shape[1:])
+    off, step = (float(((a - judged)[:, rows, columns] ** 2).mean()) for a in (sky, stack))
+    return off < step
 
 
 def _report(verdicts: list[Verdict], solved: Any, stacked: Any, seen: Any) -> dict[str, Any]:

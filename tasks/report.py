@@ -125,7 +125,8 @@ def _verdict(report: dict[str, Any]) -> list[str]:
     strengths = ", ".join(f"{r['d_over_r0']:.1f}" for r in rows)
     used = report["frames"]
     lines.append(
-        f"{used['used']} of {report['capture']['frames']} frames used, {used['held_out']} of them only to judge; seeing D/r0 = {strengths}."
+        f"{used['used']} of {report['capture']['frames']} frames used, {used['held_out']} of them only to judge; "
+        f"seeing D/r0 = {strengths}."
     )
     missing = report["capture"]["facts"].get("truncated")
     if missing:

@@ -46,7 +46,7 @@ class Turn:
     settings: Sky
 
 
-@step(version="1")
+@step(version="2")
 def solve_sky(work: Work, scene: Scene, psfs: Product, before: Product, telescope: Telescope, settings: Sky) -> None:
     """Sum the batches onto the sums of the round before; leave the sky as this telescope would show it without air."""
     with contextlib.ExitStack() as stack:
@@ -84,11 +84,8 @@ def _channel(turn: Turn, group: Any, last: Any, air: Any) -> Rows:
     factor = amplitude(sums, _mean_power(air, turn.frames), turn.eye[0] / field.size, turn.settings.air_share)
     whole = deliver(sums, noise, factor, turn.eye)
     wide = turn.settings.border_turns > 0
-    if wide:
-        sky, bare = _wide(turn, whole.sky_power / factor**2, factor, noise)
-    else:
-        sharp = torch.fft.irfft2(whole.spectrum, s=(field.size, field.size))
-        sky, bare = field.back(whole.sky.numpy()), field.back(sharp.numpy())
+    tapered = field.back(whole.sky.numpy())
+    sky = _wide(turn, whole.sky_power / factor**2, factor, noise) if wide else tapered
     halves = [deliver(s, noise, factor, turn.eye, whole.sky_power) for s in (half, sums - half)]
     return {
         "A": sums.power.numpy(),
@@ -100,13 +97,13 @@ def _channel(turn: Turn, group: Any, last: Any, air: Any) -> Rows:
         "noise": np.array(noise),
         "halves": np.stack([field.embedded(field.back(h.sky.numpy())) for h in halves]),
         "sky": field.embedded(_finished(turn, sky)),
-        "bare": field.embedded(_finished(turn, bare)),
+        "tapered": field.embedded(tapered),
         "psfs": turn.psfs,
     }
 
 
-def _wide(turn: Turn, power: Tensor, factor: Tensor, noise: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The sky (y, x) from the frames as windows on a wider canvas, in camera units: through the telescope, and bare."""
+def _wide(turn: Turn, power: Tensor, factor: Tensor, noise: float) -> NDArray[np.float32]:
+    """The sky (y, x) from the frames as windows on a wider canvas, in camera units."""
     field, device = turn.field, turn.work.device
     height, width = field.stack.shape
     size = wide_size(height, width)
@@ -124,14 +121,10 @@ def _wide(turn: Turn, power: Tensor, factor: Tensor, noise: float) -> tuple[NDAr
     # Noise and sky power per coefficient grow with the area over which a transform sums: their ratio stays.
     floor = torch.from_numpy(noise / np.maximum(widened(power, field.size, size), 1e-30)).float().to(device)
     spectrum = solve_wide(blocks, floor, turn.settings.border_turns).cpu()
-    bare = spectrum * torch.from_numpy(widened(factor, field.size, size)).float()
+    spectrum = spectrum * perfect(pupil(size, *eye, 3)) * torch.from_numpy(widened(factor, field.size, size)).float()
     top, left = (size - height) // 2, (size - width) // 2
-    pictures = (
-        torch.fft.irfft2(each, s=(size, size))[top : top + height, left : left + width] + level
-        for each in (bare * perfect(pupil(size, *eye, 3)), bare)
-    )
-    sky, sharp = (np.asarray(picture.numpy(), np.float32) for picture in pictures)
-    return sky, sharp
+    sky = torch.fft.irfft2(spectrum, s=(size, size))[top : top + height, left : left + width] + level
+    return np.asarray(sky.numpy(), np.float32)
 
 
 def _finished(turn: Turn, sky: NDArray[np.float32]) -> NDArray[np.float32]:

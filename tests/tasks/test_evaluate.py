@@ -16,13 +16,15 @@ def judged(filmed: Any, product: Any) -> dict[str, Any]:
 
 
 @step(version="1")
-def sabotage(work: Work, sky: Any, first: Any) -> None:
-    """A solve that went wrong: the sky of the last round, turned over."""
+def sabotage(work: Work, sky: Any, first: Any, only: str) -> None:
+    """A solve that went wrong: the sky of the last round, turned over where it is judged or where it is delivered."""
     with work.open(sky) as good, work.create() as file:
         for name in good:
             file[name] = good[name][()]
-        file["sky"][...] = good["sky"][:][..., ::-1]
-        file["bare"][...] = good["bare"][:][..., ::-1]
+        if only == "sky":
+            file["sky"][...] = good["sky"][:][..., ::-1]
+        else:
+            file["spectrum"][...] = np.conj(good["spectrum"][:])
 
 
 def test_a_good_sky_is_published(planet: Any) -> None:
@@ -37,8 +39,9 @@ def test_a_good_sky_is_published(planet: Any) -> None:
     assert row["flux_sky_over_stack"] == pytest.approx(1, abs=0.04)
 
 
-def test_a_sabotaged_sky_is_not_published(planet: Any) -> None:
-    bad = sabotage(planet.store, planet.sky, planet.first)
+@pytest.mark.parametrize("only", ["sky", "spectrum"])
+def test_a_sabotaged_sky_is_not_published(planet: Any, only: str) -> None:
+    bad = sabotage(planet.store, planet.sky, planet.first, only)
     result = planet.judged(bad)
     assert planet.note(result, "published") == "stack"
     np.testing.assert_array_equal(planet.read(result, "sky"), planet.read(planet.first, "stack"))
