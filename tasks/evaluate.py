@@ -23,7 +23,7 @@ MODES = 60
 """Modes with which held-out frames are fitted: enough to tell a sharp sky from a soft one, too few to imitate noise."""
 
 
-@step(version="2")
+@step(version="3")
 def evaluate(work: Work, scene: Scene, sky: Product, telescope: Telescope, settings: Evaluate) -> None:
     """Fit only the PSFs of held-out frames to the sky and to the stack; publish the one that explains them better."""
     with contextlib.ExitStack() as stack:

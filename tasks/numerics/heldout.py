@@ -14,8 +14,10 @@ from tasks.numerics.pupil import Pupil, cells_of, fields, frequencies, light, ot
 from tasks.numerics.sky import corner_noise
 
 CHUNK = 8
+FEW = 5
+"""Fewer frames than this cannot tell how much they differ by chance."""
 ALONE = 0.01
-"""Where one frame judges alone, the standard error of its word, as a share of what is left."""
+"""The least standard error of their word, as a share of what is left."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Verdict:
     stack: float
     """The same for the other sky."""
     prefers_sky: bool
-    """The frames are better explained by the sky, by more than chance: twice the standard error of the difference."""
+    """The frames are better explained by the sky, by more than chance: twice the standard error of the median difference."""
     whiteness: float
     """Mean departure from one of the residual's ring power over the noise; zero is white."""
 
@@ -49,8 +51,12 @@ def judge(eye: Pupil, spectra: Tensor, sky: Tensor, stack: Tensor, d_over_r0: fl
     curve = ring_mean((rest.real**2 + rest.imag**2).mean(0) / noise, rings(eye.size, spectra.device))
     inside = curve[2 : max(3, int(cutoff * eye.size))]
     gain = left[1] - left[0]
-    error = float(gain.std()) / len(gain) ** 0.5 if len(gain) > 1 else ALONE * float(left[1].mean())
-    prefers = bool(torch.isfinite(gain).all()) and float(gain.mean()) > 2 * error
+    middle = gain.median()
+    # Medians: a frame whose fit is stuck would outweigh all others. Few frames cannot tell their own scatter.
+    error = 1.86 * float((gain - middle).abs().median()) / len(gain) ** 0.5
+    if len(gain) < FEW:
+        error = max(error, ALONE * float(left[1].mean()))
+    prefers = bool(torch.isfinite(gain).all()) and float(middle) > 2 * error
     best, other = (float(each.median()) for each in left)
     return Verdict(len(spectra), best, other, prefers, float((inside - 1).abs().mean()))
 
