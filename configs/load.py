@@ -31,7 +31,9 @@ def load_config(file: Path | None = None, profile: str | None = None, words: Ite
         return Config.model_validate(tree)
     except ValidationError as error:
         source = f"{file}" if file is not None else "the settings"
-        raise BadConfig("\n".join([f"{source} cannot be used:", *(_explain(e) for e in error.errors())])) from None
+        raise BadConfig(
+            "\n".join([f"{source} cannot be used:", *(_explain(e) for e in _told_once(error.errors()))])
+        ) from None
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -85,6 +87,11 @@ def _set(tree: dict[str, Any], word: str) -> None:
     if not isinstance(node, dict):
         raise BadConfig(f"--set {word!r}: {'.'.join(parents)} holds no settings; use a full section.key")
     node[last] = value
+
+
+def _told_once(errors: list[Any]) -> list[Any]:
+    """Without the complaint that a number which is out of range is no list either."""
+    return [e for e in errors if e["type"] != "tuple_type" or len(errors) == 1]
 
 
 def _explain(error: Any) -> str:

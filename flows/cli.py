@@ -190,7 +190,7 @@ def store_rm(words: tuple[str, ...], force: bool, store: Path | None) -> None:
 
 
 @store_.command("prune")
-@click.option("--older-than", type=float, metavar="DAYS", help="Products older than this.")
+@click.option("--older-than", type=click.FloatRange(min=0), metavar="DAYS", help="Products older than this.")
 @click.option("--keep", metavar="SIZE", help="Until the store is no larger than this, e.g. 20GB.")
 @click.option("--results", is_flag=True, help="Also results and what they need, oldest first.")
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
