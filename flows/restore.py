@@ -1,5 +1,6 @@
 """`stillsky restore`: one capture, run as a recorded flow, its sky published into the user's folder."""
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -25,14 +26,6 @@ class Request:
     device: str = "auto"
     store: Path | None = None
     fresh: bool = False
-
-
-@dataclass(frozen=True)
-class Quiet:
-    """Nobody watches."""
-
-    def __call__(self, label: str, done: int, total: int) -> None:
-        """Ignore it."""
 
 
 def default_store() -> Path:
@@ -66,7 +59,7 @@ def restore(request: Request, progress: Progress | None = None) -> dict[str, Any
         if request.fresh:
             _forget(store, lineage(store, capture, config))
         embedded.wait_for_server()
-        with on_device(device), watched(progress or Quiet()):
+        with on_device(device), watched(progress) if progress else contextlib.nullcontext():
             result = run_recorded(store, capture, config)
         return publish_result(store, result, capture, config, request.out)
 

@@ -1,6 +1,5 @@
 """ingest: the capture's frames into the store, lossless, each with the reasons why it may be unusable."""
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +13,7 @@ from storage.capture import Capture
 from storage.errors import BadCapture
 from storage.frames import FEWEST, flag
 from storage.readers import Header, Reader, open_capture, response
-from tasks.numerics.quality import black, saturated
+from tasks.numerics.quality import black, fingerprints, saturated
 from tasks.step import Work, step
 
 ALMOST_FULL = 0.995
@@ -69,7 +68,7 @@ def _copy(work: Work, reader: Reader, file: Any, settings: Ingest) -> tuple[NDAr
         compression=None if settings.compression == "none" else settings.compression,
         fletcher32=True,
     )
-    seen: set[bytes] = set()
+    seen: set[str] = set()
     flux: list[NDArray[np.float32]] = []
     flags: list[NDArray[np.uint8]] = []
     done = 0
@@ -89,11 +88,10 @@ def _copy(work: Work, reader: Reader, file: Any, settings: Ingest) -> tuple[NDAr
     return np.concatenate(flux), np.concatenate(flags).astype(np.uint8)
 
 
-def _repeats(block: NDArray[Any], seen: set[bytes]) -> NDArray[np.uint8]:
+def _repeats(block: NDArray[Any], seen: set[str]) -> NDArray[np.uint8]:
     """1 for each frame that is byte for byte an earlier one."""
     out = np.zeros(len(block), np.uint8)
-    for i, frame in enumerate(block):
-        mark = hashlib.blake2b(np.ascontiguousarray(frame).tobytes(), digest_size=16).digest()
+    for i, mark in enumerate(fingerprints(block)):
         out[i] = mark in seen
         seen.add(mark)
     return out

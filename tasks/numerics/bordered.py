@@ -57,29 +57,27 @@ def solve_wide(frames: Pass, floor: Tensor, turns: int) -> Tensor:
     size = floor.shape[-2]
     weight = multiplicity(size, floor.device)
 
-    def spread(each: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Tensor:
-        total = torch.zeros(size, size // 2 + 1, dtype=torch.complex64, device=floor.device)
-        for light, mask, transfer in frames():
-            total = total + (transfer.conj() * torch.fft.rfft2(each(light, mask, transfer))).sum(0)
-        return total
+    def explained(sky: Tensor) -> Tensor:
+        """The normal equations' left side: what the frames and the prior say of a sky."""
+        total = torch.zeros_like(sky)
+        for _, mask, transfer in frames():
+            seen = mask * torch.fft.irfft2(transfer * sky, s=(size, size))
+            total = total + (transfer.conj() * torch.fft.rfft2(seen)).sum(0)
+        return total + floor * sky
 
     def dot(a: Tensor, b: Tensor) -> float:
         return float(((a.conj() * b).real.double() * weight).sum())
 
-    rest = spread(lambda light, mask, transfer: mask * light)
+    rest = torch.zeros(size, size // 2 + 1, dtype=torch.complex64, device=floor.device)
     power = torch.zeros_like(floor)
-    for _, _, transfer in frames():
+    for light, mask, transfer in frames():
+        rest = rest + (transfer.conj() * torch.fft.rfft2(mask * light)).sum(0)
         power = power + (transfer.real**2 + transfer.imag**2).sum(0)
     ease = 1 / (power + floor)
     sky, push = torch.zeros_like(rest), ease * rest
     length = dot(rest, push)
     for _ in range(turns):
-        pushed = push
-
-        def seen(light: Tensor, mask: Tensor, transfer: Tensor, pushed: Tensor = pushed) -> Tensor:
-            return mask * torch.fft.irfft2(transfer * pushed, s=(size, size))
-
-        answer = spread(seen) + floor * push
+        answer = explained(push)
         stride = length / max(dot(push, answer), 1e-300)
         sky, rest = sky + stride * push, rest - stride * answer
         eased = ease * rest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -73,6 +74,7 @@ class Pupil:
         return Pupil(self.size, self.box, *moved)
 
 
+@functools.lru_cache(maxsize=4)  # the modes cost a QR, and every block of frames asks for the same pupil again
 def pupil(size: int, diameter: float, obstruction: float, n_modes: int) -> Pupil:
     """The pupil of frames of size x size pixels with Zernike modes j = 2 .. n_modes + 1.
 
