@@ -67,11 +67,11 @@ def main() -> None:
 @click.option("--fresh", is_flag=True, help="Forget what the store holds of this capture and do everything again.")
 def restore(fresh: bool, words: tuple[str, ...], **given: Any) -> None:
     """Restore one CAPTURE (a video, a FITS cube, a folder of frames) to a still, sharp sky."""
-    from flows.restore import Request
+    from configs.request import CaptureRequest
     from flows.restore import restore as run
 
     with _bars() as progress:
-        report = run(Request(words=words, fresh=fresh, **given), progress)
+        report = run(CaptureRequest(words=words, fresh=fresh, **given), progress)
     _verdict(report, given["out"])
 
 
@@ -124,7 +124,7 @@ def simulate(
 )
 @DEVICE
 @STORE
-def demo(out: Path, device: str, store: Path | None) -> None:
+def demo(out: Path, device: Any, store: Path | None) -> None:
     """Simulate a small planet through turbulent air, restore it, and measure how much nearer to the truth it came."""
     from flows.demo import run_demo
 
@@ -140,7 +140,7 @@ def demo(out: Path, device: str, store: Path | None) -> None:
 def doctor(device: str, store: Path | None) -> None:
     """Say what is found on this machine, and what to do about each problem."""
     from flows.doctor import examine
-    from flows.restore import default_store
+    from flows.embedded import default_store
 
     findings = examine(store or default_store(), device)
     for finding in findings:
@@ -157,8 +157,8 @@ def store_() -> None:
 @STORE
 def store_ls(store: Path | None) -> None:
     """Every product: step, key, capture, size, age."""
+    from flows.embedded import default_store
     from flows.housekeeping import list_products
-    from flows.restore import default_store
 
     for row in list_products(store or default_store()):
         click.echo(row.line)
@@ -169,8 +169,8 @@ def store_ls(store: Path | None) -> None:
 @STORE
 def store_show(key: str, store: Path | None) -> None:
     """What the product whose KEY begins so was made from, and what is in it."""
+    from flows.embedded import default_store
     from flows.housekeeping import shown
-    from flows.restore import default_store
 
     for line in shown(store or default_store(), key):
         click.echo(line)
@@ -182,8 +182,8 @@ def store_show(key: str, store: Path | None) -> None:
 @STORE
 def store_rm(words: tuple[str, ...], force: bool, store: Path | None) -> None:
     """Remove products by the beginning of their key, or all of a capture."""
+    from flows.embedded import default_store
     from flows.housekeeping import rm
-    from flows.restore import default_store
 
     for line in rm(store or default_store(), words, force):
         click.echo(line)
@@ -197,8 +197,8 @@ def store_rm(words: tuple[str, ...], force: bool, store: Path | None) -> None:
 @STORE
 def store_prune(older_than: float | None, keep: str | None, results: bool, dry_run: bool, store: Path | None) -> None:
     """Remove what no result needs, by age or size."""
+    from flows.embedded import default_store
     from flows.housekeeping import prune
-    from flows.restore import default_store
 
     for line in prune(store or default_store(), older_than, keep, results, dry_run):
         click.echo(line)

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from flows.restore import Progress, Request, restore
+from configs.request import CaptureRequest
+from flows.restore import Progress, restore
 from storage.store import clock
 
 SCENE = {"n_frames": 120, "size_px": 160, "d_over_r0": 5.0, "drift_px": (6.0, -4.0), "seed": 1}
@@ -41,12 +42,17 @@ class Demonstration:
 
 
 def run_demo(
-    out: Path, store: Path | None = None, device: str = "auto", progress: Progress | None = None
+    out: Path,
+    store: Path | None = None,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    progress: Progress | None = None,
 ) -> Demonstration:
     """Simulate OUT/demo.ser, restore it into OUT, and say how near the result comes to the truth."""
     from flows.simulate import simulate
 
     elapsed = clock()
     capture, _, _, config = simulate(out / "demo.ser", dict(SCENE), command="stillsky demo", progress=progress)
-    report = restore(Request(capture, out, config=config, profile="planet", device=device, store=store), progress)
+    report = restore(
+        CaptureRequest(capture=capture, out=out, config=config, profile="planet", device=device, store=store), progress
+    )
     return Demonstration(out, capture, report, elapsed())

@@ -19,6 +19,12 @@ SETTLE_S = 15.0
 """Longest wait, after a run, for the server to have recorded its last states."""
 
 
+def default_store() -> Path:
+    """STILLSKY_STORE, or the user's cache folder."""
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(os.environ.get("STILLSKY_STORE") or f"{base}/stillsky").expanduser().absolute()
+
+
 def settle_environment(root: Path) -> None:
     """Point Prefect at its home under the store's root: no telemetry, no network. Before the first `import prefect`."""
     quiet = {
@@ -86,28 +92,33 @@ def wait_for_server() -> None:
             time.sleep(0.05)
 
 
-def wait_until_recorded(flow_runs: list[str]) -> bool:
-    """Wait until the server has the final state of every task run of a flow run: Prefect sends them behind the run.
+def wait_until_recorded(flow_run: str, tasks: int) -> bool:
+    """Wait until the server has the final state of the `tasks` task runs of a flow run: Prefect sends them behind the run.
 
-    False if it did not come, or the server is gone: no reason to hide how the run itself ended.
+    False if they did not come, or the server is gone: no reason to hide how the run itself ended.
     """
     from httpx import HTTPError
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
     from prefect.events.worker import EventsWorker
-    from prefect.logging.handlers import APILogHandler
 
     EventsWorker.instance().wait_until_empty()
-    APILogHandler().flush()
     end = time.monotonic() + SETTLE_S
+    chosen = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(flow_run)]))
     with contextlib.suppress(HTTPError), get_client(sync_client=True) as client:
         while time.monotonic() < end:
-            chosen = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(run) for run in flow_runs]))
             runs = client.read_task_runs(flow_run_filter=chosen, limit=200)
-            if runs and all(r.state is not None and r.state.is_final() for r in runs):
+            if len(runs) >= min(tasks, 200) and all(r.state is not None and r.state.is_final() for r in runs):
                 return True
             time.sleep(0.1)
     return False
+
+
+def send_logs() -> None:
+    """Send what the run has logged, while there is a server to take it."""
+    from prefect.logging.handlers import APILogHandler
+
+    APILogHandler().flush()
 
 
 def _free_port() -> int:

@@ -1,69 +1,41 @@
-"""`stillsky restore`: one capture, run as a recorded flow, its sky published into the user's folder."""
+"""`stillsky restore`: one capture, restored under an own Prefect server unless there is one to join."""
 
 import contextlib
-import os
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from configs.load import load_config
+from configs.request import CaptureRequest
 from flows import embedded
 
 Progress = Callable[[str, int, int], None]
 """Told which step is how far: label, done, total."""
 
 
-@dataclass(frozen=True)
-class Request:
-    """What a user asks for."""
-
-    capture: Path
-    out: Path
-    config: Path | None = None
-    profile: str | None = None
-    words: tuple[str, ...] = ()
-    device: str = "auto"
-    store: Path | None = None
-    fresh: bool = False
-
-
-def default_store() -> Path:
-    """STILLSKY_STORE, or the user's cache folder."""
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(os.environ.get("STILLSKY_STORE") or f"{base}/stillsky").expanduser()
-
-
-def restore(request: Request, progress: Progress | None = None) -> dict[str, Any]:
-    """Restore one capture; leaves sky.fits, sky.png, stack.fits and report.json in the output folder, returns the report."""
-    config = load_config(request.config, request.profile, request.words)
-    root = (request.store or default_store()).expanduser().absolute()
+def restore(request: CaptureRequest, progress: Progress | None = None) -> dict[str, Any]:
+    """Restore one capture; leaves its files in the output folder, returns the report."""
+    load_config(request.config, request.profile, request.words)  # a misspelt setting is told before anything starts
     from storage.store import Store
 
-    store = Store(root)
+    store = Store(request.store or embedded.default_store())
     store.sweep()
-    from storage.capture import capture_at
+    from storage.readers import sniff
     from storage.results import check_folder
 
-    capture = capture_at(request.capture, config.camera.dark, config.camera.flat)
+    sniff(request.capture)
     check_folder(request.out)
-    with embedded.server(root):
+    with embedded.server(store.root):
         # The server starts while these imports run: together they cost little more than the slower of the two.
-        from flows.capture import lineage
-        from flows.publish import publish_result
-        from flows.run import run_recorded
-        from tasks.devices import pick_device
-        from tasks.step import on_device, watched
+        from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-        device = pick_device(request.device)
-        if request.fresh:
-            _forget(store, lineage(store, capture, config))
+        from flows.run import capture
+        from tasks.step import watched
+
         embedded.wait_for_server()
-        with on_device(device), watched(progress) if progress else contextlib.nullcontext():
-            result = run_recorded(store, capture, config)
-        return publish_result(store, result, capture, config, request.out)
-
-
-def _forget(store: Any, products: Iterable[Any]) -> None:
-    for product in products:
-        store.remove(product)
+        watching = watched(progress) if progress else contextlib.nullcontext()
+        # The heartbeat thread sleeps a second before it notices the end of a flow; who runs it here has no use for it.
+        with watching, temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+            try:
+                return capture(request.model_copy(update={"store": store.root}))
+            finally:
+                embedded.send_logs()

@@ -1,40 +1,52 @@
-"""How a recipe becomes a flow run that Prefect records, and what surrounds it: device, progress, the published files."""
+"""One capture as a Prefect flow: from a request to published files, recorded wherever PREFECT_API_URL points."""
 
-from pathlib import Path
+from collections.abc import Callable
+from typing import Any
 
 from prefect import flow
 from prefect.runtime import flow_run
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
+from configs.load import load_config
+from configs.request import CaptureRequest
 from configs.schema import Config
-from flows.capture import restore_capture
-from flows.embedded import wait_until_recorded
-from storage.capture import Capture
+from flows.capture import lineage, restore_capture
+from flows.embedded import default_store, wait_until_recorded
+from flows.publish import publish_result
+from storage.capture import Capture, capture_at
 from storage.product import Product
+from storage.results import check_folder
 from storage.store import Store
+from tasks.devices import pick_device
 from tasks.prefect_task import perform
-from tasks.step import performed_by
+from tasks.step import Work, on_device, performed_by
 
 
-def run_recorded(store: Store, capture: Capture, config: Config) -> Product:
-    """Run the recipe of one capture as a flow; return when Prefect's server knows how it ended."""
-    runs: list[str] = []
+@flow(name="capture", flow_run_name="{request.capture.name}")
+def capture(request: CaptureRequest) -> dict[str, Any]:
+    """Restore one capture into the output folder; returns the report. What the store holds already is not done again."""
+    config = load_config(request.config, request.profile, request.words)
+    store = Store(request.store or default_store())
+    found = capture_at(request.capture, config.camera.dark, config.camera.flat)
+    check_folder(request.out)
+    device = pick_device(request.device)
+    if request.fresh:
+        for product in lineage(store, found, config):
+            store.remove(product)
+    with on_device(device):
+        result = _recorded(store, found, config)
+    return publish_result(store, result, found, config, request.out)
 
-    def restore() -> Product:
-        runs.append(str(flow_run.id))
-        with performed_by(perform):
+
+def _recorded(store: Store, capture: Capture, config: Config) -> Product:
+    """Run the recipe, every step a task run; return when Prefect's server knows how each of them ended."""
+    performed: list[str] = []
+
+    def perform_and_count(work: Work, retries: int, make: Callable[[], None]) -> None:
+        performed.append(work.label)
+        perform(work, retries, make)
+
+    try:
+        with performed_by(perform_and_count):
             return restore_capture(store, capture, config)
-
-    # The heartbeat thread sleeps a second before it notices the end of a flow; a run with its own server has no use for it.
-    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-        lift = flow(name="restore", flow_run_name=_plain(capture.name), validate_parameters=False)
-        try:
-            product = lift(restore)()
-        finally:
-            wait_until_recorded(runs)
-    return product
-
-
-def _plain(name: str) -> str:
-    """A flow run's name is a template: braces in a file's name must not be."""
-    return Path(name).name.replace("{", "(").replace("}", ")")
+    finally:
+        wait_until_recorded(str(flow_run.id), len(performed))

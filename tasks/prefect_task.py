@@ -1,8 +1,11 @@
 """A step as a Prefect task: the store remembers what is done, Prefect shows it (as `Cached` where nothing was to do)."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal
 
 from prefect import task
 from prefect.cache_policies import CachePolicy
@@ -19,33 +22,30 @@ class ProductPolicy(CachePolicy):
     """The cache key of a task run is the key of the product it makes."""
 
     def compute_key(self, task_ctx: Any, inputs: dict[str, Any], flow_parameters: dict[str, Any], **kwargs: Any) -> str:
-        """Name the record after the product."""
+        """Name the record after the product and its store."""
         product: Product = inputs["product"]
-        return f"{product.step}-{product.key}"
+        return f"{product.step}-{product.key}-{sha256(inputs['root'].encode()).hexdigest()[:8]}"
 
 
 class ProductSerializer(Serializer):
     """Records name a product; a record whose product is missing cannot be loaded, which Prefect takes for a miss."""
 
     type: Literal["stillsky-product"] = "stillsky-product"
-    store: ClassVar[Store | None] = None
-    """The store that holds the products; a record remembers no more of its serializer than the type."""
 
     def dumps(self, obj: Any) -> bytes:
-        """A product as text; an exception, which Prefect keeps too, by its class: it can only be read in the logs."""
-        return (f"{obj.step} {obj.key}" if isinstance(obj, Product) else f"failed {type(obj).__name__}").encode()
+        """Store and product as JSON; an exception, which Prefect keeps too, by its class: it can only be read in the logs."""
+        return json.dumps(obj if isinstance(obj, list) else ["", "failed", type(obj).__name__]).encode()
 
     def loads(self, blob: bytes) -> Any:
         """A product that is really there, or LookupError."""
-        product = Product(*blob.decode().split())
-        if self.store is None or not self.store.has(product):
-            raise LookupError(f"{product} is not in the store")
-        return product
+        root, step, key = json.loads(blob)
+        if not root or not Store(Path(root)).has(Product(step, key)):
+            raise LookupError(f"{step}/{key} is not in the store {root}")
+        return [root, step, key]
 
 
 def perform(work: Work, retries: int, make: Callable[[], None]) -> None:
     """Make a product inside a task run of the running flow."""
-    ProductSerializer.store = work.store
     lift = task(
         name=work.product.step,
         task_run_name=work.label,
@@ -56,12 +56,12 @@ def perform(work: Work, retries: int, make: Callable[[], None]) -> None:
         retry_delay_seconds=2,
         retry_condition_fn=_may_get_better,
     )
-    lift(_run)(work.product, make)
+    lift(_run)(work.product, str(work.store.root), make)
 
 
-def _run(product: Product, make: Callable[[], None]) -> Product:
+def _run(product: Product, root: str, make: Callable[[], None]) -> list[str]:
     make()
-    return product
+    return [root, product.step, product.key]
 
 
 def _may_get_better(task: Any, task_run: Any, state: Any) -> bool:

@@ -5,17 +5,17 @@ from typing import Any
 
 import pytest
 
+from configs.request import CaptureRequest
 from flows import demo
-from flows.restore import Request
 from storage.truth import truth_beside
 
 
 def test_capture_of_the_demonstration_is_restored_like_any_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[Request] = []
+    asked: list[CaptureRequest] = []
 
-    def restore(request: Request, progress: Any = None) -> dict[str, Any]:
+    def restore(request: CaptureRequest, progress: Any = None) -> dict[str, Any]:
         asked.append(request)
         assert truth_beside(request.capture) is not None
         truth = {name: {"psnr_db": value} for name, value in (("stack", 20.0), ("lucky", 22.0), ("solved", 27.5))}

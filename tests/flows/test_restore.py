@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from astropy.io import fits
 
-from flows.restore import default_store
+from flows.embedded import default_store
 
 TASKS = [
     "ingest", "average", "align", "shift average", "seeing", "solve psfs round 1", "solve sky round 1",

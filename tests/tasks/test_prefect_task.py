@@ -1,6 +1,6 @@
 """Steps as Prefect tasks, under a real server: half a minute, nearly all of it the server's start."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,35 +52,39 @@ def server() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+def _fresh() -> None:
     TRIES.clear()
     FAIL.clear()
-    monkeypatch.setattr(ProductSerializer, "store", None)
 
 
 def run(store: Store, number: int) -> tuple[Product, dict[str, str]]:
     """The product of a flow of two steps, and the name of each task run's last state."""
     runs: list[str] = []
+    performed: list[str] = []
+
+    def perform(work: Work, retries: int, make: Callable[[], None]) -> None:
+        performed.append(work.label)
+        prefect_task.perform(work, retries, make)
 
     @flow(validate_parameters=False)
     def harvest() -> Product:
         from prefect.runtime import flow_run
 
         runs.append(str(flow_run.id))
-        with performed_by(prefect_task.perform), in_round(1):
+        with performed_by(perform), in_round(1):
             return reap(store, sow(store, CAPTURE, number))
 
     try:
         return harvest(), states(runs)
     finally:
-        wait_until_recorded(runs)
+        assert wait_until_recorded(runs[0], len(performed))
 
 
 def states(runs: list[str]) -> dict[str, str]:
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
-    assert wait_until_recorded(runs)
+    assert wait_until_recorded(runs[0], 2)
     with get_client(sync_client=True) as client:
         found = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=runs)))  # type: ignore[list-item]
     return {r.name: r.state.name for r in found if r.state is not None}
@@ -141,11 +145,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prefect_task, "task", hurried)
 
 
-def test_a_record_is_good_while_its_product_is_there(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ProductSerializer, "store", store)
+def test_a_record_is_good_while_its_product_is_there(store: Store) -> None:
     serializer, product = ProductSerializer(), sow(store, CAPTURE, 6)
-    record = serializer.dumps(product)
-    assert serializer.loads(record) == product
+    record = serializer.dumps([str(store.root), product.step, product.key])
+    assert serializer.loads(record) == [str(store.root), product.step, product.key]
     store.remove(product)
     with pytest.raises(LookupError, match="not in the store"):
         serializer.loads(record)
@@ -153,6 +156,8 @@ def test_a_record_is_good_while_its_product_is_there(store: Store, monkeypatch: 
         serializer.loads(serializer.dumps(ValueError("bad")))
 
 
-def test_the_record_is_named_after_the_product() -> None:
+def test_the_record_is_named_after_the_product_and_its_store() -> None:
     product = Product("sky", "a" * 32)
-    assert ProductPolicy().compute_key(None, {"product": product}, {}) == f"sky-{product.key}"
+    here, there = (ProductPolicy().compute_key(None, {"product": product, "root": root}, {}) for root in ("/a", "/b"))
+    assert here.startswith(f"sky-{product.key}-")
+    assert here != there

@@ -1,0 +1,29 @@
+"""What a user asks for: the parameters of the flows, typed for the command line and for the form in the Prefect UI."""
+
+from pathlib import Path
+from typing import Literal
+
+from configs.schema import Section
+
+Profile = Literal["planet", "moon", "sun", "stars", "satellite"]
+
+
+class CaptureRequest(Section):
+    """One capture to restore."""
+
+    capture: Path
+    """The video, the FITS cube, or the folder of frames."""
+    out: Path
+    """Folder that receives sky.fits, sky.png, stack.fits and report.json."""
+    config: Path | None = None
+    """Your settings (TOML)."""
+    profile: Profile | None = None
+    """Settings for a kind of target."""
+    words: tuple[str, ...] = ()
+    """Single settings, each section.key=value."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """What computes: auto takes a graphics card where there is one that works."""
+    store: Path | None = None
+    """Where results of steps are kept; none: STILLSKY_STORE, or the user's cache folder."""
+    fresh: bool = False
+    """Forget what the store holds of this capture and do everything again."""
