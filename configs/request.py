@@ -1,5 +1,6 @@
 """What a user asks for: the parameters of the flows, typed for the command line and for the form in the Prefect UI."""
 
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
@@ -27,3 +28,26 @@ class CaptureRequest(Section):
     """Where results of steps are kept; none: STILLSKY_STORE, or the user's cache folder."""
     fresh: bool = False
     """Forget what the store holds of this capture and do everything again."""
+
+
+class NightRequest(Section):
+    """Every capture of a night to restore."""
+
+    folder: Path
+    """Where the captures lie, in folders of any depth."""
+    out: Path | None = None
+    """Folder that receives one folder per capture, and night.json; none: `restored` inside the night's folder."""
+    config: Path | None = None
+    """Your settings (TOML) for all captures; a stillsky.toml beside or above a capture wins over it."""
+    profile: Profile | None = None
+    """Settings for a kind of target, where a capture's own files do not say which."""
+    words: tuple[str, ...] = ()
+    """Single settings for all captures, each section.key=value; they win over everything."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """What computes: auto takes a graphics card where there is one that works."""
+    store: Path | None = None
+    """Where results of steps are kept; none: STILLSKY_STORE, or the user's cache folder."""
+    since: date | None = None
+    """Only captures recorded on this day or later."""
+    until: date | None = None
+    """Only captures recorded before the end of this day."""
