@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.numerics.canvas import Box, border_level, canvas_size, lay, lift, lone_box, window
-from tasks.numerics.shifting import move_whole, split
+from tasks.numerics.shifting import covered, move_whole, split
 from tasks.prepared import Prepared
 
 Image = NDArray[np.float32]
@@ -45,15 +45,15 @@ class Field:
         """The chosen frames (frame, y, x) of equal light, and by how many whole pixels (frame, 2) they are off the box."""
         whole, _ = split(self.shifts[chosen])
         light = clean.take(chosen)[:, self.channel]
-        if self.stack.shape != self.full.shape:
-            light = move_whole(light[:, None], -whole)[:, 0, *self.box]
-            whole = np.zeros_like(whole)
-        return np.asarray((light - self.dark) / self.gains[chosen, None, None] + self.dark, np.float32), whole
+        light = np.asarray((light - self.dark) / self.gains[chosen, None, None] + self.dark, np.float32)
+        if self.stack.shape == self.full.shape:
+            return light, whole
+        return in_place(light, whole, self.full)[:, *self.box], np.zeros_like(whole)
 
     def frames(self, clean: Prepared, chosen: Sequence[int] | NDArray[np.int64]) -> Image:
         """The chosen frames (frame, size, size), moved by whole pixels; the rest of a shift is left to tip and tilt."""
         light, whole = self.even(clean, np.asarray(chosen, np.int64))
-        return lay(move_whole(light[:, None], -whole)[:, 0], self.level, self.taper)
+        return lay(in_place(light, whole, self.stack), self.level, self.taper)
 
     def laid(self, picture: Image) -> Image:
         """A picture (y, x) of the box on the canvas (size, size)."""
@@ -74,6 +74,12 @@ class Field:
         out = self.full.copy()
         out[self.box] = sky
         return out
+
+
+def in_place(frames: Image, whole: NDArray[np.int64], stack: Image) -> Image:
+    """Frames (frame, y, x) moved back by whole pixels; the stack stands where a frame that drifted shows nothing."""
+    seen = covered(stack.shape, -whole.astype(np.float32))
+    return np.where(seen, move_whole(frames[:, None], -whole)[:, 0], stack)
 
 
 def field_of(first: Any, channel: int) -> Field:

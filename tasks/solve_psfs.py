@@ -49,14 +49,16 @@ class Job:
         return self.first_part + math.ceil(self.settings.steps / SEGMENT)
 
 
-@step(version="1")
+@step(version="2")
 def solve_psfs(work: Work, scene: Scene, sky: Product, telescope: Telescope, settings: Psfs) -> None:
     """Fit the PSFs of the chosen frames that have none yet; leave their parameters and the sums A, B of each batch."""
     with work.open(scene.first) as stacked, work.open(sky) as before:
         channels, order, size = len(stacked["stack"]), stacked["order"][:], field_of(stacked, 0).size
         chosen = order[: settings.frames] if settings.frames else order
         todo = chosen[~np.isin(chosen, before["frames"][:])] if sky.step == "solve_sky" else chosen
-    batches = np.array_split(todo, math.ceil(len(todo) / settings.batch_frames)) if len(todo) else []
+    many = math.ceil(len(todo) / settings.batch_frames)
+    batches = [todo[first::many] for first in range(many)]  # each has its share of the luckiest
+    todo = np.concatenate([todo[:0], *batches])
     numbered = enumerate(itertools.product(range(channels), batches))
     jobs = [Job(scene, sky, telescope, settings, channel, batch, 1000 * k) for k, (channel, batch) in numbered]
     spread(work, solve_batch, jobs)

@@ -14,10 +14,11 @@ from configs.schema import Sky, Telescope
 from storage.product import Product, Scene
 from tasks.field import Field, field_of
 from tasks.numerics.bordered import place, solve_wide, wide_size, widened
-from tasks.numerics.deliver import amplitude, deliver
+from tasks.numerics.deliver import amplitude, batch_sky, deliver, sky_move
 from tasks.numerics.likelihood import Sums
-from tasks.numerics.models import transfer_functions
+from tasks.numerics.models import moved, transfer_functions
 from tasks.numerics.pupil import perfect, pupil
+from tasks.numerics.shifting import ramp
 from tasks.numerics.sky import positive
 from tasks.optics import cutoff_cpp, obstruction
 from tasks.prepared import Prepared, prepared
@@ -26,6 +27,8 @@ from tasks.step import Work, step
 BLOCK = 16
 """Frames on the wide canvas at a time."""
 
+Moves = list[tuple[float, float]]
+"""(dy, dx) px of each batch."""
 Rows = dict[str, NDArray[Any]]
 """What a channel leaves: named arrays."""
 
@@ -40,13 +43,11 @@ class Turn:
     eye: tuple[float, float]
     """Pupil diameter in cells of the canvas, obstruction."""
     frames: NDArray[np.int64]
-    psfs: NDArray[np.float32]
-    """(frame, ...) parameters of their PSFs."""
     model: str
     settings: Sky
 
 
-@step(version="2")
+@step(version="3")
 def solve_sky(work: Work, scene: Scene, psfs: Product, before: Product, telescope: Telescope, settings: Sky) -> None:
     """Sum the batches onto the sums of the round before; leave the sky as this telescope would show it without air."""
     with contextlib.ExitStack() as stack:
@@ -60,11 +61,7 @@ def solve_sky(work: Work, scene: Scene, psfs: Product, before: Product, telescop
             field = field_of(stacked, channel)
             eye = (min(cutoff_cpp(telescope, channel, average), 0.5) * field.size, obstruction(telescope))
             group = solved[f"channel{channel}"]
-            known = [last[f"psfs{channel}"][:]] if last is not None else []
-            fresh = [group["psfs"][:]] if "psfs" in group else []
-            turn = Turn(
-                work, clean, field, eye, frames, np.concatenate(known + fresh), str(solved.attrs["model"]), settings
-            )
+            turn = Turn(work, clean, field, eye, frames, str(solved.attrs["model"]), settings)
             channels.append(_channel(turn, group, last, seen[f"channel{channel}"]))
             work.progress(channel + 1, len(stacked["stack"]))
         with work.create() as file:
@@ -80,12 +77,14 @@ def _channel(turn: Turn, group: Any, last: Any, air: Any) -> Rows:
     """The sky of one channel: on the tapered canvas for the rounds to come, on the wide one for the eye."""
     field, channel = turn.field, turn.field.channel
     noise = float(last["noise"][channel] if last is not None and not len(group["A"]) else group.attrs["noise"])
-    sums, half = (_summed(group, last, channel, tail) for tail in ("", "_half"))
+    moves = _moves(group, noise, last is None)
+    sums, half = (_summed(group, last, channel, tail, moves) for tail in ("", "_half"))
+    psfs = _placed(group, last, moves, turn)
     factor = amplitude(sums, _mean_power(air, turn.frames), turn.eye[0] / field.size, turn.settings.air_share)
     whole = deliver(sums, noise, factor, turn.eye)
     wide = turn.settings.border_turns > 0
     tapered = field.back(whole.sky.numpy())
-    sky = _wide(turn, whole.sky_power / factor**2, factor, noise) if wide else tapered
+    sky = _wide(turn, psfs, whole.sky_power / factor**2, factor, noise) if wide else tapered
     halves = [deliver(s, noise, factor, turn.eye, whole.sky_power) for s in (half, sums - half)]
     return {
         "A": sums.power.numpy(),
@@ -98,11 +97,11 @@ def _channel(turn: Turn, group: Any, last: Any, air: Any) -> Rows:
         "halves": np.stack([field.embedded(field.back(h.sky.numpy())) for h in halves]),
         "sky": field.embedded(_finished(turn, sky)),
         "tapered": field.embedded(tapered),
-        "psfs": turn.psfs,
+        "psfs": psfs,
     }
 
 
-def _wide(turn: Turn, power: Tensor, factor: Tensor, noise: float) -> NDArray[np.float32]:
+def _wide(turn: Turn, psfs: NDArray[np.float32], power: Tensor, factor: Tensor, noise: float) -> NDArray[np.float32]:
     """The sky (y, x) from the frames as windows on a wider canvas, in camera units."""
     field, device = turn.field, turn.work.device
     height, width = field.stack.shape
@@ -115,7 +114,7 @@ def _wide(turn: Turn, power: Tensor, factor: Tensor, noise: float) -> NDArray[np
             part = slice(start, start + BLOCK)
             frames, whole = field.even(turn.clean, turn.frames[part])
             light, mask = place(frames - np.float32(level), whole, size)
-            transfer = transfer_functions(turn.model, torch.from_numpy(turn.psfs[part]), eye, size)
+            transfer = transfer_functions(turn.model, torch.from_numpy(psfs[part]), eye, size)
             yield light.to(device), mask.to(device), transfer.to(device)
 
     # Noise and sky power per coefficient grow with the area over which a transform sums: their ratio stays.
@@ -139,15 +138,42 @@ def _finished(turn: Turn, sky: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray((sky - field.dark) * gain + field.dark, np.float32)
 
 
-def _summed(group: Any, last: Any, channel: int, tail: str) -> Sums:
-    """A and B over all batches, and over the rounds before, one batch in memory at a time."""
-    size = group[f"A{tail}"].shape[1:]
-    power, cross = np.zeros(size, np.float32), np.zeros(size, np.complex64)
+def _summed(group: Any, last: Any, channel: int, tail: str, moves: Moves) -> Sums:
+    """A and B over all batches, each moved to where the first one has the sky, and over the rounds before.
+
+    One batch is in memory at a time.
+    """
+    size = group[f"A{tail}"].shape[1]
+    power, cross = np.zeros((size, size // 2 + 1), np.float32), np.zeros((size, size // 2 + 1), np.complex64)
     if last is not None:
         power, cross = last[f"A{tail}"][channel], last[f"B{tail}"][channel]
-    for number in range(len(group[f"A{tail}"])):
-        power, cross = power + group[f"A{tail}"][number], cross + group[f"B{tail}"][number]
+    for number, move in enumerate(moves):
+        power = power + group[f"A{tail}"][number]
+        cross = cross + group[f"B{tail}"][number] * ramp((size, size), np.array(move, np.float32))
     return Sums(torch.from_numpy(power), torch.from_numpy(cross), round(float(power[0, 0])))
+
+
+def _moves(group: Any, noise: float, alone: bool) -> Moves:
+    """By how much (dy, dx) px each batch's sky must move onto the first one's: batches solved `alone` do not agree on it."""
+    if not alone or len(group["A"]) < 2:
+        return [(0.0, 0.0)] * len(group["A"])
+    first = batch_sky(group["A"][0], group["B"][0], noise)
+    others = (batch_sky(group["A"][k], group["B"][k], noise) for k in range(1, len(group["A"])))
+    return [(0.0, 0.0), *(sky_move(first, other) for other in others)]
+
+
+def _placed(group: Any, last: Any, moves: Moves, turn: Turn) -> NDArray[np.float32]:
+    """The parameters of all PSFs so far, the new ones moved with the sky of their batch."""
+    before = last[f"psfs{turn.field.channel}"][:] if last is not None else None
+    if "psfs" not in group:
+        return np.asarray(before, np.float32)
+    psfs, row = group["psfs"][:], 0
+    for number, (dy, dx) in enumerate(moves):
+        part = slice(row, row := row + round(float(group["A"][number, 0, 0])))
+        if dy or dx:
+            here = torch.from_numpy(psfs[part])
+            psfs[part] = moved(turn.model, here, (-dy, -dx), turn.eye, turn.field.size).numpy()
+    return np.asarray(psfs if before is None else np.concatenate([before, psfs]), np.float32)
 
 
 def _mean_power(group: Any, frames: NDArray[np.int64]) -> NDArray[np.float64]:

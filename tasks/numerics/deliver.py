@@ -11,11 +11,12 @@ from torch import Tensor
 
 from tasks.numerics.likelihood import Sums
 from tasks.numerics.pupil import perfect, pupil, ring_mean, rings
-from tasks.numerics.sky import floor_of, renew_power, tie, wiener
+from tasks.numerics.shifting import best_move
+from tasks.numerics.sky import floor_of, ring_power, tie, wiener
 from tasks.numerics.speckle import RINGS
 
-TURNS = 8
-"""Turns of expectation-maximisation after which the sky's ring power has settled."""
+FARTHEST = 4
+"""Px by which skies of two batches can be apart: as much as registration can be wrong on average."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def deliver(
     size = total.power.shape[-2]
     number = rings(size)
     total = Sums(total.power / factor[number] ** 2, total.cross / factor[number], total.frames)
-    power = sky_power if sky_power is not None else renew_power(total, _start(total, number), noise, TURNS)
+    power = sky_power if sky_power is not None else ring_power(total, noise)
     spectrum = wiener(total, floor_of(power, noise, size))
     sky = torch.fft.irfft2(perfect(pupil(size, *eye, 3)) * spectrum, s=(size, size))
     return Delivered(sky, spectrum, power)
@@ -59,7 +60,14 @@ def amplitude(total: Sums, mean_power: NDArray[np.float64], cutoff: float, share
     return torch.cat([curve[:1], smooth[1:]])  # flux is what it is
 
 
-def _start(total: Sums, number: Tensor) -> Tensor:
-    """Ring power of the sky where expectation-maximisation begins: inverse filtered, never below a share of A."""
-    sky = total.cross / total.power.clamp_min(0.05 * total.frames)
-    return ring_mean(sky.real**2 + sky.imag**2, number).clamp_min(1e-20)
+def batch_sky(power: NDArray[np.float32], cross: NDArray[np.complex64], noise: float) -> Tensor:
+    """Spectrum (y, x//2+1) of the sky that one batch of frames sees by itself, as dim as they show it."""
+    total = Sums(torch.from_numpy(power), torch.from_numpy(cross), round(float(power[0, 0])))
+    sky = wiener(total, floor_of(ring_power(total, noise), noise, len(power)))
+    return sky * (total.power / total.frames).sqrt()
+
+
+def sky_move(first: Tensor, other: Tensor) -> tuple[float, float]:
+    """By how much (dy, dx) px the other sky's spectrum must be moved to lie on the first."""
+    _, dy, dx = best_move((first * other.conj()).numpy(), len(first), FARTHEST)
+    return dy, dx

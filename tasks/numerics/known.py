@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from tasks.numerics.pupil import multiplicity
+from tasks.numerics.shifting import best_move
 
 
 def known_transfer(psfs: NDArray[np.float32], moves: NDArray[np.float64], pixel_fill: float, size: int) -> Tensor:
@@ -39,23 +38,6 @@ def psf_rms_error(found: Tensor, known: Tensor) -> NDArray[np.float64]:
     def power(transfer: Tensor) -> NDArray[np.float64]:
         return np.asarray(((transfer.real**2 + transfer.imag**2) * weight).sum((1, 2)).double().numpy())
 
-    cross = (known * found.conj() * weight).numpy()
-    common = np.array([_best_overlap(each, size) for each in cross])
+    common = np.array([best_move(each, size)[0] for each in (known * found.conj()).numpy()])
     error = np.maximum(power(found) + power(known) - 2 * common, 0) / power(known)
     return np.asarray(np.sqrt(error))
-
-
-def _best_overlap(cross: NDArray[np.complex64], size: int) -> float:
-    """Largest correlation over all shifts: to the pixel by FFT, then on finer and finer grids around the best."""
-    coarse = np.fft.irfft2(cross, s=(size, size))
-    y, x = (float(n) for n in np.unravel_index(int(np.argmax(coarse)), coarse.shape))
-    fy, fx = np.fft.fftfreq(size), np.fft.rfftfreq(size)
-    best = -math.inf
-    for step in (0.25, 0.05, 0.01):
-        grid = np.arange(-5, 6) * step
-        rows = np.exp(2j * np.pi * np.outer(y + grid, fy))
-        columns = np.exp(2j * np.pi * np.outer(fx, x + grid))
-        values = (rows @ cross @ columns).real
-        i, j = np.unravel_index(int(np.argmax(values)), values.shape)
-        best, y, x = float(values[i, j]), y + float(grid[i]), x + float(grid[j])
-    return best

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,7 +14,8 @@ from tasks.numerics.air import noll_variances
 from tasks.numerics.bootstrap import Schedule, State, advance, begin, draw
 from tasks.numerics.freeform import flat_start, psf_turn
 from tasks.numerics.likelihood import Problem, Sums, sums
-from tasks.numerics.pupil import Pupil, otfs, pupil
+from tasks.numerics.pupil import Pupil, otfs, pupil, tilt
+from tasks.numerics.shifting import ramp
 
 CHUNK = 8
 
@@ -152,6 +154,19 @@ def transfer_functions(model: str, psfs: Tensor, eye: tuple[float, float], size:
     low = size // 2 - small // 2
     wide[:, low : low + small, low : low + small] = centred
     return torch.fft.rfft2(torch.fft.ifftshift(wide, dim=(-2, -1)))
+
+
+def moved(model: str, psfs: Tensor, move: tuple[float, float], eye: tuple[float, float], size: int) -> Tensor:
+    """Parameters of the same PSFs moved by (dy, dx) px: a pupil's tip and tilt, the pixels of a free form.
+
+    `eye` is (pupil diameter in cells of a canvas of `size`, obstruction).
+    """
+    if model == "pupil":
+        return psfs + tilt(pupil(size, *eye, psfs.shape[1]), move).to(psfs.device)
+    width = psfs.shape[-1]
+    away = torch.from_numpy(ramp((width, width), np.array(move, np.float32))).to(psfs.device)
+    there = torch.fft.irfft2(torch.fft.rfft2(psfs) * away, s=(width, width)).clamp_min(0)
+    return there / there.sum((-2, -1), keepdim=True)
 
 
 MODELS: dict[str, Model] = {

@@ -135,6 +135,14 @@ def otfs(eye: Pupil, phases: Tensor) -> Tensor:
     return transfer
 
 
+def tilt(eye: Pupil, move: tuple[float, float]) -> Tensor:
+    """Weights (mode,) in rad of the phase that moves a PSF by `move` (dy, dx) px."""
+    row, column = eye.cells // eye.box, eye.cells % eye.box
+    wave = 2 * math.pi * (move[0] * row + move[1] * column) / eye.size
+    weight = eye.amplitude / eye.amplitude.sum()
+    return eye.modes @ (weight * wave.to(eye.modes.dtype))
+
+
 def perfect(eye: Pupil) -> Tensor:
     """Transfer function (y, x//2+1) of the telescope without air, real because the pupil is symmetric."""
     flat = torch.zeros(1, len(eye.modes), device=eye.modes.device)

@@ -14,6 +14,35 @@ def ramp(size: tuple[int, int], move: NDArray[np.float32]) -> NDArray[np.complex
     return np.outer(along_y, along_x).astype(np.complex64)
 
 
+def best_move(cross: NDArray[np.complex64], size: int, farthest: int | None = None) -> tuple[float, float, float]:
+    """Where two pictures of size x size px fit best: (overlap, dy, dx), the move in px of the second onto the first.
+
+    No farther than `farthest` px along each axis; None looks everywhere.
+
+    `cross` (y, x//2+1) is the first one's spectrum times the other's conjugate, zero beyond what both show; to the pixel
+    by FFT, then on finer and finer grids around the best.
+    """
+    doubled = cross * np.where(
+        np.arange(cross.shape[-1]) % (size / 2) == 0, 1.0, 2.0
+    )  # the half-plane that is not kept
+    coarse = fft.irfft2(cross, s=(size, size))
+    if farthest is not None:
+        away = np.abs(fft.fftfreq(size, 1 / size)) > farthest
+        coarse[away], coarse[:, away] = -np.inf, -np.inf
+    peak = np.unravel_index(int(np.argmax(coarse)), coarse.shape)
+    y, x = (float((n + size // 2) % size - size // 2) for n in peak)
+    fy, fx = fft.fftfreq(size), fft.rfftfreq(size)
+    best = -np.inf
+    for step in (0.25, 0.05, 0.01):
+        grid = np.arange(-5, 6) * step
+        rows = np.exp(2j * np.pi * np.outer(y + grid, fy))
+        columns = np.exp(2j * np.pi * np.outer(fx, x + grid))
+        values = (rows @ doubled @ columns).real
+        i, j = np.unravel_index(int(np.argmax(values)), values.shape)
+        best, y, x = float(values[i, j]), y + float(grid[i]), x + float(grid[j])
+    return best, y, x
+
+
 def shift_frames(block: Image, moves: NDArray[np.float32]) -> Image:
     """Frames (frame, channel, y, x) with their content moved by `moves` (frame, 2); aligning is `moves = -shifts`.
 

@@ -60,6 +60,26 @@ def renew_power(total: Sums, sky_power: Tensor, noise: float, turns: int = 1) ->
     return sky_power
 
 
+def ring_power(total: Sums, noise: float, turns: int = 4) -> Tensor:
+    """Sky power per ring (ring,) that makes the frames' sums most probable, by Fisher scoring.
+
+    |B|^2 = A^2 S + A noise on average, so S = <w (|B|^2 - A noise)> / <w A^2> with w = 1 / (A S + noise)^2: from the plain
+    ratio a turn or two settle it. Where expectation-maximisation would need thousands of turns, because A is small and
+    the first guess low, it comes straight to the answer.
+    """
+    power, seen = total.power, total.cross.real**2 + total.cross.imag**2
+    number = rings(power.shape[-2], power.device)
+    light = ring_mean(power, number) / total.frames
+    dark = light < 1e-9  # beyond the telescope's cut-off: rounding is all that passes
+    least = 1e-3 * noise / total.frames / light.masked_fill(dark, 1.0)  # a ring without signal keeps a trace of power
+    weight = torch.ones_like(power)
+    for _ in range(turns):
+        excess, full = ring_mean(weight * (seen - noise * power), number), ring_mean(weight * power**2, number)
+        sky_power = torch.maximum((excess / full.clamp_min(1e-30)).masked_fill(dark, 0.0), least)
+        weight = (noise / (power * sky_power[number] + noise)) ** 2
+    return sky_power
+
+
 def tie(mean_power: Tensor, target: Tensor, strength: float = 1.0, limit: float = 3.0) -> Tensor:
     """Factor per ring (ring,) that undoes what estimated PSFs, too sharp or too soft, did to the sky.
 

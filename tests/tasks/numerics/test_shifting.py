@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from tasks.numerics.shifting import covered, move_whole, shift_frames, split
+from tasks.numerics.shifting import best_move, covered, move_whole, ramp, shift_frames, split
 
 
 @pytest.fixture
@@ -57,3 +57,11 @@ def test_covered_knows_the_filling_from_the_data():
     assert not seen[0, :, -3:].any()
     assert seen[1].all()
     assert not seen[2].any()
+
+
+@pytest.mark.parametrize("move", [(0.0, 0.0), (0.37, -0.12), (-7.85, 11.4)])
+def test_the_move_between_two_pictures_is_found(move):
+    sky = np.fft.rfft2(np.random.default_rng(0).normal(size=(48, 48))).astype(np.complex64)
+    moved = sky * ramp((48, 48), np.array(move, np.float32))
+    _, dy, dx = best_move(moved * sky.conj(), 48)
+    assert (dy, dx) == pytest.approx(move, abs=0.02)
