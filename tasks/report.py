@@ -19,7 +19,7 @@ def describe(
     store: Store, result: Product, settings: dict[str, Any], truth: NDArray[np.float32] | None
 ) -> dict[str, Any]:
     """Gather the report of an evaluated product from its whole line of products."""
-    line = _lineage(store, result)
+    line = line_of(store, result)
     with store.open(result) as file:
         found = json.loads(file.attrs["report"])
         published = str(file.attrs["published"])
@@ -38,7 +38,7 @@ def describe(
     return report
 
 
-def _lineage(store: Store, result: Product) -> list[Product]:
+def line_of(store: Store, result: Product) -> list[Product]:
     """The product and everything it was made from, each once, first things first."""
     line: list[Product] = []
 

@@ -23,7 +23,7 @@ Performer = Callable[["Work", int, Callable[[], None]], None]
 """Runs the making of a product: simply, or as a Prefect task (tasks/prefect_task.py)."""
 
 _performer: ContextVar["Performer | None"] = ContextVar("performer", default=None)
-_listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
+_listeners: ContextVar[tuple[Listener, ...]] = ContextVar("listeners", default=())
 _plan: ContextVar[list[Product] | None] = ContextVar("plan", default=None)
 _round: ContextVar[str] = ContextVar("round", default="")
 _device: ContextVar[str] = ContextVar("device", default="cpu")
@@ -65,8 +65,7 @@ class Work:
 
     def progress(self, done: int, total: int) -> None:
         """Tell whoever watches how far this step is."""
-        listener = _listener.get()
-        if listener is not None:
+        for listener in _listeners.get():
             listener(self.label, done, total)
 
 
@@ -118,12 +117,12 @@ def step(version: str, retries: int = 0) -> Callable[[Callable[Concatenate[Work,
 
 @contextlib.contextmanager
 def watched(listener: Listener) -> Iterator[None]:
-    """Send the progress of the steps inside the block to `listener`."""
-    token = _listener.set(listener)
+    """Send the progress of the steps inside the block to `listener`, and to whoever watches already."""
+    token = _listeners.set((*_listeners.get(), listener))
     try:
         yield
     finally:
-        _listener.reset(token)
+        _listeners.reset(token)
 
 
 @contextlib.contextmanager

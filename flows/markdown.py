@@ -1,0 +1,55 @@
+"""Markdown for artifacts in the Prefect UI: what people named their files stays text, whatever characters it has."""
+
+import base64
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+
+def slug(name: str) -> str:
+    """A name as part of an artifact's key: lowercase letters, digits and dashes."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-") or "capture"
+
+
+def text(words: str) -> str:
+    """Words as they are: every sign that Markdown or HTML could take for its own becomes a character reference."""
+    return re.sub(
+        r"[^\w .,:()+/%=-]", lambda sign: f"&#{ord(sign[0])};" if sign[0].isprintable() else " ", words
+    ).replace("_", "&#95;")
+
+
+def code(words: str) -> str:
+    """Words to be copied, such as a path: a code span longer than any run of backticks in them."""
+    line = "".join(c if c.isprintable() else " " for c in words)
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
+    return f"{fence} {line} {fence}" if "`" in line else f"`{line}`"
+
+
+def picture(png: bytes, what: str) -> str:
+    """A picture inside the text: the UI reaches no files."""
+    return f"![{text(what)}](data:image/png;base64,{base64.b64encode(png).decode()})"
+
+
+def table(rows: Sequence[Mapping[str, str]]) -> str:
+    """Rows with named cells; a cell that a row lacks is a dash."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    lines = [names, ["---"] * len(names), *([row.get(name, "–") for name in names] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def figure(value: float | None) -> str:
+    """A number with as many digits as people read."""
+    if value is None:
+        return "–"
+    return f"{value:.0f}" if float(value).is_integer() else f"{value:.3g}" if abs(value) < 100 else f"{value:.1f}"
+
+
+def how_far(label: str, done: int, total: int, seconds: float) -> str:
+    """Progress in words, with rate and time left: `solve psfs round 1: 3 of 12, 0.5/s, 0:00:18 left`."""
+    what = "batch " if label.startswith("solve psfs") else ""
+    rate = done / max(seconds, 1e-9)
+    left = timedelta(seconds=round((total - done) / max(rate, 1e-9)))
+    speed = f"{rate:.1f}/s" if rate >= 1 or not done else f"{1 / rate:.1f} s each"
+    return f"{label}: {what}{done} of {total}, {speed}, {left} left"
