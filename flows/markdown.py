@@ -14,10 +14,9 @@ def slug(name: str) -> str:
 
 
 def text(words: str) -> str:
-    """Words as they are: every sign that Markdown or HTML could take for its own becomes a character reference."""
-    return re.sub(
-        r"[^\w .,:()+/%=-]", lambda sign: f"&#{ord(sign[0])};" if sign[0].isprintable() else " ", words
-    ).replace("_", "&#95;")
+    """Words as they are: no sign in them is taken for Markdown or HTML. (The UI shows character references as such.)"""
+    line = "".join(sign if sign.isprintable() else " " for sign in words)
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", line)
 
 
 def code(words: str) -> str:

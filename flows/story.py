@@ -38,6 +38,8 @@ METRICS = {
     "flux_sky_over_stack": "light, sky over stack",
 }
 """Figures of the report that are shown, and what they are called."""
+TRUTH = {"psnr_db": "PSNR, dB", "ssim": "SSIM", "frc_cutoff_cpp": "agrees to, cycles/px"}
+"""The same of a comparison with the truth."""
 
 
 @dataclass
@@ -91,10 +93,10 @@ class Story:
 
     def _tell_bar(self, bar: Bar, percent: float, words: str) -> None:
         if bar.artifact is None:
-            bar.artifact = self._create("progress", bar.key, text(words), percent)
+            bar.artifact = self._create("progress", bar.key, words, percent)
         else:
             with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}), _client() as client:
-                client.update_artifact(bar.artifact, ArtifactUpdate(data=percent, description=text(words)))
+                client.update_artifact(bar.artifact, ArtifactUpdate(data=percent, description=words))
 
     def _complete(self, label: str) -> None:
         if self.bar is not None and self.bar.artifact is not None:
@@ -112,11 +114,11 @@ class Story:
     def _ending(self, store: Store, result: Product, report: dict[str, Any], out: Path) -> None:
         shown = {name: picture(png, name) for name, png in before_and_after(store, result).items()}
         channels = [
-            {"channel": str(number), **{word: figure(row.get(name)) for name, word in METRICS.items()}}
+            {"channel": f"channel {number}", **{word: figure(row.get(name)) for name, word in METRICS.items()}}
             for number, row in enumerate(report["channels"], start=1)
         ]
         truth = [
-            {"against the truth": what, **{name: figure(value) for name, value in row.items()}}
+            {"against the truth": what, **{word: figure(row[name]) for name, word in TRUTH.items()}}
             for what, row in report["truth"].items()
         ]
         words = [
@@ -155,5 +157,5 @@ def _client() -> Any:
 
 def _turned(columns: list[dict[str, str]]) -> str:
     """A table with the figures downwards and a column per channel."""
-    rows = [{"figure": name} | {c["channel"]: c[name] for c in columns} for name in columns[0] if name != "channel"]
+    rows = [{"": name} | {c["channel"]: c[name] for c in columns} for name in columns[0] if name != "channel"]
     return table(rows)
