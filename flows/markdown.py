@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from math import isfinite
 
 
 def slug(name: str) -> str:
@@ -40,15 +41,15 @@ def table(rows: Sequence[Mapping[str, str]]) -> str:
 
 def figure(value: float | None) -> str:
     """A number with as many digits as people read."""
-    if value is None:
+    if value is None or not isfinite(value):
         return "–"
     return f"{value:.0f}" if float(value).is_integer() else f"{value:.3g}" if abs(value) < 100 else f"{value:.1f}"
 
 
 def how_far(label: str, done: int, total: int, seconds: float) -> str:
-    """Progress in words, with rate and time left: `solve psfs round 1: 3 of 12, 0.5/s, 0:00:18 left`."""
-    what = "batch " if label.startswith("solve psfs") else ""
-    rate = done / max(seconds, 1e-9)
-    left = timedelta(seconds=round((total - done) / max(rate, 1e-9)))
-    speed = f"{rate:.1f}/s" if rate >= 1 or not done else f"{1 / rate:.1f} s each"
-    return f"{label}: {what}{done} of {total}, {speed}, {left} left"
+    """Progress in words, with rate and time left: `average: 300 of 900, 100.0/s, 0:00:06 left`."""
+    words = f"{label}: {'batch ' if label.startswith('solve psfs') else ''}{done} of {total}"
+    if not done:
+        return words
+    speed = f"{done / seconds:.1f}/s" if done >= seconds > 0 else f"{seconds / done:.1f} s each"
+    return f"{words}, {speed}, {timedelta(seconds=round((total - done) * seconds / done))} left"

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -47,7 +47,7 @@ class Bar:
     """Progress of the step that runs now."""
 
     key: str
-    begun: float = field(default_factory=time.monotonic)
+    begun: float
     told: float = 0.0
     """When the server last heard of it."""
     artifact: UUID | None = None
@@ -68,7 +68,7 @@ class Story:
 
         def told() -> None:
             missing = not work.store.has(work.product)
-            self.bar = Bar(f"{self.key}-{slug(work.label)}")
+            self.bar = Bar(f"{self.key}-{slug(work.label)}", time.monotonic())
             try:
                 make()
                 self._try(lambda: self._complete(work.label))

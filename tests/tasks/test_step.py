@@ -211,6 +211,13 @@ def test_progress_is_told_to_who_watches(store: Store) -> None:
     assert len(told) == 2, "nobody watches outside the block"
 
 
+def test_all_who_watch_are_told(store: Store) -> None:
+    told: list[str] = []
+    with watched(lambda *_: told.append("outer")), watched(lambda *_: told.append("inner")):
+        grow(store, CAPTURE, Settings())
+    assert told == ["outer", "inner"] * 2
+
+
 def test_device_and_round_are_no_part_of_the_name(store: Store) -> None:
     plain = recipe(store)
     with planned(), on_device("cuda"), in_round(3):
