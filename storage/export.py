@@ -15,7 +15,7 @@ Image = NDArray[np.float32]
 
 THUMB_PX = 360
 """Longest side of a thumbnail."""
-THUMB_BYTES = 80_000
+THUMB_BYTES = 60_000
 """Largest thumbnail: it goes into Prefect's database, four thirds as long and twice (the artifact, the newest of its key)."""
 
 
