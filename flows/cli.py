@@ -25,6 +25,12 @@ PROFILE = click.option(
 )
 SET = click.option("--set", "words", multiple=True, metavar="SECTION.KEY=VALUE", help="One setting; may be repeated.")
 DEVICE = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+DASK = click.option(
+    "--dask",
+    envvar="STILLSKY_DASK",
+    metavar="ADDRESS",
+    help="Dask scheduler, e.g. tcp://host:8786, whose workers see the store and solve side by side [none].",
+)
 
 
 class Told(click.Group):
@@ -63,6 +69,7 @@ def main() -> None:
 @PROFILE
 @SET
 @DEVICE
+@DASK
 @STORE
 @click.option("--fresh", is_flag=True, help="Forget what the store holds of this capture and do everything again.")
 def restore(fresh: bool, words: tuple[str, ...], **given: Any) -> None:
