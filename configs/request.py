@@ -15,7 +15,7 @@ class CaptureRequest(Section):
     capture: Path
     """The video, the FITS cube, or the folder of frames."""
     out: Path
-    """Folder that receives sky.fits, sky.png, stack.fits and report.json."""
+    """Folder that receives sky.fits, sky.png, stack.fits, report.json and report.html."""
     config: Path | None = None
     """Your settings (TOML)."""
     profile: Profile | None = None

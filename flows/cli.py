@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from flows.cli_bench import bench
+
 FAILED, BAD_USE = 1, 2
 """Exit codes: the work failed; the request cannot be understood."""
 
@@ -266,6 +268,8 @@ def _bars() -> Iterator[Callable[[str, int, int], None] | None]:
 
         yield tell
 
+
+main.add_command(bench)
 
 if __name__ == "__main__":
     main()
