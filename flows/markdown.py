@@ -46,10 +46,10 @@ def figure(value: float | None) -> str:
     return f"{value:.0f}" if float(value).is_integer() else f"{value:.3g}" if abs(value) < 100 else f"{value:.1f}"
 
 
-def how_far(label: str, done: int, total: int, seconds: float) -> str:
-    """Progress in words, with rate and time left: `average: 300 of 900, 100.0/s, 0:00:06 left`."""
-    words = f"{label}: {'batch ' if label.startswith('solve psfs') else ''}{done} of {total}"
+def how_far(label: str, done: float, total: int, seconds: float) -> str:
+    """Progress in words, with rate and time left: `solve psfs round 2: batch 3 of 12, 15.0 s each, 0:02:30 left`."""
+    words = f"{label}: batch {int(done) + 1}" if label.startswith("solve psfs") else f"{label}: {int(done)}"
     if not done:
-        return words
+        return f"{words} of {total}"
     speed = f"{done / seconds:.1f}/s" if done >= seconds > 0 else f"{seconds / done:.1f} s each"
-    return f"{words}, {speed}, {timedelta(seconds=round((total - done) * seconds / done))} left"
+    return f"{words} of {total}, {speed}, {timedelta(seconds=round((total - done) * seconds / done))} left"

@@ -41,6 +41,9 @@ METRICS = {
 TRUTH = {"psnr_db": "PSNR, dB", "ssim": "SSIM", "frc_cutoff_cpp": "agrees to, cycles/px"}
 """The same of a comparison with the truth."""
 
+REPORTS = {"The whole report": "report.html", "the same for programs": "report.json"}
+"""Where more is to be read; browsers follow no link from the UI to a file, so the path is there to be copied."""
+
 
 @dataclass
 class Bar:
@@ -59,7 +62,7 @@ class Story:
     def __init__(self, capture: Capture, config: Config) -> None:
         self.name = capture.name
         self.key = f"{slug(capture.name)}-{capture.fingerprint[:8]}"
-        self.stretch = config.evaluate.stretch
+        self.config = config
         self.bar: Bar | None = None
         self.mute = False
 
@@ -79,7 +82,7 @@ class Story:
 
         return told
 
-    def progress(self, label: str, done: int, total: int) -> None:
+    def progress(self, label: str, done: float, total: int) -> None:
         """Listen to the steps: a bar for what takes long, at most every two seconds."""
         bar, now = self.bar, time.monotonic()
         if bar is not None and done < total and now - bar.begun >= LONG_S and now - bar.told >= EVERY_S:
@@ -103,10 +106,10 @@ class Story:
             self._tell_bar(self.bar, 100.0, f"{label}: done in {time.monotonic() - self.bar.begun:.1f} s")
 
     def _round(self, work: Work) -> None:
-        rows = rounds_so_far(work.store, work.product)
+        rows = rounds_so_far(work.store, work.product, self.config.telescope)
         words = [
             f"# {text(self.name)}: {text(work.label)}",
-            picture(round_picture(work.store, work.product, self.stretch), "the sky after this round"),
+            picture(round_picture(work.store, work.product, self.config.evaluate.stretch), "the sky after this round"),
             table([{name: figure(value) for name, value in row.items()} for row in rows]),
         ]
         self._create("markdown", f"{self.key}-round-{len(rows)}", f"Sky of {text(work.label)}", "\n\n".join(words))
@@ -127,7 +130,7 @@ class Story:
             table([{"before: the stack": shown["before"], f"after: the {report['published']}": shown["after"]}]),
             _turned(channels),
             *([table(truth)] if truth else []),
-            f"Report: {code(str((out / 'report.json').absolute()))}",
+            *(f"{what}: {code(str((out / name).absolute()))}" for what, name in REPORTS.items()),
             f"Steps took {figure(report['seconds']['total'])} s when they were made.",
         ]
         self._create("markdown", f"{self.key}-result", "Before and after", "\n\n".join(words))

@@ -138,7 +138,7 @@ def test_the_end_shows_before_and_after_in_one_scale(runs: Runs) -> None:
     assert "The sky is published" in result.data
     assert "| held-out χ², sky |" in result.data
     assert "| against the truth | PSNR, dB |" in result.data
-    assert f"Report: `` {runs.home.parent}/out `1`/report.json ``" in result.data
+    assert f"The whole report: `` {runs.home.parent}/out `1`/report.html ``" in result.data
 
 
 def test_bars_of_steps_belong_to_them_and_end_full(runs: Runs) -> None:
