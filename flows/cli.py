@@ -232,7 +232,7 @@ def _verdict(report: dict[str, Any], out: Path) -> None:
 
 
 @contextmanager
-def _bars() -> Iterator[Callable[[str, int, int], None] | None]:
+def _bars() -> Iterator[Callable[[str, float, int], None] | None]:
     """A progress bar per step with rate and time left; nothing where the output is not a terminal."""
     if not sys.stderr.isatty():
         yield None
@@ -258,7 +258,7 @@ def _bars() -> Iterator[Callable[[str, int, int], None] | None]:
     with Progress(*columns, console=Console(stderr=True)) as bars:
         rows: dict[str, Any] = {}
 
-        def tell(label: str, done: int, total: int) -> None:
+        def tell(label: str, done: float, total: int) -> None:
             if label not in rows:
                 rows[label] = bars.add_task(label, total=total or None, rate="")
             row = bars.tasks[bars.task_ids.index(rows[label])]

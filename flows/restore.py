@@ -8,7 +8,7 @@ from configs.load import load_config
 from configs.request import CaptureRequest
 from flows import embedded
 
-Progress = Callable[[str, int, int], None]
+Progress = Callable[[str, float, int], None]
 """Told which step is how far: label, done, total."""
 
 

@@ -12,6 +12,7 @@ from configs.schema import Config
 from flows.capture import lineage, restore_capture
 from flows.embedded import default_store, wait_until_recorded
 from flows.publish import publish_result
+from flows.story import Story
 from storage.capture import Capture, capture_at
 from storage.product import Product
 from storage.results import check_folder
@@ -19,7 +20,7 @@ from storage.store import Store
 from tasks.devices import pick_device
 from tasks.prefect_task import perform
 from tasks.spread import spread_over
-from tasks.step import Work, on_device, performed_by
+from tasks.step import Work, on_device, performed_by, watched
 
 
 @flow(name="capture", flow_run_name="{request.capture.name}")
@@ -33,21 +34,24 @@ def capture(request: CaptureRequest) -> dict[str, Any]:
     if request.fresh:
         for product in lineage(store, found, config):
             store.remove(product)
+    story = Story(found, config)
     with on_device(device), spread_over(request.dask):
-        result = _recorded(store, found, config)
-    return publish_result(store, result, found, config, request.out)
+        result = _recorded(store, found, config, story)
+    report = publish_result(store, result, found, config, request.out)
+    story.ending(store, result, report, request.out)
+    return report
 
 
-def _recorded(store: Store, capture: Capture, config: Config) -> Product:
+def _recorded(store: Store, capture: Capture, config: Config, story: Story) -> Product:
     """Run the recipe, every step a task run; return when Prefect's server knows how each of them ended."""
     performed: list[str] = []
 
     def perform_and_count(work: Work, retries: int, make: Callable[[], None]) -> None:
         performed.append(work.label)
-        perform(work, retries, make)
+        perform(work, retries, story.around(work, make))
 
     try:
-        with performed_by(perform_and_count):
+        with performed_by(perform_and_count), watched(story.progress):
             return restore_capture(store, capture, config)
     finally:
         wait_until_recorded(str(flow_run.id), len(performed))

@@ -1,7 +1,8 @@
 """What the user gets: sky.fits, stack.fits, sky.png and report.json, each whole or not there."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,11 @@ from numpy.typing import NDArray
 from storage.store import publish
 
 Image = NDArray[np.float32]
+
+THUMB_PX = 360
+"""Longest side of a thumbnail."""
+THUMB_BYTES = 60_000
+"""Largest thumbnail: it goes into Prefect's database, four thirds as long and twice (the artifact, the newest of its key)."""
 
 
 def save_fits(path: Path, sky: Image, cards: Mapping[str, tuple[Any, str]], history: list[str]) -> None:
@@ -52,6 +58,31 @@ def save_png(path: Path, sky: Image, stretch: str) -> None:
     """A sky as a 16 bit PNG, grey or RGB, stretched for the eye."""
     codes = stretched(sky, stretch)
     publish(path, lambda temporary: temporary.write_bytes(_png(codes[..., 0] if codes.shape[-1] != 3 else codes)))
+
+
+def thumbnails(pictures: Sequence[Image], stretch: str) -> list[bytes]:
+    """Small 8 bit PNGs of pictures (channel, y, x) of the same frame, all with the same black and white, to be compared."""
+    codes = np.split(stretched(np.concatenate(pictures, axis=-1), stretch), len(pictures), axis=1)
+    longest = max(codes[0].shape[:2])
+    shrink = -(-longest // THUMB_PX)
+    while True:
+        files = [_small(code, shrink, max(1, THUMB_PX // longest)) for code in codes]
+        if max(map(len, files)) <= THUMB_BYTES or shrink >= longest:
+            return files
+        shrink += 1
+
+
+def _small(codes: NDArray[np.uint16], shrink: int, grow: int) -> bytes:
+    """Blocks of `shrink` pixels become one, every pixel of a tiny picture `grow`."""
+    from PIL import Image as Pillow
+
+    height, width = (max(1, n // shrink) for n in codes.shape[:2])
+    cut = codes[: height * shrink, : width * shrink]
+    mean = cut.reshape(height, -1, width, cut.shape[1] // width, codes.shape[2]).mean(axis=(1, 3))
+    light = np.rint(mean / 257).astype(np.uint8).repeat(grow, axis=0).repeat(grow, axis=1)
+    file = BytesIO()
+    Pillow.fromarray(light if light.shape[2] == 3 else light[..., 0]).save(file, "PNG", optimize=True)
+    return file.getvalue()
 
 
 def save_json(path: Path, tree: Mapping[str, Any]) -> None:

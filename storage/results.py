@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -32,7 +33,7 @@ def publish(store: Store, result: Product, report: Mapping[str, Any], out: Path,
     for name, picture, what in (("stack", stack, "shift-average"), ("sky", sky, str(report["published"]))):
         cards: dict[str, tuple[Any, str]] = {
             "BUNIT": ("adu", "camera units, linear"),
-            "CAPTURE": (str(report["capture"]["name"]).encode("ascii", "replace").decode()[:68], "name of the capture"),
+            "CAPTURE": (re.sub(r"[^ -~]", "?", report["capture"]["name"])[:68], "name of the capture"),
             "FPRINT": (report["capture"]["fingerprint"], ""),
             "CREATOR": (f"stillsky {version('stillsky')}", "software"),
             "PRODUCT": (f"{result.step}/{result.key}", "in the store"),

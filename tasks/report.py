@@ -26,7 +26,7 @@ def describe(
     psfs: Path | None = None,
 ) -> dict[str, Any]:
     """Gather the report of an evaluated product from its whole line of products; compare with what is known to be true."""
-    line = _lineage(store, result)
+    line = line_of(store, result)
     telescope = Telescope.model_validate(settings.get("telescope", {}))
     with store.open(result) as file:
         found = json.loads(file.attrs["report"])
@@ -47,7 +47,7 @@ def describe(
     return report
 
 
-def _lineage(store: Store, result: Product) -> list[Product]:
+def line_of(store: Store, result: Product) -> list[Product]:
     """The product and everything it was made from, each once, first things first."""
     line: list[Product] = []
 

@@ -101,6 +101,7 @@ def _solved(work: Work, job: Job, batch: Batch, plan: Plan) -> Solved:
 
         with work.part(job.first_part + segment, make) as file:
             memory = {name: torch.from_numpy(np.asarray(file[name][()])).to(work.device) for name in file}
+        work.progress(min(done + SEGMENT, plan.steps), plan.steps)
     assert memory is not None
     return model.finish(batch, plan, memory)
 

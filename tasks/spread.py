@@ -61,9 +61,9 @@ def spread(work: Work, function: Callable[[Work, Job], None], jobs: Sequence[Job
     if cluster is not None and jobs:
         _scatter(cluster, work, function, jobs)
         return
-    for done, job in enumerate(jobs, start=1):
-        function(work, job)
-        work.progress(done, len(jobs))
+    for done, job in enumerate(jobs):
+        function(replace(work, among=(done, len(jobs))), job)
+        work.progress(done + 1, len(jobs))
 
 
 def _connected(address: str) -> Any:

@@ -16,14 +16,14 @@ from storage.product import Product, product_of
 from storage.store import Store, clock
 
 P = ParamSpec("P")
-Listener = Callable[[str, int, int], None]
-"""Told of progress: label of the step, how many of how many."""
+Listener = Callable[[str, float, int], None]
+"""Told of progress: label of the step, how many of how many; a fraction where one of them is partly done."""
 
 Performer = Callable[["Work", int, Callable[[], None]], None]
 """Runs the making of a product: simply, or as a Prefect task (tasks/prefect_task.py)."""
 
 _performer: ContextVar["Performer | None"] = ContextVar("performer", default=None)
-_listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
+_listeners: ContextVar[tuple[Listener, ...]] = ContextVar("listeners", default=())
 _plan: ContextVar[list[Product] | None] = ContextVar("plan", default=None)
 _round: ContextVar[str] = ContextVar("round", default="")
 _device: ContextVar[str] = ContextVar("device", default="cpu")
@@ -39,6 +39,8 @@ class Work:
     label: str
     device: str = "cpu"
     elapsed: Callable[[], float] = field(default_factory=clock)
+    among: tuple[int, int] | None = None
+    """Where this is one part of the work: so many are done before it, of so many."""
 
     @contextlib.contextmanager
     def open(self, product: Product) -> Iterator[Any]:
@@ -63,10 +65,11 @@ class Work:
         """Lend part `number` of this step's journal; a part already there is not made again."""
         return self.store.part(self.product, number, make)
 
-    def progress(self, done: int, total: int) -> None:
+    def progress(self, done: float, total: int) -> None:
         """Tell whoever watches how far this step is."""
-        listener = _listener.get()
-        if listener is not None:
+        if self.among is not None:
+            done, total = self.among[0] + done / total, self.among[1]
+        for listener in _listeners.get():
             listener(self.label, done, total)
 
 
@@ -118,12 +121,12 @@ def step(version: str, retries: int = 0) -> Callable[[Callable[Concatenate[Work,
 
 @contextlib.contextmanager
 def watched(listener: Listener) -> Iterator[None]:
-    """Send the progress of the steps inside the block to `listener`."""
-    token = _listener.set(listener)
+    """Send the progress of the steps inside the block to `listener`, and to whoever watches already."""
+    token = _listeners.set((*_listeners.get(), listener))
     try:
         yield
     finally:
-        _listener.reset(token)
+        _listeners.reset(token)
 
 
 @contextlib.contextmanager

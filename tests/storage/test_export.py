@@ -1,6 +1,7 @@
 """What the user gets can be read by others, and says what it is."""
 
 import json
+from io import BytesIO
 from pathlib import Path
 
 import av
@@ -10,7 +11,7 @@ from astropy.io import fits
 from PIL import Image
 
 from storage.errors import StoreError
-from storage.export import save_fits, save_json, save_png, scale_cards, stretched
+from storage.export import THUMB_BYTES, THUMB_PX, save_fits, save_json, save_png, scale_cards, stretched, thumbnails
 
 RNG = np.random.default_rng(5)
 MONO = RNG.normal(100, 30, (1, 12, 17)).astype(np.float32)
@@ -113,3 +114,40 @@ def test_a_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("")
     with pytest.raises(StoreError, match=r"sky\.png cannot be written .*--out"):
         save_png(tmp_path / "out" / "sky.png", MONO, "linear")
+
+
+def _opened(png: bytes) -> np.ndarray:
+    with Image.open(BytesIO(png)) as opened:
+        assert opened.format == "PNG"
+        return np.asarray(opened)
+
+
+@pytest.mark.parametrize(
+    ("sky", "shape"),
+    [
+        (MONO, (12 * 21, 17 * 21)),
+        (COLOUR, (12 * 21, 17 * 21, 3)),
+        (np.repeat(MONO, 2, axis=0), (12 * 21, 17 * 21)),
+        (np.ones((1, 900, 1801), np.float32), (150, 300)),
+    ],
+)
+def test_thumbnails_are_as_large_as_a_screen_wants(sky: np.ndarray, shape: tuple[int, ...]) -> None:
+    assert _opened(thumbnails([sky], "gamma")[0]).shape == shape
+    assert max(shape) <= THUMB_PX
+
+
+def test_thumbnails_of_pure_noise_fit_too() -> None:
+    (png,) = thumbnails([RNG.normal(0, 1, (3, 400, 400)).astype(np.float32)], "linear")
+    assert len(png) <= THUMB_BYTES
+    assert _opened(png).shape[0] >= 80
+
+
+def test_thumbnails_share_black_and_white() -> None:
+    dim, bright = (_opened(png) for png in thumbnails([MONO / 2, MONO], "linear"))
+    np.testing.assert_allclose(bright.astype(float) - dim, np.maximum(bright - dim.astype(float), 0), atol=1)
+    assert bright.max() == 255
+    assert dim.max() < 200
+
+
+def test_a_thumbnail_of_nothing_is_black() -> None:
+    assert _opened(thumbnails([np.zeros((1, 8, 8), np.float32)], "asinh")[0]).max() == 0

@@ -211,6 +211,21 @@ def test_progress_is_told_to_who_watches(store: Store) -> None:
     assert len(told) == 2, "nobody watches outside the block"
 
 
+def test_a_part_of_the_work_is_told_as_its_share(store: Store) -> None:
+    told: list[tuple[str, float, int]] = []
+    work = Work(store, Product("grow", "0"), {}, "grow", among=(2, 5))
+    with watched(lambda *news: told.append(news)):
+        work.progress(30, 40)
+    assert told == [("grow", 2.75, 5)]
+
+
+def test_all_who_watch_are_told(store: Store) -> None:
+    told: list[str] = []
+    with watched(lambda *_: told.append("outer")), watched(lambda *_: told.append("inner")):
+        grow(store, CAPTURE, Settings())
+    assert told == ["outer", "inner"] * 2
+
+
 def test_device_and_round_are_no_part_of_the_name(store: Store) -> None:
     plain = recipe(store)
     with planned(), on_device("cuda"), in_round(3):
