@@ -174,6 +174,34 @@ class Evaluate(Section):
     """How sky.png is stretched for the eye: linear, a square-root-like gamma, or asinh for stars beside faint light."""
 
 
+class Limits(Section):
+    """What a run may take of the machine; results do not depend on it."""
+
+    cpu_captures: Count
+    """How many captures may compute on the processor at a time, in one store; a graphics card takes one."""
+
+
+class Timeouts(Section):
+    """Longest time a step may take before it is stopped and its run fails; what is done is kept. 0: as long as it needs."""
+
+    ingest_s: Annotated[float, Field(ge=0)]
+    """Reading the capture into the store, seconds."""
+    average_s: Annotated[float, Field(ge=0)]
+    """Mean, variance, noise and defects, seconds."""
+    align_s: Annotated[float, Field(ge=0)]
+    """Registration, seconds."""
+    shift_average_s: Annotated[float, Field(ge=0)]
+    """The first sky, seconds."""
+    seeing_s: Annotated[float, Field(ge=0)]
+    """Measuring the air, seconds."""
+    solve_psfs_s: Annotated[float, Field(ge=0)]
+    """One PSF turn, seconds."""
+    solve_sky_s: Annotated[float, Field(ge=0)]
+    """One sky turn, seconds."""
+    evaluate_s: Annotated[float, Field(ge=0)]
+    """The judgement, seconds."""
+
+
 class Config(Section):
     """Everything a run depends on."""
 
@@ -193,6 +221,10 @@ class Config(Section):
     """Rounds of PSF turn and sky turn, in order."""
     evaluate: Evaluate
     """The judgement."""
+    limits: Limits
+    """What a run may take of the machine."""
+    timeouts: Timeouts
+    """Longest time of each step."""
 
     @model_validator(mode="after")
     def _one_model(self) -> "Config":

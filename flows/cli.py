@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from flows.cli_serve import serve
+
 FAILED, BAD_USE = 1, 2
 """Exit codes: the work failed; the request cannot be understood."""
 
@@ -54,6 +56,9 @@ class Told(click.Group):
 @click.version_option(package_name="stillsky", prog_name="stillsky")
 def main() -> None:
     """Turn a night's shaky telescope videos into still, sharp skies, unattended."""
+
+
+main.add_command(serve)
 
 
 @main.command()

@@ -12,6 +12,7 @@ from configs.schema import Config
 from flows.capture import lineage, restore_capture
 from flows.embedded import default_store, wait_until_recorded
 from flows.publish import publish_result
+from flows.slot import slot
 from storage.capture import Capture, capture_at
 from storage.product import Product
 from storage.results import check_folder
@@ -32,7 +33,7 @@ def capture(request: CaptureRequest) -> dict[str, Any]:
     if request.fresh:
         for product in lineage(store, found, config):
             store.remove(product)
-    with on_device(device):
+    with slot(device, store.root, config.limits), on_device(device):
         result = _recorded(store, found, config)
     return publish_result(store, result, found, config, request.out)
 
@@ -43,7 +44,7 @@ def _recorded(store: Store, capture: Capture, config: Config) -> Product:
 
     def perform_and_count(work: Work, retries: int, make: Callable[[], None]) -> None:
         performed.append(work.label)
-        perform(work, retries, make)
+        perform(work, retries, make, getattr(config.timeouts, f"{work.product.step}_s"))
 
     try:
         with performed_by(perform_and_count):

@@ -1,0 +1,38 @@
+"""The command line of `stillsky serve`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command()
+@click.option("--inbox", type=click.Path(path_type=Path, file_okay=False), help="Folder watched for finished captures.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for results [INBOX/restored].")
+@click.option("--cron", default="0 8 * * *", show_default=True, help="When the night run starts; '' is never.")
+@click.option("--timezone", help="Of the cron, e.g. Europe/Berlin [this machine's].")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=4200, show_default=True, help="0 is any free one.")
+@click.option("--database", metavar="URL", help="Prefect's database [SQLite in the store].")
+@click.option("--at-once", type=click.IntRange(1, 64), default=2, show_default=True, help="Runs under way at a time.")
+@click.option("--settle", "settle_s", type=click.FloatRange(min=0), default=30, show_default=True, metavar="SECONDS",
+              help="A capture unchanged for so long is finished.")  # fmt: skip
+@click.option("--name", default="stillsky", show_default=True, help="Of the deployments; one per machine on a server.")
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="Your settings (TOML).")
+@click.option("--profile", type=click.Choice(["planet", "moon", "sun", "stars", "satellite"]), help="Kind of target.")
+@click.option("--set", "words", multiple=True, metavar="SECTION.KEY=VALUE", help="One setting; may be repeated.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--store", type=click.Path(path_type=Path, file_okay=False), help="Where steps and records are kept.")
+def serve(**given: Any) -> None:
+    """Restore captures as they come in, and every night's, with a web page (Prefect) to watch, start and cancel."""
+    from pydantic import ValidationError
+
+    from configs.load import BadConfig
+    from configs.request import ServeRequest
+    from flows.serve import serve as run
+
+    try:
+        request = ServeRequest(**given)
+    except ValidationError as error:
+        raise BadConfig("; ".join(f"--{e['loc'][0]}: {e['msg']}" for e in error.errors())) from None
+    run(request, lambda line: click.echo(line))
