@@ -36,6 +36,8 @@ RESUMES = 30
 """A run is resumed at most this often, whatever ended it."""
 YOUNG_S = 60
 """A run may have been started this long ago and not hold its lock yet."""
+SETTLED_S = 10
+"""A run that crashed this long ago is no more in the hands of its worker, which dies itself when it is handed it again."""
 _UNDER_WAY = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 _OVER = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED]
 _DIED, _INTERRUPTED = "its process died", "interrupted"
@@ -58,6 +60,8 @@ class Runs:
         crashed = FlowRunFilterState(name=FlowRunFilterStateName(any_=["Crashed"]))
         under_way = FlowRunFilterState(type=FlowRunFilterStateType(any_=_UNDER_WAY))
         found = self._read(crashed) + (self._read(under_way) if why else [])
+        if not why:
+            found = [run for run in found if run.state is not None and run.state.timestamp < _ago(SETTLED_S)]
         return [self._recovered(run, why) for run in found if not self._alive(run)]
 
     def any_alive(self) -> bool:
