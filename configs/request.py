@@ -4,9 +4,8 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
+from configs.profiles import Profile
 from configs.schema import Section
-
-Profile = Literal["planet", "moon", "sun", "stars", "satellite"]
 
 
 class CaptureRequest(Section):
@@ -28,6 +27,8 @@ class CaptureRequest(Section):
     """Where results of steps are kept; none: STILLSKY_STORE, or the user's cache folder."""
     fresh: bool = False
     """Forget what the store holds of this capture and do everything again."""
+    night: Path | None = None
+    """The night's folder it belongs to: what lies there beside it counts, a stillsky.toml and the capture program's log."""
 
 
 class NightRequest(Section):
@@ -48,6 +49,6 @@ class NightRequest(Section):
     store: Path | None = None
     """Where results of steps are kept; none: STILLSKY_STORE, or the user's cache folder."""
     since: date | None = None
-    """Only captures recorded on this day or later."""
+    """Only nights from this one on. A night lasts from noon to noon, local time, and has the date of its evening."""
     until: date | None = None
-    """Only captures recorded before the end of this day."""
+    """Only nights up to this one, itself included."""
