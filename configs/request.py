@@ -6,9 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from configs.profiles import Profile
 from configs.schema import Section
-
-Profile = Literal["planet", "moon", "sun", "stars", "satellite"]
 
 
 class CaptureRequest(Section):
@@ -30,6 +29,8 @@ class CaptureRequest(Section):
     """Where results of steps are kept; none: STILLSKY_STORE, or the user's cache folder."""
     fresh: bool = False
     """Forget what the store holds of this capture and do everything again."""
+    night: Path | None = None
+    """The night's folder it belongs to: what lies there beside it counts, a stillsky.toml and the capture program's log."""
 
 
 class NightRequest(Section):
@@ -50,9 +51,9 @@ class NightRequest(Section):
     store: Path | None = None
     """Where results of steps are kept; none: STILLSKY_STORE, or the user's cache folder."""
     since: date | None = None
-    """Only captures recorded on this day or later."""
+    """Only nights from this one on. A night lasts from noon to noon, local time, and has the date of its evening."""
     until: date | None = None
-    """Only captures recorded before the end of this day."""
+    """Only nights up to this one, itself included."""
 
 
 class ServeRequest(Section):
@@ -72,8 +73,6 @@ class ServeRequest(Section):
     """Port of the server; 0: any that is free."""
     database: str | None = None
     """Prefect's database, e.g. postgresql+asyncpg://user:password@host/name; none: an SQLite file in the store."""
-    settle_s: Annotated[float, Field(ge=0)] = 30.0
-    """A capture in the inbox that has not changed for this long is finished, seconds."""
     at_once: Annotated[int, Field(ge=1, le=64)] = 2
     """How many runs may be under way at a time; those that want the same device still compute one after the other."""
     name: Annotated[str, Field(pattern=r"^[\w.-]{1,40}$")] = "stillsky"

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from configs.profiles import PROFILES
 from flows.cli_serve import serve
 
 FAILED, BAD_USE = 1, 2
@@ -22,7 +23,7 @@ STORE = click.option(
 CONFIG = click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="Your settings (TOML).")
 PROFILE = click.option(
     "--profile",
-    type=click.Choice(["planet", "moon", "sun", "stars", "satellite"]),
+    type=click.Choice(PROFILES),
     help="Settings for a kind of target.",
 )
 SET = click.option("--set", "words", multiple=True, metavar="SECTION.KEY=VALUE", help="One setting; may be repeated.")

@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from configs.profiles import PROFILES
+
 
 @click.command()
 @click.option("--inbox", type=click.Path(path_type=Path, file_okay=False), help="Folder watched for finished captures.")
@@ -15,11 +17,9 @@ import click
 @click.option("--port", type=click.IntRange(0, 65535), default=4200, show_default=True, help="0 is any free one.")
 @click.option("--database", metavar="URL", help="Prefect's database [SQLite in the store].")
 @click.option("--at-once", type=click.IntRange(1, 64), default=2, show_default=True, help="Runs under way at a time.")
-@click.option("--settle", "settle_s", type=click.FloatRange(min=0), default=30, show_default=True, metavar="SECONDS",
-              help="A capture unchanged for so long is finished.")  # fmt: skip
 @click.option("--name", default="stillsky", show_default=True, help="Of the deployments; one per machine on a server.")
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="Your settings (TOML).")
-@click.option("--profile", type=click.Choice(["planet", "moon", "sun", "stars", "satellite"]), help="Kind of target.")
+@click.option("--profile", type=click.Choice(PROFILES), help="Kind of target.")
 @click.option("--set", "words", multiple=True, metavar="SECTION.KEY=VALUE", help="One setting; may be repeated.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--store", type=click.Path(path_type=Path, file_okay=False), help="Where steps and records are kept.")

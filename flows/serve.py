@@ -110,20 +110,23 @@ class Service:
         from flows.inbox import Inbox
         from flows.reconcile import Runs
         from flows.slot import show_slots
+        from storage.looks import Watch
 
         runs = Runs(client, self.home, deployed.ids)
         self._recover(runs, "stillsky serve was stopped or killed")
         runs.sweep()
         self._tell(runs.catch_up(deployed.night))
-        limits = load_config(self.request.config, self.request.profile, self.request.words).limits
-        show_slots(self.root, limits)
+        config = load_config(self.request.config, self.request.profile, self.request.words)
+        show_slots(self.root, config.limits)
         if self.own:
             runs.close_strays()
         else:
             watch_over_heartbeats(client)
         if self.request.inbox is None or self.request.results is None:
             return runs, None
-        return runs, Inbox(self.request.inbox.absolute(), self.request.results.absolute(), self.request.settle_s)
+        watch = Watch(config.night.settle_s, config.night.look_s)
+        folder, out = self.request.inbox.absolute(), self.request.results.absolute()
+        return runs, Inbox(folder, out, [self.root], watch)
 
     def _look(self, client: "SyncPrefectClient", deployed: "Deployments", runs: "Runs", inbox: "Inbox | None") -> None:
         """One look at everything. A server that does not answer is looked at again later."""

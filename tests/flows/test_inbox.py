@@ -1,16 +1,15 @@
-"""The watched folder: when a capture counts as finished, and what is asked for."""
+"""The watched folder: what is whole is asked for, once."""
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
-from flows import inbox as module
-from flows.inbox import Inbox, look
+from flows.inbox import Inbox
+from storage.looks import Watch
 
 
 @dataclass
@@ -33,79 +32,67 @@ class Client:
         return SimpleNamespace(run_count=0 if new else 1, state=SimpleNamespace(is_scheduled=lambda: new))
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+@dataclass
+class Desk:
+    """An inbox, a clock and what has been asked for."""
+
+    folder: Path
+    clock: Clock = field(default_factory=Clock)
+    client: Client = field(default_factory=Client)
+    deployment: UUID = field(default_factory=uuid4)
+
+    def __post_init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """A serve that knows nothing of what it has sent."""
+        watch = Watch(30, 2, clock=self.clock, wall=lambda: 0.0)
+        self.inbox = Inbox(self.folder, self.folder / "restored", [self.folder / "store"], watch)
+
+    def look(self, later_s: float = 0) -> list[str]:
+        self.clock.now += later_s
+        return self.inbox.send(self.client, self.deployment, {"device": "cpu"})  # type: ignore[arg-type]
 
 
 @pytest.fixture
-def box(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Inbox:
-    """An inbox of .ser files, all of them whole."""
-    monkeypatch.setattr(module, "find_captures", lambda folder, out: sorted(folder.rglob("*.ser")))
-    monkeypatch.setattr(module, "is_whole", lambda path: path.read_bytes() != b"half")
-    return Inbox(tmp_path, tmp_path / "restored", settle_s=30, now=clock)
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
 
 
-def test_a_capture_is_finished_when_it_has_been_left_alone(box: Inbox, clock: Clock, tmp_path: Path) -> None:
+def test_a_capture_is_asked_for_when_it_has_been_left_alone(desk: Desk, tmp_path: Path) -> None:
     path = tmp_path / "jupiter.ser"
     path.write_bytes(b"one")
-    assert box.finished() == []
-    clock.now += 29
-    assert box.finished() == []
+    assert [desk.look(), desk.look(29)] == [[], []]
     path.write_bytes(b"one and more")  # still being written
-    assert box.finished() == []
-    clock.now += 29
-    assert box.finished() == []
-    clock.now += 1
-    assert [p for p, _ in box.finished()] == [path]
+    assert [desk.look(29), desk.look(29)] == [[], []]
+    assert desk.look(1) == ["jupiter_ser"]
 
 
-def test_what_stops_in_the_middle_is_not_finished(box: Inbox, clock: Clock, tmp_path: Path) -> None:
-    (tmp_path / "jupiter.ser").write_bytes(b"half")
-    box.finished()
-    clock.now += 1000
-    assert box.finished() == []
-
-
-def test_every_capture_is_asked_for_once(box: Inbox, clock: Clock, tmp_path: Path) -> None:
+def test_every_capture_is_asked_for_once_however_often_serve_starts(desk: Desk, tmp_path: Path) -> None:
     (tmp_path / "mars").mkdir()
     (tmp_path / "mars" / "a.ser").write_bytes(b"a")
-    client, deployment = Client(), uuid4()
-
-    def send(box: Inbox) -> list[str]:
-        return box.send(client, deployment, {"device": "cpu"})  # type: ignore[arg-type]
-
-    send(box)
-    clock.now += 31
-    assert send(box) == ["a.ser"]
-    assert send(box) == []
-    (wanted,) = client.runs.values()
+    assert [desk.look(), desk.look(31), desk.look(31)] == [[], ["mars/a_ser"], []]
+    (wanted,) = desk.client.runs.values()
     assert wanted == {
         "device": "cpu",
         "capture": str(tmp_path / "mars" / "a.ser"),
-        "out": str(tmp_path / "restored" / "mars" / "a"),
+        "out": str(tmp_path / "restored" / "mars" / "a_ser"),
+        "night": str(tmp_path),
     }
-    restarted = Inbox(box.folder, box.out, box.settle_s, clock)  # knows nothing of what it has sent
-    send(restarted)
-    clock.now += 31
-    assert send(restarted) == []
-    assert len(client.runs) == 1
+    desk.restart()
+    assert [desk.look(), desk.look(31)] == [[], []]
+    assert len(desk.client.runs) == 1
 
 
-def test_new_content_under_an_old_name_is_another_capture(box: Inbox, clock: Clock, tmp_path: Path) -> None:
-    path = tmp_path / "a.ser"
-    marks = set()
+def test_new_content_under_an_old_name_is_another_capture(desk: Desk, tmp_path: Path) -> None:
     for content in (b"1", b"22"):
-        path.write_bytes(content)
-        box.finished()
-        clock.now += 31
-        marks.update(mark for _, mark in box.finished())
-    assert len(marks) == 2
+        (tmp_path / "a.ser").write_bytes(content)
+        assert [desk.look(), desk.look(31)] == [[], ["a_ser"]]
+    assert len(desk.client.runs) == 2
 
 
-def test_a_folder_of_frames_changes_with_every_frame(tmp_path: Path) -> None:
-    before = look(tmp_path)
-    (tmp_path / "0001.png").write_bytes(b"x")
-    with_one = look(tmp_path)
-    os.utime(tmp_path / "0001.png", ns=(0, 0))
-    assert len({before, with_one, look(tmp_path)}) == 3
+def test_results_and_the_store_hold_no_captures(desk: Desk, tmp_path: Path) -> None:
+    for place in ("restored", "store"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "a.ser").write_bytes(b"a")
+    assert [desk.look(), desk.look(31)] == [[], []]
