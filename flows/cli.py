@@ -9,25 +9,12 @@ from typing import Any
 
 import click
 
-from configs.profiles import PROFILES
+from flows.cli_night import night
+from flows.cli_options import CONFIG, DEVICE, PROFILE, SET, STORE
 from flows.cli_serve import serve
 
 FAILED, BAD_USE = 1, 2
 """Exit codes: the work failed; the request cannot be understood."""
-
-STORE = click.option(
-    "--store",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where results of steps are kept [~/.cache/stillsky].",
-)
-CONFIG = click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="Your settings (TOML).")
-PROFILE = click.option(
-    "--profile",
-    type=click.Choice(PROFILES),
-    help="Settings for a kind of target.",
-)
-SET = click.option("--set", "words", multiple=True, metavar="SECTION.KEY=VALUE", help="One setting; may be repeated.")
-DEVICE = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 
 
 class Told(click.Group):
@@ -59,6 +46,7 @@ def main() -> None:
     """Turn a night's shaky telescope videos into still, sharp skies, unattended."""
 
 
+main.add_command(night)
 main.add_command(serve)
 
 

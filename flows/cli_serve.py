@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from configs.profiles import PROFILES
+from flows.cli_options import CONFIG, DEVICE, PROFILE, SET, STORE
 
 
 @click.command()
@@ -18,11 +18,11 @@ from configs.profiles import PROFILES
 @click.option("--database", metavar="URL", help="Prefect's database [SQLite in the store].")
 @click.option("--at-once", type=click.IntRange(1, 64), default=2, show_default=True, help="Runs under way at a time.")
 @click.option("--name", default="stillsky", show_default=True, help="Of the deployments; one per machine on a server.")
-@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="Your settings (TOML).")
-@click.option("--profile", type=click.Choice(PROFILES), help="Kind of target.")
-@click.option("--set", "words", multiple=True, metavar="SECTION.KEY=VALUE", help="One setting; may be repeated.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-@click.option("--store", type=click.Path(path_type=Path, file_okay=False), help="Where steps and records are kept.")
+@CONFIG
+@PROFILE
+@SET
+@DEVICE
+@STORE
 def serve(**given: Any) -> None:
     """Restore captures as they come in, and every night's, with a web page (Prefect) to watch, start and cancel."""
     from pydantic import ValidationError

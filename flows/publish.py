@@ -17,5 +17,6 @@ def publish_result(store: Store, result: Product, capture: Capture, config: Conf
     settings = config.model_dump(mode="json")
     report = describe(store, result, settings, truth_beside(capture.path))
     report["capture"]["name"] = capture.name  # the store knows the same content by the name it first came under
+    report["product"] = f"{result.step}/{result.key}"
     publish(store, result, report, out, config.telescope.scale_arcsec)
     return report

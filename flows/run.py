@@ -14,6 +14,8 @@ from flows.embedded import default_store, wait_until_recorded
 from flows.publish import publish_result
 from flows.slot import slot
 from storage.capture import Capture, capture_at
+from storage.looks import known_fingerprint
+from storage.night import found_beside
 from storage.product import Product
 from storage.results import check_folder
 from storage.store import Store
@@ -25,9 +27,9 @@ from tasks.step import Work, on_device, performed_by
 @flow(name="capture", flow_run_name="{request.capture.name}")
 def capture(request: CaptureRequest) -> dict[str, Any]:
     """Restore one capture into the output folder; returns the report. What the store holds already is not done again."""
-    config = load_config(request.config, request.profile, request.words)
+    config = config_of(request)
     store = Store(request.store or default_store())
-    found = capture_at(request.capture, config.camera.dark, config.camera.flat)
+    found = found_in(store, request, config)
     check_folder(request.out)
     device = pick_device(request.device)
     if request.fresh:
@@ -36,6 +38,20 @@ def capture(request: CaptureRequest) -> dict[str, Any]:
     with slot(device, store.root, config.limits), on_device(device):
         result = _recorded(store, found, config)
     return publish_result(store, result, found, config, request.out)
+
+
+def config_of(request: CaptureRequest) -> Config:
+    """The settings for a capture: of a night's, what lies beside it counts too."""
+    if request.night is None:
+        return load_config(request.config, request.profile, request.words)
+    found, profile = found_beside(request.capture, request.night)
+    return load_config(request.config, profile or request.profile, request.words, found)
+
+
+def found_in(store: Store, request: CaptureRequest, config: Config) -> Capture:
+    """The capture of a request; what the store knows of it already is not read again."""
+    camera = config.camera
+    return capture_at(request.capture, camera.dark, camera.flat, camera.exposure_s, known_fingerprint(store))
 
 
 def _recorded(store: Store, capture: Capture, config: Config) -> Product:

@@ -76,12 +76,10 @@ class Watch:
         old = self.wall() - look.newest >= self.settle_s
         return old and still >= self.look_s and not promises_more(capture, look.bytes)
 
-    def growing(self, capture: Path) -> bool:
-        """Did it change since this was asked or looked at last?"""
+    def settled(self, capture: Path) -> bool:
+        """Has it stood still for `settle_s`, as far as was looked?"""
         seen = self._seen.get(capture)
-        with suppress(OSError):
-            return seen is None or seen[0] != look_at(capture)
-        return True
+        return seen is not None and self.clock() - seen[1] >= max(self.settle_s, self.look_s)
 
 
 def promises_more(capture: Path, size: int) -> bool:

@@ -8,9 +8,12 @@ from datetime import date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
-from configs.load import Found
+from configs.load import Found, load_config
+from configs.request import NightRequest
+from configs.schema import Config
 from storage.errors import Hopeless, StillskyError
 from storage.frames import FEWEST
+from storage.looks import look_at
 from storage.readers import SUFFIXES, open_capture, recorded
 from storage.readers.base import FRAME_SUFFIXES, natural
 from storage.sidecars import Log, log_of, profile_of
@@ -111,7 +114,7 @@ def _found(folder: Path, barred: set[Path]) -> Iterator[Path]:
     files = [p for p in inside if p.is_file()]
     yield from (p for p in files if p.suffix.lower() in _CAPTURES)
     stills = [p for p in files if p.suffix.lower() in _STILLS]
-    cubes = [p for p in stills if _many(p, len(stills))]
+    cubes = list(_cubes(stills))
     yield from cubes
     if len(stills) - len(cubes) >= FEWEST:
         yield folder
@@ -124,6 +127,18 @@ def _left_out(path: Path) -> bool:
     name = path.name.lower()
     ours = name in _OURS or name.endswith(_OURS_ENDS)
     return ours or name.startswith(".") or _CALIBRATION.search(path.stem if path.is_file() else path.name) is not None
+
+
+def _cubes(stills: list[Path]) -> Iterator[Path]:
+    """Files of many pictures among stills; a file as large as a single picture is one, without a look into it."""
+    single: set[int] = set()
+    for path in stills:
+        size = path.stat().st_size
+        if size not in single:
+            if _many(path, len(stills)):
+                yield path
+            else:
+                single.add(size)
 
 
 def _many(path: Path, beside: int) -> bool:
@@ -170,3 +185,32 @@ def _harmless(part: str) -> str:
 
 def _digest(text: str) -> str:
     return sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:6]
+
+
+def night_settings(request: NightRequest) -> Config:
+    """The settings of a night as a whole, from the user alone; a misspelt one is told before anything starts.
+
+    An aperture may stand there without the pixel scale: the captures' logs tell that.
+    """
+    scale = Found({"telescope": {"pixel_scale_arcsec": 1.0}})
+    return load_config(request.config, request.profile, request.words, scale)
+
+
+def results_folder(request: NightRequest) -> Path:
+    """Where a night's results go. Inside the night's folder it must be a real folder: the captures may not choose it."""
+    if request.out is not None:
+        return request.out.absolute()
+    out = request.folder.absolute() / "restored"
+    if out.is_symlink():
+        raise Hopeless(f"{out} is a link; remove it, or say with --out where the results go")
+    return out
+
+
+def frame_bytes(capture: Path) -> int:
+    """Size of a capture's frames as numbers: more than its file where that is compressed."""
+    with suppress(OSError, StillskyError):
+        size = look_at(capture).bytes
+        with open_capture(capture) as reader:
+            head = reader.header
+        return max(size, (head.frames or 0) * head.channels * head.height * head.width * head.dtype.itemsize)
+    return 0
