@@ -30,7 +30,7 @@ from prefect.states import Cancelled, Crashed, Scheduled
 from flows.child import run_lock
 from storage.locks import is_held
 
-DEATHS = 3
+DEATHS = 5
 """A run whose own process died this many times is given up: it is the run that kills it."""
 RESUMES = 30
 """A run is resumed at most this often, whatever ended it."""
