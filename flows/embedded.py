@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -90,8 +90,8 @@ def server(root: Path) -> Iterator[None]:
             child.kill()
 
 
-def wait_for_server() -> None:
-    """Return once the API answers."""
+def wait_for_server(gone: Callable[[], bool] = lambda: False) -> None:
+    """Return once the API answers; `gone` tells that it never will."""
     url = os.environ["PREFECT_API_URL"]
     end = time.monotonic() + PATIENCE_S
     while True:
@@ -99,8 +99,10 @@ def wait_for_server() -> None:
             with urllib.request.urlopen(f"{url}/health", timeout=5):
                 return
         except OSError as error:
+            log = Path(os.environ["PREFECT_HOME"]) / "server.log"
+            if gone():
+                raise StillskyError(f"the Prefect server ended as it started; {log} says why") from None
             if time.monotonic() > end:
-                log = Path(os.environ["PREFECT_HOME"]) / "server.log"
                 raise StillskyError(
                     f"the Prefect API {url} did not answer within {PATIENCE_S:.0f} s ({error}); see {log}, then try again"
                 ) from None

@@ -64,10 +64,6 @@ class Runs:
             found = [run for run in found if run.state is not None and run.state.timestamp < _ago(SETTLED_S)]
         return [self._recovered(run, why) for run in found if not self._alive(run)]
 
-    def any_alive(self) -> bool:
-        """Is some process still at one of the runs under way?"""
-        return any(map(self._alive, self._read(FlowRunFilterState(type=FlowRunFilterStateType(any_=_UNDER_WAY)))))
-
     def sweep(self) -> None:
         """Close what runs that are over left open: their task runs and their runs inside."""
         over = self._read(FlowRunFilterState(type=FlowRunFilterStateType(any_=_OVER)))

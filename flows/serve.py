@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from configs.load import BadConfig, load_config
 from configs.request import ServeRequest
 from flows import embedded
+from flows.child import living_runs
 from flows.keep import Child
 from flows.served import announce, local_timezone, settle_server
 from storage.errors import StillskyError
@@ -66,6 +67,8 @@ class Service:
     say: Say
     own: bool
     """Is the Prefect server a child of this process, not one joined by PREFECT_API_URL?"""
+    trouble: str = ""
+    """Why the inbox cannot be read, as told."""
 
     def __post_init__(self) -> None:
         self.home = self.root / "prefect"
@@ -82,26 +85,25 @@ class Service:
 
         from flows.deployments import deploy, next_run
 
-        embedded.wait_for_server()
+        embedded.wait_for_server(gone=self.server.died)
         timezone = self.request.timezone or local_timezone()
         deployed = deploy(self.request, self.root, timezone)
-        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}), get_client(sync_client=True) as client:
+        with get_client(sync_client=True) as client:
             runs, inbox = self._begin(client, deployed)
             self.worker.start()
             for line in announce(self.request, self.root, next_run(self.request, timezone)):
                 self.say(line)
-            while True:
-                time.sleep(TICK_S)
-                self._look(client, deployed, runs, inbox)
+            with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):  # the next look is the repetition
+                while True:
+                    time.sleep(TICK_S)
+                    self._look(client, deployed, runs, inbox)
 
     def stop(self) -> None:
         """End the worker, its runs, which tell the server so, then the server. A second Ctrl-C ends all at once."""
         for each in (signal.SIGTERM, signal.SIGINT):
             signal.signal(each, signal.SIG_DFL)
         self.worker.stop()
-        end = time.monotonic() + RUNS_STOP_S
-        while self._runs_alive() and time.monotonic() < end:
-            time.sleep(0.1)
+        self._await_runs()
         self.server.stop()
 
     def _begin(self, client: "SyncPrefectClient", deployed: "Deployments") -> "tuple[Runs, Inbox | None]":
@@ -137,8 +139,7 @@ class Service:
             self.say(f"the Prefect server died; it is started again (see {self.server.log})")
         if self.own and self.server.due:
             self.server.start()
-        worker_died = self.worker.died()
-        if worker_died:
+        if self.worker.died():
             self.say(f"the worker died; it is started again (see {self.worker.log})")
         if not _answers():
             return
@@ -146,25 +147,37 @@ class Service:
             if self.worker.due:
                 self._recover(runs, "its worker was killed")
                 self.worker.start()
-            self._tell(runs.recover())
+            elif self.worker.process is not None:
+                self._tell(runs.recover())
             self._tell(runs.catch_up(deployed.night))
             if inbox is not None:
-                from flows.deployments import request_defaults
+                self._empty(inbox, client, deployed)
 
-                found = inbox.send(client, deployed.capture, request_defaults(self.request, self.root))
-                self._tell([f"{name}: found in the inbox" for name in found])
+    def _empty(self, inbox: "Inbox", client: "SyncPrefectClient", deployed: "Deployments") -> None:
+        """Ask for what has come in. A folder that cannot be read (a disk unplugged) is told once and looked at again."""
+        from flows.deployments import request_defaults
+
+        try:
+            found = inbox.send(client, deployed.capture, request_defaults(self.request, self.root))
+        except (StillskyError, OSError) as error:
+            trouble = str(error)
+        else:
+            trouble = ""
+            self._tell([f"{name}: found in the inbox" for name in found])
+        if trouble and trouble != self.trouble:
+            self.say(trouble)
+        self.trouble = trouble
 
     def _recover(self, runs: "Runs", why: str) -> None:
         """Give processes without a worker the time to end, then resume what they were at."""
-        end = time.monotonic() + RUNS_STOP_S
-        while runs.any_alive() and time.monotonic() < end:
-            time.sleep(0.1)
+        self._await_runs()
         self._tell(runs.recover(why))
 
-    def _runs_alive(self) -> bool:
-        from flows.child import living_runs
-
-        return bool(living_runs(self.home))
+    def _await_runs(self) -> None:
+        """Return when no run has a process any more, or when that takes too long: it is no run of the worker's then."""
+        end = time.monotonic() + RUNS_STOP_S
+        while living_runs(self.home) and time.monotonic() < end:
+            time.sleep(0.1)
 
     def _tell(self, lines: list[str]) -> None:
         for line in lines:

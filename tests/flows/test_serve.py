@@ -11,9 +11,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+from configs.request import ServeRequest
+from storage.errors import Hopeless
 
 PATIENCE_S = 120.0
 SLOW = (
@@ -120,6 +124,35 @@ def test_two_on_one_store_are_refused(served: Any) -> None:
     assert done.returncode == 1
     assert "is served already, by process" in done.stderr
     assert str(served.process and served.process.pid) in done.stderr
+
+
+def test_an_inbox_that_cannot_be_read_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that was unplugged ends nothing; when it is there again it is read again."""
+    from flows.serve import Service
+
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:4200/api")
+    said: list[str] = []
+    service = Service(ServeRequest(), tmp_path, said.append, own=True)
+    outcomes: list[Any] = [Hopeless("no such folder"), Hopeless("no such folder"), ["a_ser"], OSError("gone")]
+
+    def send(*given: Any) -> list[str]:
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return list(outcome)
+
+    for _ in range(4):
+        service._empty(SimpleNamespace(send=send), None, SimpleNamespace(capture=None))  # type: ignore[arg-type]
+    assert said == ["no such folder", "a_ser: found in the inbox", "gone"]
+
+
+@pytest.mark.slow
+def test_a_server_that_cannot_start_is_told_at_once(tmp_path: Path, environment: dict[str, str]) -> None:
+    words = [sys.executable, "-m", "flows.cli", "serve", "--store", str(tmp_path), "--port", "0"]
+    words += ["--database", "postgresql+asyncpg://nobody@127.0.0.1:1/none"]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=PATIENCE_S)
+    assert done.returncode == 1
+    assert "the Prefect server ended as it started" in done.stderr
 
 
 @pytest.mark.slow
