@@ -129,6 +129,9 @@ class Store:
         for parts in self.root.glob("*/*.parts"):
             if _whole(parts.with_suffix(".h5")):
                 shutil.rmtree(parts, ignore_errors=True)
+        for lock in self.root.glob("claims/*.lock"):
+            with claim_if_free(lock):  # which removes it
+                pass
         return _swept(self.root.glob("*/**/.*.tmp"))
 
     def free_bytes(self) -> int:

@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from flows.simulate import simulate
+from storage.readers.ser import write_ser
 
 QUICK = (
     "align.rounds=2",
@@ -261,3 +263,19 @@ def desk(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) 
     assert process.stdin is not None
     process.stdin.close()
     process.wait(30)
+
+
+@pytest.fixture(scope="session")
+def copy(film: Path) -> Callable[..., Path]:
+    """Writes the film again with other content: a few counts more in a corner of every frame, and perhaps fewer frames."""
+    raw = np.fromfile(film, np.uint8)
+    size, depth = (int(raw[at : at + 4].view("<i4")[0]) for at in (26, 34))
+    cube = raw[178 : 178 + 40 * size * size * 2].view("<u2").reshape(40, size, size)
+
+    def write(path: Path, number: int, frames: int = 40) -> Path:
+        other = cube[:frames].copy()
+        other[:, :2, :2] += number
+        write_ser(path, other, depth)
+        return path
+
+    return write

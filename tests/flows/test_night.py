@@ -5,24 +5,25 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from storage.readers.ser import write_ser
+from storage.night import night_at
 
+Copy = Callable[..., Path]
 EASY = ("night.settle_s=0.2", "night.look_s=0.05", "night.spare_gb=0")
 
 
 @pytest.fixture
-def folder(film: Path, tmp_path: Path) -> Path:
+def folder(copy: Copy, tmp_path: Path) -> Path:
     """A night of two good captures in different folders and a broken one."""
     night = tmp_path / "night"
     (night / "deep").mkdir(parents=True)
-    copy(film, night / "jupiter.ser", 0)
-    copy(film, night / "deep" / "jupiter.ser", 1)
+    copy(night / "jupiter.ser", 0)
+    copy(night / "deep" / "jupiter.ser", 1)
     (night / "broken.ser").write_bytes(b"no capture")
     return night
 
@@ -32,17 +33,6 @@ def words(tmp_path: Path, quick: list[str]) -> list[str]:
     """A night's options that make it quick."""
     easy = [word for setting in EASY for word in ("--set", setting)]
     return ["--store", str(tmp_path / "store"), "--device", "cpu", *quick, *easy]
-
-
-def copy(film: Path, path: Path, number: int, frames: int = 40) -> Path:
-    """The film with other content: a few counts more in a corner of every frame."""
-    raw = np.fromfile(film, np.uint8)
-    depth = int(raw[34:38].view("<i4")[0])
-    size = int(raw[26:30].view("<i4")[0])
-    cube = raw[178 : 178 + 40 * size * size * 2].view("<u2").reshape(40, size, size)[:frames].copy()
-    cube[:, :2, :2] += number
-    write_ser(path, cube, depth)
-    return path
 
 
 def made(store: Path) -> dict[str, int]:
@@ -59,7 +49,7 @@ def outcomes(folder: Path) -> dict[str, str]:
     return {row["capture"]: row["outcome"] for row in summary["captures"]}
 
 
-def test_a_night(desk: Any, folder: Path, film: Path, tmp_path: Path, words: list[str]) -> None:
+def test_a_night(desk: Any, folder: Path, copy: Copy, tmp_path: Path, words: list[str]) -> None:
     out, store = folder / "restored", tmp_path / "store"
     first = desk.ask("night", folder, *words)
     assert (first.code, first.err) == (1, ""), "one failed"
@@ -79,13 +69,13 @@ def test_a_night(desk: Any, folder: Path, film: Path, tmp_path: Path, words: lis
     assert desk.last_run().name == "broken.ser", "the others had no run at all"
 
     (folder / "broken.ser").unlink()
-    copy(film, folder / "new.ser", 2)
+    copy(folder / "new.ser", 2)
     assert desk.ask("night", folder, *words).code == 0
     assert outcomes(folder) == {"jupiter_ser": "cached", "deep/jupiter_ser": "cached", "new_ser": "restored"}
     assert products.items() <= made(store).items()
     assert results.items() <= written(out).items()
 
-    copy(film, tmp_path / "other.ser", 3)
+    copy(tmp_path / "other.ser", 3)
     (tmp_path / "other.ser").replace(folder / "jupiter.ser")
     assert desk.ask("night", folder, *words).code == 0
     assert outcomes(folder)["jupiter_ser"] == "restored", "another file of the same name is another capture"
@@ -108,11 +98,11 @@ def test_a_night(desk: Any, folder: Path, film: Path, tmp_path: Path, words: lis
     assert sum("begins" in line for line in lines) == 8
 
 
-def test_each_capture_has_its_settings(desk: Any, film: Path, tmp_path: Path, words: list[str]) -> None:
+def test_each_capture_has_its_settings(desk: Any, copy: Copy, tmp_path: Path, words: list[str]) -> None:
     night = tmp_path / "night"
     for number, name in enumerate(("Moon", "Mars")):
         (night / name).mkdir(parents=True)
-        copy(film, night / name / "a.ser", number)
+        copy(night / name / "a.ser", number)
     (night / "Mars" / "stillsky.toml").write_text("[evaluate]\nstretch = 'asinh'\nsteps = 7\n")
     log = 'FireCapture v2.6  Settings\nProfile=Sun\nFilter=R\nShutter=5,000ms\nResolution=0.25"\n'
     (night / "Moon" / "a.txt").write_text(log)
@@ -127,11 +117,11 @@ def test_each_capture_has_its_settings(desk: Any, film: Path, tmp_path: Path, wo
     assert mars["settings"]["evaluate"]["steps"] == 8, "the command line wins over everything"
 
 
-def test_hostile_files_run_and_reach_nothing(desk: Any, film: Path, tmp_path: Path, words: list[str]) -> None:
+def test_hostile_files_run_and_reach_nothing(desk: Any, copy: Copy, tmp_path: Path, words: list[str]) -> None:
     night = tmp_path / "night"
     for number, name in enumerate(("good", "runs", "reads", "leads")):
         (night / name).mkdir(parents=True)
-        copy(film, night / name / "$(touch x).ser", number)
+        copy(night / name / "$(touch x).ser", number)
     touch = tmp_path / "touched"
     (night / "runs" / "stillsky.toml").write_text(f"[night]\nnotify = 'touch {touch}'\n")
     (night / "reads" / "stillsky.toml").write_text("[camera]\ndark = '/etc/passwd'\n")
@@ -154,8 +144,6 @@ def test_hostile_files_run_and_reach_nothing(desk: Any, film: Path, tmp_path: Pa
 
 
 def names_of(night: Path) -> list[str]:
-    from storage.night import night_at
-
     return [c.name for c in night_at(night).captures]
 
 
@@ -206,12 +194,12 @@ def test_a_night_without_room_does_not_begin(desk: Any, folder: Path, words: lis
     assert (summary["state"], summary["captures"]) == ("failed", [])
 
 
-def test_a_disk_that_fills_up_in_the_middle(desk: Any, film: Path, tmp_path: Path, words: list[str]) -> None:
+def test_a_disk_that_fills_up_in_the_middle(desk: Any, copy: Copy, tmp_path: Path, words: list[str]) -> None:
     night, store = tmp_path / "night", tmp_path / "store"
     night.mkdir()
-    copy(film, night / "large.ser", 0)
-    copy(film, night / "small.ser", 1, 16)
-    first = desk.ask("night", night, *words, largest_file_bytes=220_000)
+    copy(night / "large.ser", 0)
+    copy(night / "small.ser", 1, 16)
+    first = desk.ask("night", night, *words, largest_file_bytes=190_000)
     assert first.code == 1
     assert outcomes(night) == {"large_ser": "failed", "small_ser": "restored"}
     assert "make room" in first.out
