@@ -30,7 +30,8 @@ def slot(device: str, root: Path, limits: Limits) -> Iterator[None]:
     The lock is a file's: it is free the moment its process is gone, whatever happened to the server. Prefect's global
     concurrency limit of the same name is set beside it, to be seen; it is not asked, for it can outlive its holder.
     """
-    process = take(run_lock(root / "prefect", str(flow_run.id)), "a run")  # None: the process holds it already
+    own = run_lock(root / "prefect", str(flow_run.id))
+    process = take(own, "a run")  # None: the process holds it already
     name, paths = _places(device, root, limits)
     waited: list[str] = []
 
@@ -47,6 +48,7 @@ def slot(device: str, root: Path, limits: Limits) -> Iterator[None]:
     finally:
         _show(name, paths)
         if process is not None:
+            own.unlink(missing_ok=True)
             os.close(process)
 
 
@@ -59,7 +61,7 @@ def show_slots(root: Path, limits: Limits) -> None:
 def _places(device: str, root: Path, limits: Limits) -> tuple[str, list[Path]]:
     """What the slot is called, and its lock files: a card is the user's, however many stores; a processor the store's."""
     if device == "cpu":
-        return "stillsky-cpu", [root / "locks" / f"cpu-{k}.lock" for k in range(limits.cpu_captures)]
+        return "stillsky-cpu", [root / "prefect" / "locks" / f"cpu-{k}.lock" for k in range(limits.cpu_captures)]
     card = "-".join(filter(None, (device, os.environ.get("CUDA_VISIBLE_DEVICES", "").replace(",", "-"))))
     host = socket.gethostname()  # the cache folder may be shared by machines
     return f"stillsky-{host}-{card}", [cache_folder() / "locks" / f"{host}-{card}.lock"]

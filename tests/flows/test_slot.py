@@ -76,7 +76,7 @@ def test_the_limit_shows_what_is_held(server: Server, tmp_path: Path) -> None:
 @pytest.mark.parametrize("cancelled", [False, True])
 def test_who_comes_second_waits_and_says_for_whom(server: Server, tmp_path: Path, cancelled: bool) -> None:
     """The holder is killed: its slot is free at once. A run that is being cancelled keeps that state."""
-    lock = tmp_path / "locks" / "cpu-0.lock"
+    lock = tmp_path / "prefect" / "locks" / "cpu-0.lock"
     words = [sys.executable, "-c", HOLD, str(lock)]
     other = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert other.stdout is not None
