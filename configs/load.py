@@ -1,8 +1,10 @@
 """From TOML files and command-line words to a checked configuration."""
 
+import copy
 import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,29 +13,92 @@ from pydantic import BaseModel, ValidationError
 from configs.schema import Config
 
 HERE = Path(__file__).parent
-PROFILES = ("planet", "moon", "sun", "stars", "satellite")
 
 
 class BadConfig(ValueError):
     """A setting is misspelt, of the wrong type or out of range; trying again cannot help."""
 
 
-def load_config(file: Path | None = None, profile: str | None = None, words: Iterable[str] = ()) -> Config:
-    """Lay default.toml, the profile, the user's file and the key=value words over each other, and check the whole."""
+@dataclass(frozen=True)
+class Found:
+    """What lies beside a capture and says how it was made; it comes from whoever filled the folder, not from the user."""
+
+    told: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Settings told by the capture program's log: they lie under the user's file."""
+    files: tuple[Path, ...] = ()
+    """stillsky.toml files, outermost first: they lie over the user's file."""
+    folder: Path | None = None
+    """Calibration frames that such a file names must lie in here."""
+
+
+def load_config(
+    file: Path | None = None, profile: str | None = None, words: Iterable[str] = (), found: Found | None = None
+) -> Config:
+    """Lay settings over each other and check the whole.
+
+    default.toml < the profile < what the capture's log tells < the user's file < files beside the capture < key=value words.
+    """
+    found, words = found or Found(), tuple(words)
     tree = _read(HERE / "default.toml")
     if profile is not None:
         _merge(tree, _read(HERE / f"{profile}.toml"))
-    if file is not None:
-        _merge(tree, _anchored(_read(file), file.parent))
+    _merge(tree, copy.deepcopy(dict(found.told)))
+    layers = [_anchored(_read(file), file.parent)] if file is not None else []
+    layers += [_fenced(_anchored(_read(f), f.parent), f, found.folder) for f in found.files]
+    for layer in layers:
+        _one_scale(tree, _table(layer, "telescope"))
+        _merge(tree, layer)
+    _one_scale(tree, [w.partition("=")[0].strip().removeprefix("telescope.") for w in words])
     for word in words:
         _set(tree, word)
+    _drop_half(tree, found.told)
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
-        source = f"{file}" if file is not None else "the settings"
+        source = ", ".join(str(f) for f in (file, *found.files) if f is not None) or "the settings"
         raise BadConfig(
             "\n".join([f"{source} cannot be used:", *(_explain(e) for e in _told_once(error.errors()))])
         ) from None
+
+
+def _one_scale(tree: dict[str, Any], names: Iterable[str]) -> None:
+    """A layer that says the pixel scale in one way makes the layers below forget the other way."""
+    ways = ({"pixel_scale_arcsec"}, {"focal_length_mm", "pixel_size_um"})
+    telescope, names = _table(tree, "telescope"), set(names)
+    for one, other in (ways, ways[::-1]):
+        if names & one:
+            for name in other:
+                telescope.pop(name, None)
+
+
+def _drop_half(tree: dict[str, Any], told: Mapping[str, Mapping[str, Any]]) -> None:
+    """A focal length that only the log tells is no use without the size of the pixels, nor beside the pixel scale."""
+    telescope, focal = _table(tree, "telescope"), told.get("telescope", {}).get("focal_length_mm")
+    if telescope.get("focal_length_mm") == focal and (
+        "pixel_size_um" not in telescope or "pixel_scale_arcsec" in telescope
+    ):
+        telescope.pop("focal_length_mm", None)
+
+
+def _table(tree: dict[str, Any], name: str) -> dict[str, Any]:
+    """A table of the tree; an empty one where there is none, or something else in its place."""
+    table = tree.get(name)
+    return table if isinstance(table, dict) else {}
+
+
+def _fenced(tree: dict[str, Any], file: Path, folder: Path | None) -> dict[str, Any]:
+    """A file found among captures may say how they were made; not run commands, remove results, or read elsewhere."""
+    for name in ("night", "store"):
+        if name in tree:
+            raise BadConfig(f"{file}: [{name}] is not taken from a file among the captures; write it into --config")
+    for name in ("dark", "flat"):
+        path = _table(tree, "camera").get(name)
+        if isinstance(path, str) and folder is not None and not Path(path).is_relative_to(folder.resolve()):
+            raise BadConfig(
+                f"{file}: camera.{name} = {path} lies outside the night's folder {folder}; copy it there, or name it "
+                f"in a file of your own with --config"
+            )
+    return tree
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -49,11 +114,10 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _anchored(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Make the calibration paths absolute: they are written relative to the file that names them."""
-    camera = tree.get("camera")
-    if isinstance(camera, dict):
-        for name in ("dark", "flat"):
-            if isinstance(camera.get(name), str):
-                camera[name] = str((folder / camera[name]).resolve())
+    camera = _table(tree, "camera")
+    for name in ("dark", "flat"):
+        if isinstance(camera.get(name), str):
+            camera[name] = str((folder / camera[name]).resolve())
     return tree
 
 

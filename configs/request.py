@@ -2,11 +2,12 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import Field
+
+from configs.profiles import Profile
 from configs.schema import Section
-
-Profile = Literal["planet", "moon", "sun", "stars", "satellite"]
 
 
 class CaptureRequest(Section):
@@ -30,6 +31,8 @@ class CaptureRequest(Section):
     """Where results of steps are kept; none: STILLSKY_STORE, or the user's cache folder."""
     fresh: bool = False
     """Forget what the store holds of this capture and do everything again."""
+    night: Path | None = None
+    """The night's folder it belongs to: what lies there beside it counts, a stillsky.toml and the capture program's log."""
 
 
 class NightRequest(Section):
@@ -50,6 +53,44 @@ class NightRequest(Section):
     store: Path | None = None
     """Where results of steps are kept; none: STILLSKY_STORE, or the user's cache folder."""
     since: date | None = None
-    """Only captures recorded on this day or later."""
+    """Only nights from this one on. A night lasts from noon to noon, local time, and has the date of its evening."""
     until: date | None = None
-    """Only captures recorded before the end of this day."""
+    """Only nights up to this one, itself included."""
+
+
+class ServeRequest(Section):
+    """What `stillsky serve` serves."""
+
+    inbox: Path | None = None
+    """Folder watched for finished captures, and gone through by every night run; none: only what is asked for in the UI."""
+    out: Path | None = None
+    """Folder that receives the results; none: `restored` inside the inbox."""
+    cron: str = "0 8 * * *"
+    """When the night run starts (minute, hour, day of month, month, day of week); empty: never by itself."""
+    timezone: str | None = None
+    """Time zone of the cron, e.g. Europe/Berlin; none: this machine's."""
+    host: str = "127.0.0.1"
+    """Address that the server listens on; the default answers this machine only."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 4200
+    """Port of the server; 0: any that is free."""
+    database: str | None = None
+    """Prefect's database, e.g. postgresql+asyncpg://user:password@host/name; none: an SQLite file in the store."""
+    at_once: Annotated[int, Field(ge=1, le=64)] = 2
+    """How many runs may be under way at a time; those that want the same device still compute one after the other."""
+    name: Annotated[str, Field(pattern=r"^[\w.-]{1,40}$")] = "stillsky"
+    """Name of the deployments; machines that join one server need different names."""
+    config: Path | None = None
+    """Your settings (TOML) for all captures."""
+    profile: Profile | None = None
+    """Settings for a kind of target."""
+    words: tuple[str, ...] = ()
+    """Single settings for all captures, each section.key=value."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """What computes: auto takes a graphics card where there is one that works."""
+    store: Path | None = None
+    """Where results of steps, and Prefect's records, are kept; none: STILLSKY_STORE, or the user's cache folder."""
+
+    @property
+    def results(self) -> Path | None:
+        """Folder that receives the results, where one is known."""
+        return self.out or (self.inbox / "restored" if self.inbox else None)

@@ -69,6 +69,8 @@ class Camera(Section):
     """Mean dark frame (FITS, or any capture that averages to it), subtracted from every frame; none: nothing is subtracted."""
     flat: Path | None = None
     """Mean flat field, already dark-subtracted; scaled to mean one, every frame is divided by it; none: no division."""
+    exposure_s: Annotated[float, Field(gt=0, lt=100)] | None = None
+    """Exposure of one frame, in seconds, where the capture does not tell it itself."""
 
 
 class Ingest(Section):
@@ -174,6 +176,62 @@ class Evaluate(Section):
     """How sky.png is stretched for the eye: linear, a square-root-like gamma, or asinh for stars beside faint light."""
 
 
+class Limits(Section):
+    """What a run may take of the machine; results do not depend on it."""
+
+    cpu_captures: Count
+    """How many captures may compute on the processor at a time, in one store; a graphics card takes one."""
+
+
+class Timeouts(Section):
+    """Longest time a step may take before it is stopped and its run fails; what is done is kept. 0: as long as it needs."""
+
+    ingest_s: Annotated[float, Field(ge=0)]
+    """Reading the capture into the store, seconds."""
+    average_s: Annotated[float, Field(ge=0)]
+    """Mean, variance, noise and defects, seconds."""
+    align_s: Annotated[float, Field(ge=0)]
+    """Registration, seconds."""
+    shift_average_s: Annotated[float, Field(ge=0)]
+    """The first sky, seconds."""
+    seeing_s: Annotated[float, Field(ge=0)]
+    """Measuring the air, seconds."""
+    solve_psfs_s: Annotated[float, Field(ge=0)]
+    """One PSF turn, seconds."""
+    solve_sky_s: Annotated[float, Field(ge=0)]
+    """One sky turn, seconds."""
+    evaluate_s: Annotated[float, Field(ge=0)]
+    """The judgement, seconds."""
+
+
+class NightSettings(Section):
+    """How a night is gone through; never taken from a file found among the captures."""
+
+    settle_s: Annotated[float, Field(ge=0, le=3600)]
+    """A capture is whole when it has not changed for this long, in seconds."""
+    look_s: Annotated[float, Field(gt=0, le=60)]
+    """Pause between two looks at a capture, in seconds: one that grows meanwhile is still being written."""
+    spare_gb: Annotated[float, Field(ge=0)]
+    """Free space on the store's disk that a night must leave, in gigabytes, beyond what its captures need."""
+    room_ratio: Positive
+    """Ratio of the room that a capture takes in the store to the size of its frames."""
+    notify: str = ""
+    """Shell command called at the end with the summary as JSON on its standard input; empty: none."""
+    notify_timeout_s: Positive
+    """The notify command is stopped after this long, in seconds."""
+
+
+class StoreSettings(Section):
+    """What is removed from the store after a night; never taken from a file found among the captures. 0: no such limit."""
+
+    keep_days: Annotated[float, Field(ge=0)]
+    """Products older than this go, results too; the number of days."""
+    keep_gb: Annotated[float, Field(ge=0)]
+    """Largest size of the store's products, in gigabytes: the oldest go first."""
+    keep_nights: Annotated[int, Field(ge=0)]
+    """How many of the last nights that have results are kept."""
+
+
 class Config(Section):
     """Everything a run depends on."""
 
@@ -193,6 +251,14 @@ class Config(Section):
     """Rounds of PSF turn and sky turn, in order."""
     evaluate: Evaluate
     """The judgement."""
+    limits: Limits
+    """What a run may take of the machine."""
+    timeouts: Timeouts
+    """Longest time of each step."""
+    night: NightSettings
+    """How a night is gone through."""
+    store: StoreSettings
+    """What is removed from the store after a night."""
 
     @model_validator(mode="after")
     def _one_model(self) -> "Config":

@@ -10,29 +10,12 @@ from typing import Any
 import click
 
 from flows.cli_bench import bench
+from flows.cli_night import night
+from flows.cli_options import CONFIG, DASK, DEVICE, PROFILE, SET, STORE
+from flows.cli_serve import serve
 
 FAILED, BAD_USE = 1, 2
 """Exit codes: the work failed; the request cannot be understood."""
-
-STORE = click.option(
-    "--store",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where results of steps are kept [~/.cache/stillsky].",
-)
-CONFIG = click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="Your settings (TOML).")
-PROFILE = click.option(
-    "--profile",
-    type=click.Choice(["planet", "moon", "sun", "stars", "satellite"]),
-    help="Settings for a kind of target.",
-)
-SET = click.option("--set", "words", multiple=True, metavar="SECTION.KEY=VALUE", help="One setting; may be repeated.")
-DEVICE = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-DASK = click.option(
-    "--dask",
-    envvar="STILLSKY_DASK",
-    metavar="ADDRESS",
-    help="Dask scheduler, e.g. tcp://host:8786, whose workers see the store and solve side by side [none].",
-)
 
 
 class Told(click.Group):
@@ -62,6 +45,11 @@ class Told(click.Group):
 @click.version_option(package_name="stillsky", prog_name="stillsky")
 def main() -> None:
     """Turn a night's shaky telescope videos into still, sharp skies, unattended."""
+
+
+main.add_command(bench)
+main.add_command(night)
+main.add_command(serve)
 
 
 @main.command()
@@ -268,8 +256,6 @@ def _bars() -> Iterator[Callable[[str, float, int], None] | None]:
 
         yield tell
 
-
-main.add_command(bench)
 
 if __name__ == "__main__":
     main()

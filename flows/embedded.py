@@ -2,16 +2,19 @@
 
 import contextlib
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from storage.errors import StillskyError
+from storage.locks import holder, is_held
 
 PATIENCE_S = 120.0
 """Longest wait for the embedded server to answer."""
@@ -19,10 +22,15 @@ SETTLE_S = 15.0
 """Longest wait, after a run, for the server to have recorded its last states."""
 
 
+def cache_folder() -> Path:
+    """stillsky's folder in the user's cache."""
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(f"{base}/stillsky").expanduser().absolute()
+
+
 def default_store() -> Path:
     """STILLSKY_STORE, or the user's cache folder."""
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(os.environ.get("STILLSKY_STORE") or f"{base}/stillsky").expanduser().absolute()
+    return Path(os.environ.get("STILLSKY_STORE") or cache_folder()).expanduser().absolute()
 
 
 def settle_environment(root: Path) -> None:
@@ -42,7 +50,7 @@ def settle_environment(root: Path) -> None:
 
 @contextlib.contextmanager
 def server(root: Path) -> Iterator[None]:
-    """A Prefect API for the block: the one of PREFECT_API_URL, or an own one that ends with the block.
+    """A Prefect API for the block: of PREFECT_API_URL, of a `stillsky serve` on this store, or an own one that ends with it.
 
     The server is started before and awaited after the heavy imports of the caller, so that the two overlap: wait with
     `wait_for(url)`. It reads from a pipe that closes when this process dies, however it dies, and then ends itself.
@@ -50,6 +58,13 @@ def server(root: Path) -> Iterator[None]:
     settle_environment(root)
     if os.environ.get("PREFECT_API_URL"):
         yield
+        return
+    if url := _serving(root):
+        os.environ["PREFECT_API_URL"] = url
+        try:
+            yield
+        finally:
+            del os.environ["PREFECT_API_URL"]
         return
     port = _free_port()
     home = Path(os.environ["PREFECT_HOME"])
@@ -75,8 +90,8 @@ def server(root: Path) -> Iterator[None]:
             child.kill()
 
 
-def wait_for_server() -> None:
-    """Return once the API answers."""
+def wait_for_server(gone: Callable[[], bool] = lambda: False) -> None:
+    """Return once the API answers; `gone` tells that it never will."""
     url = os.environ["PREFECT_API_URL"]
     end = time.monotonic() + PATIENCE_S
     while True:
@@ -84,8 +99,10 @@ def wait_for_server() -> None:
             with urllib.request.urlopen(f"{url}/health", timeout=5):
                 return
         except OSError as error:
+            log = Path(os.environ["PREFECT_HOME"]) / "server.log"
+            if gone():
+                raise StillskyError(f"the Prefect server ended as it started; {log} says why") from None
             if time.monotonic() > end:
-                log = Path(os.environ["PREFECT_HOME"]) / "server.log"
                 raise StillskyError(
                     f"the Prefect API {url} did not answer within {PATIENCE_S:.0f} s ({error}); see {log}, then try again"
                 ) from None
@@ -119,6 +136,17 @@ def send_logs() -> None:
     from prefect.logging.handlers import APILogHandler
 
     APILogHandler().flush()
+
+
+def port_of(url: str) -> int:
+    """The port in an address."""
+    return urlsplit(url).port or 0
+
+
+def _serving(root: Path) -> str:
+    """Address of the API that a `stillsky serve` serves this store with now; empty where none does."""
+    lock = root / "prefect" / "serve.lock"
+    return (re.findall(r"\((http.+)\)", holder(lock)) or [""])[0] if is_held(lock) else ""
 
 
 def _free_port() -> int:

@@ -3,8 +3,13 @@
 import os
 import sys
 import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
 
 import uvicorn
+
+from storage.claims import claim
 
 
 def main() -> None:
@@ -19,7 +24,16 @@ def main() -> None:
             pass
         server.should_exit = True
 
-    threading.Thread(target=watch, daemon=True).start()
+    def start() -> None:
+        """Two servers that set up one new database at the same moment break it: one after the other."""
+        while not server.started and not server.should_exit:
+            time.sleep(0.02)
+        turn.close()
+
+    turn = ExitStack()
+    turn.enter_context(claim(Path(os.environ["PREFECT_HOME"]) / "starting.lock", "the Prefect database"))
+    for each in (watch, start):
+        threading.Thread(target=each, daemon=True).start()
     server.run()
 
 

@@ -20,6 +20,7 @@ def publish_result(store: Store, result: Product, capture: Capture, config: Conf
     truth = truth_beside(capture.path)
     report = describe(store, result, settings, truth, psfs_beside(capture.path))
     report["capture"]["name"] = capture.name  # the store knows the same content by the name it first came under
+    report["product"] = f"{result.step}/{result.key}"
     publish(store, result, report, out, config.telescope.scale_arcsec)
     save_page(out / "report.html", gather(store, result, report, config.telescope, truth))
     return report

@@ -1,11 +1,12 @@
-"""`stillsky restore`: one capture, restored under an own Prefect server unless there is one to join."""
+"""`stillsky restore` and `stillsky night`: captures, restored under an own Prefect server unless there is one to join."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from configs.load import load_config
-from configs.request import CaptureRequest
+from configs.request import CaptureRequest, NightRequest
 from flows import embedded
 
 Progress = Callable[[str, float, int], None]
@@ -24,18 +25,39 @@ def restore(request: CaptureRequest, progress: Progress | None = None) -> dict[s
 
     sniff(request.capture)
     check_folder(request.out)
-    with embedded.server(store.root):
-        # The server starts while these imports run: together they cost little more than the slower of the two.
-        from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
-
+    with _recording(store.root):
         from flows.run import capture
         from tasks.step import watched
 
         embedded.wait_for_server()
-        watching = watched(progress) if progress else contextlib.nullcontext()
+        with watched(progress) if progress else contextlib.nullcontext():
+            return capture(request.model_copy(update={"store": store.root}))
+
+
+def restore_night(request: NightRequest, tell: Callable[[str], None] | None = None) -> dict[str, Any]:
+    """Restore every capture of a night; leaves a folder of results for each, returns the summary."""
+    from storage.night import night_settings
+    from storage.store import Store
+
+    night_settings(request)
+    store = Store(request.store or embedded.default_store())
+    with _recording(store.root):
+        from flows.night import night, told
+
+        embedded.wait_for_server()
+        with told(tell) if tell else contextlib.nullcontext():
+            return night(request.model_copy(update={"store": store.root, "folder": request.folder.absolute()}))
+
+
+@contextlib.contextmanager
+def _recording(root: Path) -> Iterator[None]:
+    """A server for the block; it starts while the imports in the block run: together they cost the slower of the two."""
+    with embedded.server(root):
+        from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
         # The heartbeat thread sleeps a second before it notices the end of a flow; who runs it here has no use for it.
-        with watching, temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
             try:
-                return capture(request.model_copy(update={"store": store.root}))
+                yield
             finally:
                 embedded.send_logs()

@@ -12,8 +12,11 @@ from configs.schema import Config
 from flows.capture import lineage, restore_capture
 from flows.embedded import default_store, wait_until_recorded
 from flows.publish import publish_result
+from flows.slot import slot
 from flows.story import Story
 from storage.capture import Capture, capture_at
+from storage.looks import known_fingerprint
+from storage.night import found_beside
 from storage.product import Product
 from storage.results import check_folder
 from storage.store import Store
@@ -26,20 +29,34 @@ from tasks.step import Work, on_device, performed_by, watched
 @flow(name="capture", flow_run_name="{request.capture.name}")
 def capture(request: CaptureRequest) -> dict[str, Any]:
     """Restore one capture into the output folder; returns the report. What the store holds already is not done again."""
-    config = load_config(request.config, request.profile, request.words)
+    config = config_of(request)
     store = Store(request.store or default_store())
-    found = capture_at(request.capture, config.camera.dark, config.camera.flat)
+    found = found_in(store, request, config)
     check_folder(request.out)
     device = pick_device(request.device)
     if request.fresh:
         for product in lineage(store, found, config):
             store.remove(product)
     story = Story(found, config)
-    with on_device(device), spread_over(request.dask):
+    with slot(device, store.root, config.limits), on_device(device), spread_over(request.dask):
         result = _recorded(store, found, config, story)
     report = publish_result(store, result, found, config, request.out)
     story.ending(store, result, report, request.out)
     return report
+
+
+def config_of(request: CaptureRequest) -> Config:
+    """The settings for a capture: of a night's, what lies beside it counts too."""
+    if request.night is None:
+        return load_config(request.config, request.profile, request.words)
+    found, profile = found_beside(request.capture, request.night)
+    return load_config(request.config, profile or request.profile, request.words, found)
+
+
+def found_in(store: Store, request: CaptureRequest, config: Config) -> Capture:
+    """The capture of a request; what the store knows of it already is not read again."""
+    camera = config.camera
+    return capture_at(request.capture, camera.dark, camera.flat, camera.exposure_s, known_fingerprint(store))
 
 
 def _recorded(store: Store, capture: Capture, config: Config, story: Story) -> Product:
@@ -48,7 +65,7 @@ def _recorded(store: Store, capture: Capture, config: Config, story: Story) -> P
 
     def perform_and_count(work: Work, retries: int, make: Callable[[], None]) -> None:
         performed.append(work.label)
-        perform(work, retries, story.around(work, make))
+        perform(work, retries, story.around(work, make), getattr(config.timeouts, f"{work.product.step}_s"))
 
     try:
         with performed_by(perform_and_count), watched(story.progress):

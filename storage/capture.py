@@ -1,9 +1,12 @@
 """A capture: one video with its calibration frames, known by the content of its files, not by their names."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from storage.errors import Unsettled
+from storage.looks import mark_of
 from storage.readers import fingerprint
 
 
@@ -21,6 +24,10 @@ class Capture:
     """Mean flat field."""
     calibration: tuple[str, str] = ("", "")
     """Fingerprints of dark and flat."""
+    exposure_s: float | None = None
+    """Exposure of a frame, where somebody else than the capture tells it."""
+    mark: str = field(default="", compare=False, repr=False)
+    """How its files looked when the fingerprint was taken; empty where nobody looked."""
 
     @property
     def name(self) -> str:
@@ -30,10 +37,25 @@ class Capture:
     @property
     def identity(self) -> dict[str, Any]:
         """What makes its frames what they are: content only, so that a renamed or moved file is the same capture."""
-        return {"fingerprint": self.fingerprint, "calibration": list(self.calibration)}
+        told = {} if self.exposure_s is None else {"exposure_s": self.exposure_s}
+        return {"fingerprint": self.fingerprint, "calibration": list(self.calibration), **told}
+
+    def check(self) -> None:
+        """Are its files still those whose fingerprint was taken? What was read from others must not pass for them."""
+        if self.mark and mark_of(self.path) != self.mark:
+            raise Unsettled(
+                f"{self.path}: changed while it was read; wait until it is recorded or copied, then run the same again"
+            )
 
 
-def capture_at(path: Path, dark: Path | None = None, flat: Path | None = None) -> Capture:
-    """Read the fingerprints of a capture and its calibration frames."""
-    marks = tuple(fingerprint(p) if p is not None else "" for p in (dark, flat))
-    return Capture(path.absolute(), fingerprint(path), dark, flat, (marks[0], marks[1]))
+def capture_at(
+    path: Path,
+    dark: Path | None = None,
+    flat: Path | None = None,
+    exposure_s: float | None = None,
+    known: Callable[[Path], str] = fingerprint,
+) -> Capture:
+    """Read the fingerprints of a capture and its calibration frames; `known` may remember them."""
+    mark = mark_of(path)
+    marks = tuple(known(p) if p is not None else "" for p in (dark, flat))
+    return Capture(path.absolute(), known(path), dark, flat, (marks[0], marks[1]), exposure_s, mark)

@@ -13,6 +13,10 @@ class NothingToDo(StillskyError):
     """Not a failure: there is nothing here to work on. The capture is skipped."""
 
 
+class Unsettled(NothingToDo):
+    """The capture is still being written, or was replaced while it was read: its turn comes later."""
+
+
 class BadCapture(Hopeless):
     """The capture cannot be read as what it claims to be."""
 

@@ -7,12 +7,14 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from datetime import time as clock_time
 from pathlib import Path
 from typing import Any
 
 import h5py
 
 from configs.load import BadConfig
+from configs.schema import StoreSettings
 from storage.errors import Hopeless
 from storage.product import Product
 from storage.store import Entry, Store
@@ -171,6 +173,21 @@ def prune(
             shutil.rmtree(folder, ignore_errors=True)
         leftovers = store.sweep()
     return Pruned(removed, len(stale), leftovers, total - sum(e.bytes for e in removed))
+
+
+def retain(store: Store, keep: StoreSettings) -> Pruned:
+    """Make the room that the settings ask for: by age, by nights with results, by size; nothing where they ask nothing."""
+    ages = [keep.keep_days] if keep.keep_days else []
+    nights = sorted({(e.made.astimezone() - timedelta(hours=12)).date() for e in results(store.entries())})
+    if keep.keep_nights and len(nights) > keep.keep_nights:
+        noon = datetime.combine(nights[-keep.keep_nights], clock_time(12)).astimezone()
+        ages.append(max((datetime.now(UTC) - noon) / timedelta(days=1), 0.0))
+    done = [prune(store, age, with_results=True) for age in ages]
+    if keep.keep_gb:
+        done.append(prune(store, keep_bytes=int(keep.keep_gb * 1e9), with_results=True))
+    if not done:
+        return Pruned(kept_bytes=sum(e.bytes for e in store.entries()))
+    return Pruned([e for d in done for e in d.removed], sum(d.parts for d in done), 0, done[-1].kept_bytes)
 
 
 def _in_order(entries: list[Entry], with_results: bool) -> list[list[Entry]]:

@@ -13,6 +13,19 @@ from storage.export import save_fits, save_json, save_png, scale_cards
 from storage.product import Product
 from storage.store import Store
 
+FILES = ("stack.fits", "sky.fits", "sky.png", "report.json")
+"""What is published, in this order."""
+
+
+def published(out: Path) -> dict[str, Any]:
+    """The report of a whole set of results in a folder; empty where there is none."""
+    try:
+        report = json.loads((out / FILES[-1]).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    whole = isinstance(report, dict) and all((out / name).is_file() for name in FILES)
+    return report if whole else {}
+
 
 def check_folder(out: Path) -> None:
     """Can results be written to this folder, or can it be made? Better asked before the night's work than after."""
@@ -27,6 +40,9 @@ def publish(store: Store, result: Product, report: Mapping[str, Any], out: Path,
     """Leave sky.fits, stack.fits, sky.png and report.json in `out`."""
     check_folder(out)
     out.mkdir(parents=True, exist_ok=True)
+    (out / FILES[-1]).unlink(
+        missing_ok=True
+    )  # it comes last: where it is, the others are whole and of the same product
     with store.open(result) as file:
         sky, stack, stretch = file["sky"][:], file["stack"][:], str(file.attrs["stretch"])
     history = [f"settings {key} = {json.dumps(value)}" for key, value in report["settings"].items()]

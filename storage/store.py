@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import h5py
 
+from storage.claims import claim, claim_if_free
 from storage.errors import StoreError
 from storage.product import Product
 
@@ -101,6 +103,14 @@ class Store:
         with self._read(path, f"part {number} of {product}") as file:
             yield file
 
+    def claim(self, product: Product) -> contextlib.AbstractContextManager[None]:
+        """Hold a product for the block: whoever else wants to make it waits, and finds it there."""
+        return claim(self.root / "claims" / f"{product.step}-{product.key}.lock", str(product))
+
+    def claim_folder(self, folder: Path) -> contextlib.AbstractContextManager[bool]:
+        """Hold a folder of results for the block if nobody else who uses this store does; tells whether."""
+        return claim_if_free(self.root / "claims" / f"{sha256(os.fsencode(folder.resolve())).hexdigest()[:32]}.lock")
+
     def entries(self) -> list[Entry]:
         """Every whole product, oldest first."""
         found = (self._entry(p) for p in self.root.glob("*/*.h5") if not p.name.startswith("."))
@@ -119,6 +129,9 @@ class Store:
         for parts in self.root.glob("*/*.parts"):
             if _whole(parts.with_suffix(".h5")):
                 shutil.rmtree(parts, ignore_errors=True)
+        for lock in self.root.glob("claims/*.lock"):
+            with claim_if_free(lock):  # which removes it
+                pass
         return _swept(self.root.glob("*/**/.*.tmp"))
 
     def free_bytes(self) -> int:

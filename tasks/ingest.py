@@ -45,6 +45,7 @@ def ingest(work: Work, capture: Capture, settings: Ingest) -> None:
         if reader.timestamps is not None:
             file["timestamps"] = np.asarray(reader.timestamps)[: len(flags)]
         _describe(file, capture, reader.header)
+        capture.check()
 
 
 def _refuse_mosaic(capture: Capture, header: Header) -> None:
@@ -135,5 +136,6 @@ def _describe(file: Any, capture: Capture, header: Header) -> None:
     file.attrs["capture"] = capture.name
     file.attrs["fingerprint"] = capture.fingerprint
     file.attrs["full_scale"] = float(header.full_scale or 0.0)
-    for key, value in header.meta.items():
+    told = {} if capture.exposure_s is None else {"exposure": str(capture.exposure_s)}
+    for key, value in {**header.meta, **told}.items():
         file.attrs[f"meta_{key}"] = str(value)

@@ -10,11 +10,16 @@ from typing import Any, Literal
 from prefect import task
 from prefect.cache_policies import CachePolicy
 from prefect.serializers import Serializer
+from prefect.task_engine import TaskRunTimeoutError
+from prefect.tasks import exponential_backoff
 
-from storage.errors import Hopeless, NothingToDo
+from storage.errors import Hopeless, NothingToDo, StillskyError
 from storage.product import Product
 from storage.store import Store
 from tasks.step import Work
+
+BACKOFF_S = 2
+"""Pause before the first repetition of a step that failed; every further one is twice as long."""
 
 
 @dataclass
@@ -44,8 +49,8 @@ class ProductSerializer(Serializer):
         return [root, step, key]
 
 
-def perform(work: Work, retries: int, make: Callable[[], None]) -> None:
-    """Make a product inside a task run of the running flow."""
+def perform(work: Work, retries: int, make: Callable[[], None], timeout_s: float = 0.0) -> None:
+    """Make a product inside a task run of the running flow; called directly, so that a timeout really interrupts it."""
     lift = task(
         name=work.product.step,
         task_run_name=work.label,
@@ -53,10 +58,18 @@ def perform(work: Work, retries: int, make: Callable[[], None]) -> None:
         result_serializer=ProductSerializer(),
         persist_result=True,
         retries=retries,
-        retry_delay_seconds=2,
+        retry_delay_seconds=exponential_backoff(BACKOFF_S) if retries else None,
+        retry_jitter_factor=0.5,  # captures that failed together do not come back together
         retry_condition_fn=_may_get_better,
+        timeout_seconds=timeout_s or None,
     )
-    lift(_run)(work.product, str(work.store.root), make)
+    try:
+        lift(_run)(work.product, str(work.store.root), make)
+    except TaskRunTimeoutError:
+        raise StillskyError(
+            f"{work.label} took longer than timeouts.{work.product.step}_s = {timeout_s:g} s; raise that limit (0 is "
+            f"none) and run the same command again, what is done is kept"
+        ) from None
 
 
 def _run(product: Product, root: str, make: Callable[[], None]) -> list[str]:

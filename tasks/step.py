@@ -101,8 +101,9 @@ class Step(Generic[P]):
         work = Work(store, product, recipe, self.label + _round.get(), _device.get())
 
         def make() -> None:
-            if not store.has(product):
-                self.body(replace(work, elapsed=clock()), *args, **kwargs)
+            with store.claim(product) if not store.has(product) else contextlib.nullcontext():
+                if not store.has(product):  # whoever held the claim may have made it
+                    self.body(replace(work, elapsed=clock()), *args, **kwargs)
 
         perform = _performer.get() or _simply
         perform(work, self.retries, make)

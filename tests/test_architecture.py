@@ -47,7 +47,9 @@ EXCEPTIONS: dict[str, str] = {}
 """`file:name` of what may break a guard: the reason. Every entry is argued for where it is added."""
 WITHOUT_MODULE = {
     "tests/test_architecture.py": "the tree itself",
+    "tests/flows/test_postgres.py": "a promise of serve as a whole: its records in PostgreSQL by one option",
     "tests/flows/test_resume.py": "a promise of the whole recipe: killed anywhere, it goes on and ends the same",
+    "tests/flows/test_night_faults.py": "a promise of the whole night: whatever ends it, nothing is lost or done twice",
     "tests/storage/readers/test_contract.py": "one contract for the whole READERS table",
     "tests/storage/readers/test_real.py": "files of real programs, whatever reader takes them",
 }

@@ -4,20 +4,21 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.errors import BadCapture
+from storage.errors import BadCapture, StillskyError
 from storage.readers.base import SUPPORTED, Header, Raw, Reader, explained, folder_frames, response
-from storage.readers.fits import open_fits
+from storage.readers.fits import fits_started, open_fits
 from storage.readers.hdf5 import open_hdf5
 from storage.readers.images import open_images
-from storage.readers.ser import open_ser
+from storage.readers.ser import open_ser, ser_started
 from storage.readers.video import open_video
 
-__all__ = ["READERS", "Header", "Reader", "fingerprint", "open_capture", "response", "sniff"]
+__all__ = ["READERS", "Header", "Reader", "fingerprint", "open_capture", "recorded", "response", "sniff"]
 
 READERS: dict[str, Callable[[Path], AbstractContextManager[Reader]]] = {
     "ser": open_ser,
@@ -35,6 +36,8 @@ SUFFIXES = {
     "hdf5": (".h5", ".hdf5", ".hdf"),
 }
 """The name decides only where the first bytes do not."""
+HEAD_BYTES = 28800
+"""Enough of a file to hold the header that tells when it was recorded."""
 
 _MAGIC = (
     (0, b"LUCAM-RECORDER", "ser"),
@@ -127,3 +130,14 @@ def _feed(update: Callable[[bytes], None], path: Path) -> None:
     with path.open("rb") as file:
         while block := file.read(1 << 20):
             update(block)
+
+
+def recorded(path: Path) -> datetime | None:
+    """Local time when a capture was begun, from its own header; None where that does not tell."""
+    try:
+        first = folder_frames(path)[0] if path.is_dir() else path
+        with first.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except (OSError, StillskyError):
+        return None
+    return ser_started(head) if head.startswith(b"LUCAM-RECORDER") else fits_started(head)

@@ -188,3 +188,10 @@ def _seconds(cards: dict[str, Any]) -> float | None:
     except ValueError:
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() if len(text) > 10 else None
+
+
+def fits_started(head: bytes) -> datetime | None:
+    """Local time of DATE-OBS (UTC) in the first bytes of a file."""
+    card = re.search(rb"DATE-OBS= *'([^']{10,40})'", head) if head.startswith(b"SIMPLE") else None
+    seconds = _seconds({"DATE-OBS": card[1].decode("ascii", "replace")}) if card else None
+    return datetime.fromtimestamp(seconds) if seconds is not None and 0 < seconds < 7e9 else None

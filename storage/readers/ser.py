@@ -5,6 +5,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -100,6 +101,18 @@ def _facts(path: Path, file: BufferedReader) -> _Facts:
     if facts.colour not in (_MONO, _RGB, _BGR, *_MOSAICS):
         raise BadCapture(f"{path}: unknown colour id {facts.colour}; known are 0, 8-11, 16-19, 100, 101: convert it.")
     return facts
+
+
+def ser_started(head: bytes) -> datetime | None:
+    """Local time of the recording from the first bytes of a file, from universal time where only that is told."""
+    if len(head) < _LAYOUT.size:
+        return None
+    *_, local, utc = _LAYOUT.unpack_from(head)
+    seconds = [(ticks - _EPOCH_TICKS) / _TICKS for ticks in (local, utc)]
+    told = [0 < each < _LAST_SECOND for each in seconds]
+    if told[0]:
+        return datetime.fromtimestamp(seconds[0], UTC).replace(tzinfo=None)
+    return datetime.fromtimestamp(seconds[1]) if told[1] else None
 
 
 def _text(field: bytes) -> str:

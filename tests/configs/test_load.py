@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from configs.load import HERE, PROFILES, BadConfig, load_config
+from configs.load import HERE, BadConfig, Found, load_config
+from configs.profiles import PROFILES
 from configs.schema import Config
 
 
@@ -171,3 +172,58 @@ def test_a_configuration_is_frozen() -> None:
     config = load_config()
     with pytest.raises(ValidationError, match="frozen"):
         config.align.rounds = 3  # type: ignore[misc]
+
+
+def test_a_file_beside_the_capture_wins_over_the_users_and_a_word_over_both(tmp_path: Path) -> None:
+    outer, inner = tmp_path / "stillsky.toml", tmp_path / "deep" / "stillsky.toml"
+    inner.parent.mkdir()
+    outer.write_text("[evaluate]\nsteps = 11\nframes = 11\n")
+    inner.write_text("[evaluate]\nsteps = 12\n")
+    mine = written(tmp_path, "[evaluate]\nsteps = 10\nframes = 10\nstretch = 'asinh'\n")
+    found = Found({"camera": {"exposure_s": 0.01}}, (outer, inner), tmp_path)
+    config = load_config(mine, "sun", ["evaluate.frames=9"], found)
+    assert (config.evaluate.steps, config.evaluate.frames, config.evaluate.stretch) == (12, 9, "asinh")
+    assert config.camera.exposure_s == 0.01
+
+
+LOG = {"telescope": {"focal_length_mm": 5000.0, "pixel_scale_arcsec": 0.12}}
+
+
+@pytest.mark.parametrize(
+    ("mine", "scale"),
+    [
+        ("aperture_m = 0.3", 0.12),
+        ("pixel_scale_arcsec = 0.2", 0.2),
+        ("pixel_size_um = 2.9", 206.264806 * 2.9 / 5000),
+        ("pixel_size_um = 2.9\nfocal_length_mm = 6000", 206.264806 * 2.9 / 6000),
+    ],
+)
+def test_the_scale_of_the_log_gives_way_to_the_users(tmp_path: Path, mine: str, scale: float) -> None:
+    file = written(tmp_path, f"[telescope]\n{mine}\n")
+    assert load_config(file, found=Found(LOG)).telescope.scale_arcsec == pytest.approx(scale)
+
+
+def test_a_focal_length_of_the_log_alone_says_nothing() -> None:
+    assert load_config(found=Found({"telescope": {"focal_length_mm": 5000.0}})).telescope.scale_arcsec is None
+    words = ["telescope.pixel_size_um=2.9"]
+    assert load_config(words=words, found=Found({"telescope": {"focal_length_mm": 5000.0}})).telescope.scale_arcsec
+
+
+@pytest.mark.parametrize("text", ["[night]\nnotify = 'touch x'", "[store]\nkeep_days = 1"])
+def test_a_file_among_captures_runs_and_removes_nothing(tmp_path: Path, text: str) -> None:
+    file = written(tmp_path, text)
+    assert load_config(file), "in a file of the user's own it is fine"
+    with pytest.raises(BadConfig, match="--config"):
+        load_config(found=Found(files=(file,), folder=tmp_path))
+
+
+def test_calibration_named_among_captures_stays_among_them(tmp_path: Path) -> None:
+    night = tmp_path / "night"
+    night.mkdir()
+    (night / "link.fits").symlink_to(tmp_path / "secret.fits")
+    for name in ("../secret.fits", "/etc/passwd", "link.fits"):
+        file = written(night, f"[camera]\ndark = '{name}'\n")
+        with pytest.raises(BadConfig, match="outside the night's folder"):
+            load_config(found=Found(files=(file,), folder=night))
+    file = written(night, "[camera]\ndark = 'dark.fits'\n")
+    assert load_config(found=Found(files=(file,), folder=night)).camera.dark == (night / "dark.fits").resolve()

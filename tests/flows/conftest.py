@@ -2,16 +2,23 @@
 
 import json
 import os
+import re
+import signal
 import sqlite3
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from flows.simulate import simulate
+from storage.readers.ser import write_ser
 
 QUICK = (
     "align.rounds=2",
@@ -100,6 +107,123 @@ class Desk:
         return recorded(self.folder / "prefect")[-1]
 
 
+PATIENCE_S = 120.0
+"""Longest wait for anything that serve is to do."""
+
+
+@dataclass
+class Served:
+    """A `stillsky serve` on a store of its own."""
+
+    folder: Path
+    settings: tuple[str, ...]
+    environment: dict[str, str]
+    extra: tuple[str, ...] = ()
+    lines: list[str] = field(default_factory=list)
+    process: "subprocess.Popen[str] | None" = None
+
+    @property
+    def inbox(self) -> Path:
+        return self.folder / "inbox"
+
+    @property
+    def words(self) -> list[str]:
+        given = ["night.settle_s=0", "night.look_s=0.1", "night.spare_gb=0", *self.settings]
+        return [
+            sys.executable, "-m", "flows.cli", "serve", "--inbox", str(self.inbox), "--store",
+            str(self.folder / "store"), "--port", "0", "--timezone", "Europe/Berlin",
+            *self.extra, *(word for setting in given for word in ("--set", setting)),
+        ]  # fmt: skip
+
+    def start(self) -> "Served":
+        """Start it, and return when it says where it serves."""
+        self.inbox.mkdir(exist_ok=True)
+        self.lines.clear()
+        log = (self.folder / "said.log").open("a")
+        self.process = subprocess.Popen(
+            self.words, stdout=subprocess.PIPE, stderr=log, text=True, env=self.environment, cwd=self.folder
+        )
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))
+            if line.startswith("night "):
+                return self
+        raise AssertionError(f"{self.lines} {(self.folder / 'said.log').read_text()}")
+
+    def stop(self, how: int = signal.SIGTERM) -> None:
+        """End it, and wait until nothing of it is left."""
+        assert self.process is not None
+        family = self.family()
+        self.process.send_signal(how)
+        self.process.wait(PATIENCE_S)
+        self.until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in family), "processes are left")
+
+    @property
+    def api(self) -> str:
+        return next(re.findall(r"http://\S+", line)[0] for line in self.lines if line.startswith("UI"))
+
+    def ask(self, path: str, **body: Any) -> Any:
+        """One call of Prefect's API."""
+        data = json.dumps(body).encode() if body or path.endswith("/filter") else None
+        request = urllib.request.Request(f"{self.api}/api/{path}", data, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def deployment(self, flow: str) -> Any:
+        return self.ask(f"deployments/name/{flow}/stillsky")
+
+    def begin(self, film: Path) -> str:
+        """Ask for a capture, as the UI would; returns the run's number."""
+        wanted = {"capture": str(film), "out": str(self.folder / "out"), "store": str(self.folder / "store")}
+        body = {"parameters": {"request": {**wanted, "words": list(self.settings)}}}
+        return str(self.ask(f"deployments/{self.deployment('capture')['id']}/create_flow_run", **body)["id"])
+
+    def state(self, run: str) -> str:
+        """Name of a run's state; empty while the server does not answer."""
+        try:
+            return str(self.ask(f"flow_runs/{run}")["state_name"])
+        except OSError:
+            return ""
+
+    def solving(self) -> bool:
+        """Is a solve in the middle of its parts?"""
+        return any(len(list(p.glob("0*.h5"))) for p in (self.folder / "store").glob("solve_psfs/*.parts"))
+
+    def family(self) -> dict[int, str]:
+        """Every process of this serve: number, and what it is."""
+        found = {}
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                words = (entry / "cmdline").read_bytes().decode().split("\0")
+                home = f"PREFECT_HOME={self.folder / 'store' / 'prefect'}\0".encode()
+                if "flows.child" in words and home in (entry / "environ").read_bytes():
+                    found[int(entry.name)] = words[words.index("flows.child") + 1]
+            except OSError:
+                continue
+        return found
+
+    def until(self, done: Callable[[], object], what: str) -> None:
+        """Return when it is so."""
+        end = time.monotonic() + PATIENCE_S
+        while not done():
+            assert time.monotonic() < end, what
+            time.sleep(0.1)
+
+    def pid(self, kind: str) -> int:
+        """The process that is the server, the worker, a run or serve itself."""
+        if kind == "serve":
+            assert self.process is not None
+            return self.process.pid
+        self.until(lambda: kind in self.family().values(), f"no {kind}")
+        return next(pid for pid, what in self.family().items() if what == kind)
+
+
+@pytest.fixture(scope="session")
+def serving() -> type[Served]:
+    """Makes a serve on a folder with settings."""
+    return Served
+
+
 @pytest.fixture(scope="session")
 def record() -> Callable[[Path], list[FlowRun]]:
     """Reads the database of a Prefect home."""
@@ -139,3 +263,19 @@ def desk(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) 
     assert process.stdin is not None
     process.stdin.close()
     process.wait(30)
+
+
+@pytest.fixture(scope="session")
+def copy(film: Path) -> Callable[..., Path]:
+    """Writes the film again with other content: a few counts more in a corner of every frame, and perhaps fewer frames."""
+    raw = np.fromfile(film, np.uint8)
+    size, depth = (int(raw[at : at + 4].view("<i4")[0]) for at in (26, 34))
+    cube = raw[178 : 178 + 40 * size * size * 2].view("<u2").reshape(40, size, size)
+
+    def write(path: Path, number: int, frames: int = 40) -> Path:
+        other = cube[:frames].copy()
+        other[:, :2, :2] += number
+        write_ser(path, other, depth)
+        return path
+
+    return write

@@ -21,8 +21,8 @@ def _frames(film: Path) -> Any:
 
 
 def _whole(folder: Path) -> list[str]:
-    """Names of files under a folder, Prefect's own left out."""
-    found = (p for p in folder.rglob("*") if p.is_file() and "prefect" not in p.parts)
+    """Names of files under a folder; Prefect's own, and what is remembered of captures that were read, left out."""
+    found = (p for p in folder.rglob("*") if p.is_file() and not {"prefect", "fingerprints"} & set(p.parts))
     return sorted(str(p.relative_to(folder)) for p in found)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from storage.capture import Capture, capture_at
-from storage.errors import BadCapture
+from storage.errors import BadCapture, Unsettled
 from storage.readers.ser import write_ser
 
 FRAMES = np.random.default_rng(4).integers(0, 255, (5, 8, 9)).astype(np.uint8)
@@ -67,3 +67,12 @@ def test_a_capture_is_a_value(video: Path) -> None:
     assert isinstance(capture_at(video), Capture)
     assert capture_at(video) == capture_at(video)
     assert len({capture_at(video), capture_at(video)}) == 1
+
+
+def test_files_that_changed_since_are_noticed(video: Path) -> None:
+    capture = capture_at(video)
+    capture.check()
+    with video.open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(Unsettled, match="changed while"):
+        capture.check()

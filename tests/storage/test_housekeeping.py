@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from configs.load import BadConfig
+from configs.schema import StoreSettings
 from storage.errors import Hopeless
-from storage.housekeeping import contents, find, human_bytes, parse_bytes, prune, remove
+from storage.housekeeping import contents, find, human_bytes, parse_bytes, prune, remove, retain
 from storage.product import Product, product_of
 from storage.store import Store
 
@@ -150,6 +151,24 @@ def test_contents_tell_recipe_and_datasets(night: Night) -> None:
     assert told["inputs"] == [f"ingest/{made['frames'].key}"]
     assert told["settings"] == ["1"]
     assert told["attributes"]["stillsky_complete"] is True
+
+
+@pytest.mark.parametrize(
+    ("keep", "lost"),
+    [
+        ({}, set()),
+        ({"keep_days": 15}, {"orphan", "sky1", "result1"}),
+        ({"keep_days": 1}, {"frames", "orphan", "sky1", "result1", "sky2", "result2"}),
+        ({"keep_nights": 2}, set()),
+        ({"keep_nights": 1}, {"orphan", "sky1", "result1"}),
+        ({"keep_gb": 1.0}, set()),
+        ({"keep_gb": 0.000_12}, {"orphan", "sky1", "result1"}),
+    ],
+)
+def test_what_a_night_leaves_in_the_store(night: Night, keep: dict[str, Any], lost: set[str]) -> None:
+    """Results of old nights go with what only they need; what a later result was made from stays."""
+    retain(night[0], StoreSettings(**({"keep_days": 0, "keep_gb": 0, "keep_nights": 0} | keep)))
+    assert set(night[1]) - left(night) == lost
 
 
 def test_sizes_are_read_and_said() -> None:

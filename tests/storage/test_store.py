@@ -382,3 +382,12 @@ def test_publish_says_what_the_disk_refused(tmp_path: Path) -> None:
 def test_the_clock_runs_forward() -> None:
     elapsed = clock()
     assert 0 <= elapsed() <= elapsed() < 10
+
+
+def test_sweep_removes_claims_of_nobody(store: Store) -> None:
+    claims = store.root / "claims"
+    with store.claim(Product("a", "0" * 32)):
+        (claims / "dead.lock").touch()
+        store.sweep()
+        assert [p.name for p in claims.iterdir()] == ["a-" + "0" * 32 + ".lock"]
+    assert list(claims.iterdir()) == []

@@ -13,7 +13,7 @@ from PIL import Image
 import tasks.ingest
 from configs.load import load_config
 from storage.capture import capture_at
-from storage.errors import BadCapture
+from storage.errors import BadCapture, Unsettled
 from storage.frames import FrameStack, reasons
 from storage.product import Product
 from storage.readers import Header, open_capture
@@ -191,3 +191,21 @@ def test_block_size_is_no_part_of_the_result(tmp_path: Path, codes: Codes) -> No
     for one, two in zip(found[0][1:], found[1][1:], strict=True):
         np.testing.assert_array_equal(one, two)
     assert found[0][2][-2:].all()  # a repetition is seen across blocks
+
+
+def test_a_capture_that_changes_while_it_is_read_leaves_nothing(store: Store, tmp_path: Path, codes: Codes) -> None:
+    """Frames of one file must not pass for those of another."""
+    capture = capture_at(filmed(tmp_path / "a.ser", codes))
+    filmed(tmp_path / "a.ser", codes + 1)
+    with pytest.raises(Unsettled, match="changed while it was read"):
+        ingest(store, capture, load_config().ingest)
+    assert store.entries() == []
+
+
+def test_an_exposure_told_by_others_is_that_of_the_frames(store: Store, tmp_path: Path, codes: Codes) -> None:
+    path = filmed(tmp_path / "a.ser", codes)
+    plain, told = (ingest(store, capture_at(path, exposure_s=e), load_config().ingest) for e in (None, 0.005))
+    assert plain != told
+    with store.open(told) as file, store.open(plain) as other:
+        assert float(file.attrs["meta_exposure"]) == 0.005
+        assert "meta_exposure" not in other.attrs

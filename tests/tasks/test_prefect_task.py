@@ -11,7 +11,7 @@ from prefect.testing.utilities import prefect_test_harness
 
 from flows.embedded import wait_until_recorded
 from storage.capture import Capture
-from storage.errors import BadCapture, StoreError
+from storage.errors import BadCapture, StillskyError, StoreError
 from storage.product import Product
 from storage.store import Store
 from tasks import prefect_task
@@ -133,6 +133,43 @@ def test_a_full_disk_is_tried_again(server: None, store: Store, monkeypatch: pyt
     assert store.has(result)
     assert TRIES == ["sow round 1", "sow round 1", "reap round 1"]
     assert made["sow round 1"] == "Completed"
+
+
+@step(version="1")
+def dig(work: Work, capture: Capture) -> None:
+    """Never ends by itself."""
+    with work.create() as file:
+        file["value"] = 1
+        while True:
+            TRIES[:] = [work.label]
+
+
+def test_a_step_that_takes_too_long_is_stopped_in_the_middle(server: None, store: Store) -> None:
+    """Nothing half-written is left, and the message says which setting it was."""
+
+    def perform(work: Work, retries: int, make: Callable[[], None]) -> None:
+        prefect_task.perform(work, retries, make, timeout_s=0.3)
+
+    @flow(validate_parameters=False)
+    def harvest() -> Product:
+        with performed_by(perform):
+            return dig(store, CAPTURE)
+
+    with pytest.raises(StillskyError, match=r"dig took longer than timeouts.dig_s = 0.3 s; raise that limit"):
+        harvest()
+    assert TRIES == ["dig"]
+    assert not [p for p in store.root.rglob("*") if p.is_file()]
+
+
+def test_repetitions_come_ever_later_and_not_all_at_once(
+    server: None, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[dict[str, Any]] = []
+    real = prefect_task.task
+    monkeypatch.setattr(prefect_task, "task", lambda **options: told.append(options) or real(**options))
+    run(store, 7)
+    assert told[0]["retry_delay_seconds"](3) == [2, 4, 8]
+    assert told[0]["retry_jitter_factor"] == 0.5
 
 
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:

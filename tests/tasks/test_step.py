@@ -1,6 +1,7 @@
 """@step: a call gives its product, and makes it only when it is not there."""
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
@@ -279,3 +280,26 @@ def test_any_model_is_settings(store: Store) -> None:
     assert len(keys) == 3
     with planned():
         assert grow(store, CAPTURE, Plain()) != grow(store, CAPTURE, Plain(block_frames=2))  # type: ignore[arg-type]
+
+
+def test_two_who_want_one_product_make_it_once(store: Store) -> None:
+    """The second waits for the first, and finds it done."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    @step(version="1")
+    def slow(work: Work, settings: Settings) -> None:
+        MADE.append(work.label)
+        begun.set()
+        assert go_on.wait(30)
+        with work.create() as file:
+            file["value"] = 1
+
+    both = [threading.Thread(target=slow, args=(store, Settings())) for _ in range(2)]
+    both[0].start()
+    assert begun.wait(30)
+    both[1].start()
+    go_on.set()
+    for each in both:
+        each.join(30)
+    assert MADE == ["slow"]
+    assert list((store.root / "claims").iterdir()) == []
