@@ -14,7 +14,7 @@ class CaptureRequest(Section):
     capture: Path
     """The video, the FITS cube, or the folder of frames."""
     out: Path
-    """Folder that receives sky.fits, sky.png, stack.fits and report.json."""
+    """Folder that receives sky.fits, sky.png, stack.fits, report.json and report.html."""
     config: Path | None = None
     """Your settings (TOML)."""
     profile: Profile | None = None
@@ -23,6 +23,8 @@ class CaptureRequest(Section):
     """Single settings, each section.key=value."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """What computes: auto takes a graphics card where there is one that works."""
+    dask: str | None = None
+    """Address of a Dask scheduler (tcp://host:8786) whose workers see the store and solve side by side; none: this machine."""
     store: Path | None = None
     """Where results of steps are kept; none: STILLSKY_STORE, or the user's cache folder."""
     fresh: bool = False
@@ -46,6 +48,8 @@ class NightRequest(Section):
     """Single settings for all captures, each section.key=value; they win over everything."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """What computes: auto takes a graphics card where there is one that works."""
+    dask: str | None = None
+    """Address of a Dask scheduler (tcp://host:8786) whose workers see the store and solve side by side; none: this machine."""
     store: Path | None = None
     """Where results of steps are kept; none: STILLSKY_STORE, or the user's cache folder."""
     since: date | None = None

@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
+from flows.cli_bench import bench
 from flows.cli_night import night
-from flows.cli_options import CONFIG, DEVICE, PROFILE, SET, STORE
+from flows.cli_options import CONFIG, DASK, DEVICE, PROFILE, SET, STORE
 
 FAILED, BAD_USE = 1, 2
 """Exit codes: the work failed; the request cannot be understood."""
@@ -55,6 +56,7 @@ main.add_command(night)
 @PROFILE
 @SET
 @DEVICE
+@DASK
 @STORE
 @click.option("--fresh", is_flag=True, help="Forget what the store holds of this capture and do everything again.")
 def restore(fresh: bool, words: tuple[str, ...], **given: Any) -> None:
@@ -251,6 +253,8 @@ def _bars() -> Iterator[Callable[[str, int, int], None] | None]:
 
         yield tell
 
+
+main.add_command(bench)
 
 if __name__ == "__main__":
     main()

@@ -1,4 +1,4 @@
-"""From the evaluated product to the user's folder: sky.fits, stack.fits, sky.png, report.json."""
+"""From the evaluated product to the user's folder: sky.fits, stack.fits, sky.png, report.json, report.html."""
 
 from pathlib import Path
 from typing import Any
@@ -8,15 +8,18 @@ from storage.capture import Capture
 from storage.product import Product
 from storage.results import publish
 from storage.store import Store
-from storage.truth import truth_beside
+from storage.truth import psfs_beside, truth_beside
+from tasks.page import gather
 from tasks.report import describe
 
 
 def publish_result(store: Store, result: Product, capture: Capture, config: Config, out: Path) -> dict[str, Any]:
     """Write what was found; every file is whole or not there. Returns the report."""
     settings = config.model_dump(mode="json")
-    report = describe(store, result, settings, truth_beside(capture.path))
+    truth = truth_beside(capture.path)
+    report = describe(store, result, settings, truth, psfs_beside(capture.path))
     report["capture"]["name"] = capture.name  # the store knows the same content by the name it first came under
     report["product"] = f"{result.step}/{result.key}"
-    publish(store, result, report, out, config.telescope.scale_arcsec)
+    page = gather(store, result, report, config.telescope, truth)
+    publish(store, result, report, out, config.telescope.scale_arcsec, page)
     return report

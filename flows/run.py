@@ -20,6 +20,7 @@ from storage.results import check_folder
 from storage.store import Store
 from tasks.devices import pick_device
 from tasks.prefect_task import perform
+from tasks.spread import spread_over
 from tasks.step import Work, on_device, performed_by
 
 
@@ -34,7 +35,7 @@ def capture(request: CaptureRequest) -> dict[str, Any]:
     if request.fresh:
         for product in lineage(store, found, config):
             store.remove(product)
-    with on_device(device):
+    with on_device(device), spread_over(request.dask):
         result = _recorded(store, found, config)
     return publish_result(store, result, found, config, request.out)
 

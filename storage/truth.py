@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from storage.readers import Reader, open_capture, response
 from storage.store import atomic, publish
 
 Image = NDArray[np.float32]
+PSF_NAME = "PSF"
 
 
 def beside(capture: Path) -> dict[str, Path]:
@@ -42,6 +45,12 @@ def truth_beside(capture: Path) -> Image | None:
     return picture if picture.ndim == 3 else picture[None]
 
 
+def psfs_beside(capture: Path) -> Path | None:
+    """The file of the true PSFs, if NAME.psfs.fits lies beside NAME.ser; else None."""
+    path = beside(capture)["psfs"]
+    return path if holds_true_psfs(path) else None
+
+
 def save_truth(path: Path, sharp: Image, diffraction: Image, cards: Mapping[str, tuple[Any, str]]) -> None:
     """The sky itself (HDU 0, SHARP) and through the perfect telescope (DIFF), both (y, x) in electrons per frame."""
     from astropy.io import fits
@@ -63,8 +72,8 @@ def save_config(path: Path, text: str) -> None:
 class PsfFile:
     """A FITS cube of PSFs (frame, y, x) that grows block by block, and where each frame pointed."""
 
-    def __init__(self, path: Path, n_frames: int) -> None:
-        self.path, self.n_frames = path, n_frames
+    def __init__(self, path: Path, n_frames: int, pixel_fill: float = 1.0) -> None:
+        self.path, self.n_frames, self.pixel_fill = path, n_frames, pixel_fill
         self.stream: Any = None
         self.pointing: list[NDArray[np.float64]] = []
 
@@ -76,7 +85,8 @@ class PsfFile:
             header = fits.Header([("SIMPLE", True), ("BITPIX", -32), ("NAXIS", 3)])
             for axis, size in enumerate((psfs.shape[2], psfs.shape[1], self.n_frames), start=1):
                 header[f"NAXIS{axis}"] = size
-            header["EXTEND"], header["EXTNAME"] = True, "PSF"
+            header["EXTEND"], header["EXTNAME"] = True, PSF_NAME
+            header["PIXFILL"] = (self.pixel_fill, "width of the pixel that blurs them, in pixels")
             header["COMMENT"] = "sum 1, centred on [size // 2, size // 2]; frame k shows the truth moved by POINTING[k]"
             self.stream = fits.StreamingHDU(str(self.path), header)
         self.stream.write(np.ascontiguousarray(psfs, np.float32))
@@ -88,17 +98,67 @@ class PsfFile:
 
         if self.stream is not None:
             self.stream.close()
-            header = fits.Header([("EXTNAME", "POINTING"), ("BUNIT", "pixel", "dy, dx")])
-            fits.append(self.path, np.concatenate(self.pointing).astype(np.float32), header, verify=False)
+            moves = np.concatenate(self.pointing).T
+            columns = [fits.Column(n, "D", "pixel", array=m) for n, m in zip(("dy", "dx"), moves, strict=True)]
+            table = fits.BinTableHDU.from_columns(columns, name="POINTING")  # an image would pass for one more frame
+            fits.append(self.path, table.data, table.header, verify=False)
 
 
 @contextmanager
-def psf_file(path: Path, n_frames: int) -> Iterator[PsfFile]:
+def psf_file(path: Path, n_frames: int, pixel_fill: float = 1.0) -> Iterator[PsfFile]:
     """Lend a growing PSF file that appears under its name when the block ends without an exception."""
     with atomic(path) as temporary:
-        file = PsfFile(temporary, n_frames)
+        file = PsfFile(temporary, n_frames, pixel_fill)
         yield file
         file.close()
+
+
+@dataclass(frozen=True)
+class TruePsfs:
+    """The PSFs of a simulated capture, open for reading."""
+
+    cube: Any
+    """The extension that holds them."""
+    pointing: NDArray[np.float64]
+    """(frame, 2) dy, dx px by which frame k shows the truth moved."""
+    pixel_fill: float
+    """Width of the pixel that blurs them, as a fraction of a pixel."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Frames, y, x."""
+        frames, height, width = (int(n) for n in self.cube.shape)
+        return frames, height, width
+
+    def take(self, chosen: NDArray[np.int64] | range) -> Image:
+        """The chosen PSFs (frame, y, x), sum 1, centred on [size // 2, size // 2]."""
+        return np.stack([np.asarray(self.cube.section[int(k)], np.float32) for k in chosen])
+
+
+def holds_true_psfs(path: Path) -> bool:
+    """Is this a file of PSFs that a simulation left?"""
+    with path.open("rb") if path.is_file() else BytesIO() as file:
+        head = file.read(2880)
+    return all(card in head for card in (b"SIMPLE", f"EXTNAME = '{PSF_NAME} ".encode(), b"PIXFILL"))
+
+
+@contextmanager
+def true_psfs(path: Path) -> Iterator[TruePsfs]:
+    """Lend the PSFs that a simulation left in NAME.psfs.fits."""
+    from astropy.io import fits
+
+    try:
+        hdus = fits.open(path, memmap=False)
+        table = hdus["POINTING"].data
+        found = TruePsfs(
+            hdus[PSF_NAME], np.stack([table["dy"], table["dx"]], 1), float(hdus[PSF_NAME].header["PIXFILL"])
+        )
+    except (OSError, KeyError, TypeError, ValueError, IndexError) as error:
+        raise Hopeless(
+            f"{path} holds no readable PSFs and POINTING ({error}); simulate again, or move the file away"
+        ) from None
+    with hdus:
+        yield found
 
 
 def read_picture(path: Path) -> Image:

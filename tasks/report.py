@@ -2,24 +2,32 @@
 
 import json
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.schema import Telescope
 from storage.frames import reasons
 from storage.product import Product
 from storage.store import Store
 from tasks.numerics.metrics import fourier_ring_correlation, frc_cutoff, match, ssim
+from tasks.oracle import psf_error
 
 PICTURES = ("stack", "lucky", "solved")
 
 
 def describe(
-    store: Store, result: Product, settings: dict[str, Any], truth: NDArray[np.float32] | None
+    store: Store,
+    result: Product,
+    settings: dict[str, Any],
+    truth: NDArray[np.float32] | None,
+    psfs: Path | None = None,
 ) -> dict[str, Any]:
-    """Gather the report of an evaluated product from its whole line of products."""
+    """Gather the report of an evaluated product from its whole line of products; compare with what is known to be true."""
     line = _lineage(store, result)
+    telescope = Telescope.model_validate(settings.get("telescope", {}))
     with store.open(result) as file:
         found = json.loads(file.attrs["report"])
         published = str(file.attrs["published"])
@@ -31,7 +39,8 @@ def describe(
         "settings": settings,
         "frames": _frames(store, line),
         **found,
-        "truth": {} if truth is None else {name: _against(truth, picture) for name, picture in pictures.items()},
+        "truth": {} if truth is None else {name: against(truth, picture) for name, picture in pictures.items()},
+        "psf_rms_error": None if psfs is None else psf_error(store, line, telescope, psfs),
         "seconds": _seconds(store, line),
     }
     report["verdict"] = _verdict(report)
@@ -100,7 +109,7 @@ def _seconds(store: Store, line: list[Product]) -> dict[str, float]:
     return seconds
 
 
-def _against(truth: NDArray[np.float32], picture: NDArray[np.float32]) -> dict[str, float]:
+def against(truth: NDArray[np.float32], picture: NDArray[np.float32]) -> dict[str, float]:
     """PSNR, SSIM and the Fourier ring correlation's cut-off against the truth, means over the channels."""
     rows = []
     for c in range(len(picture)):
@@ -143,4 +152,6 @@ def _verdict(report: dict[str, Any]) -> list[str]:
             f"Against the known truth: stack {report['truth']['stack']['psnr_db']:.1f} dB, "
             f"sky {report['truth']['solved']['psnr_db']:.1f} dB ({gain:+.1f} dB)."
         )
+    if report["psf_rms_error"] is not None:
+        lines.append(f"The PSFs are off the true ones by {report['psf_rms_error']:.0%} rms (median over frames).")
     return lines

@@ -17,11 +17,13 @@ from storage.truth import (
     PsfFile,
     beside,
     count_pictures,
+    holds_true_psfs,
     psf_file,
     read_picture,
     read_pictures,
     save_config,
     save_truth,
+    true_psfs,
 )
 from tasks.numerics.simulate import Block, Scene, air_psfs, canvas_px, clean_psfs, observe
 from tasks.numerics.simulate import truth as ideal
@@ -40,6 +42,7 @@ FILLED = 0.1
 RANGES: dict[str, tuple[float, float, str]] = {
     "n_frames": (1, 1_000_000, ""),
     "size_px": (16, 4096, "px"),
+    "psf_px": (32, 4096, "px"),
     "d_over_r0": (0, 40, ""),
     "photons_peak": (1, 1e7, "electrons"),
     "read_noise_e": (0, 1000, "electrons"),
@@ -103,7 +106,8 @@ def scene_of(wanted: Mapping[str, Any], wavelength_nm: float = 550.0, pixel_scal
                 f"pixel_scale_arcsec = {pixel_scale_arcsec:g}: lambda/D is {sampling:.2g} px; needed are 1 .. 16 px, "
                 f"that is {widest / 16:.2g} .. {widest:.2g} arcsec per pixel"
             )
-    width = 2 * int(np.ceil(max(48.0, 6 * scene.d_over_r0) * sampling / 2))
+    finer = given.get("psf_px", 0) / sampling  # a wider grid than needed: a finer pupil
+    width = 2 * int(np.ceil(max(48.0, 6 * scene.d_over_r0, finer) * sampling / 2))
     return replace(scene, psf_px=width, aperture_cells=width / sampling)
 
 
@@ -140,7 +144,7 @@ def simulate_capture(plan: Simulation, progress: Progress | None = None) -> list
             "camera": f"simulated {scene.bits} bit",
             "telescope": f"D={scene.aperture_m:g}m",
         }
-        with psf_file(files["psfs"], scene.n_frames) as journal:
+        with psf_file(files["psfs"], scene.n_frames, scene.pixel_fill) as journal:
             blocks = observe(canvas, air_psfs(scene) if psfs is None else psfs, scene)
             write_ser(plan.out, _frames(blocks, journal, scene.n_frames, progress), scene.bits, times, texts)
         save_truth(files["truth"], answer.sharp, answer.diffraction, _cards(plan, scene))
@@ -196,15 +200,31 @@ def _canvas(plan: Simulation, scene: Scene) -> Image:
 
 
 def _seen_air(scene: Scene, path: Path) -> tuple[Scene, Iterator[Image]]:
-    """The scene with as many frames and as wide PSFs as a star's capture has, and those PSFs one by one."""
-    count, side = count_pictures(path, scene.n_frames)
+    """The scene with as many frames and as wide PSFs as a star's capture has, and those PSFs one by one.
+
+    PSFs that a simulation left are taken as they are: without noise there is nothing to clean.
+    """
+    known = holds_true_psfs(path)
+    count, side = _count_known(path, scene.n_frames) if known else count_pictures(path, scene.n_frames)
     width = min(side, WIDEST_PSF_PX) // 2 * 2
     if width < 16:
         raise BadCapture(
             f"{path}: star pictures of {side} px; at least 16 px are needed: cut the star out less tightly"
         )
     sampling = scene.psf_px / scene.aperture_cells if scene.aperture_cells else 2.0
-    return replace(scene, n_frames=count, psf_px=width, aperture_cells=width / sampling), _star_psfs(path, count, width)
+    psfs = _known_psfs(path, count, width) if known else _star_psfs(path, count, width)
+    return replace(scene, n_frames=count, psf_px=width, aperture_cells=width / sampling), psfs
+
+
+def _count_known(path: Path, most: int) -> tuple[int, int]:
+    with true_psfs(path) as known:
+        return min(known.shape[0], most), min(known.shape[1:])
+
+
+def _known_psfs(path: Path, count: int, width: int) -> Iterator[Image]:
+    with true_psfs(path) as known:
+        for k in range(count):
+            yield _middle(known.take(range(k, k + 1))[0], width)
 
 
 def _star_psfs(path: Path, count: int, width: int) -> Iterator[Image]:
@@ -215,9 +235,14 @@ def _star_psfs(path: Path, count: int, width: int) -> Iterator[Image]:
             raise BadCapture(
                 f"{path}: frame {k} shows no star above its border's noise; leave that frame out"
             ) from None
-        top, left = ((n // 2 - width // 2) for n in whole.shape)
-        cut = whole[top : top + width, left : left + width]
-        yield cut / cut.sum()
+        yield _middle(whole, width)
+
+
+def _middle(psf: Image, width: int) -> Image:
+    """The middle of a PSF, of sum one; one that is no wider stays as it is, to the last bit."""
+    top, left = (n // 2 - width // 2 for n in psf.shape)
+    cut = psf[top : top + width, left : left + width]
+    return cut if cut.shape == psf.shape else np.asarray(cut / cut.sum(), np.float32)
 
 
 def _frames(blocks: Iterator[Block], journal: PsfFile, total: int, progress: Progress | None) -> Iterator[NDArray[Any]]:

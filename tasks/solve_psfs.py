@@ -1,7 +1,11 @@
 """solve_psfs: the PSF of every frame of a round, batch by batch; a journal of parts lets a killed round go on."""
 
 import contextlib
+import itertools
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,107 +13,82 @@ import torch
 from numpy.typing import NDArray
 
 from configs.schema import Psfs, Telescope
+from storage.errors import StoreError
 from storage.product import Product, Scene
 from tasks.field import Field, field_of
 from tasks.numerics.likelihood import Sums
 from tasks.numerics.models import MODELS, Batch, Memory, Plan, Solved
 from tasks.numerics.sky import corner_noise
 from tasks.optics import cutoff_cpp, most_modes, obstruction
-from tasks.prepared import Prepared, prepared
+from tasks.prepared import prepared
+from tasks.spread import spread
 from tasks.step import Work, step
 
 SEGMENT = 50
 """Gradient steps between two part files: the most that a kill can cost."""
+SUMS = {"A": np.float32, "B": np.complex64, "A_half": np.float32, "B_half": np.complex64}
+"""The sums of a batch, (batch, y, x//2+1) each: over all its frames, over every second one."""
 
 
 @dataclass(frozen=True)
-class Turn:
-    """What all batches of one channel share."""
+class Job:
+    """One batch of frames of one channel: all that it takes to solve it wherever the store is seen."""
 
-    work: Work
-    clean: Prepared
-    field: Field
-    diameter: float
-    obstruction: float
-    d_over_r0: float
-    known: "Known"
+    scene: Scene
+    sky: Product
+    telescope: Telescope
     settings: Psfs
+    channel: int
+    frames: NDArray[np.int64]
+    first_part: int
+    """Number of its first part: one for each segment, then one for the result."""
 
-
-@dataclass(frozen=True)
-class Known:
-    """What the round before left of one channel."""
-
-    sky: torch.Tensor
-    """(y, x//2+1) the last sky's spectrum: the stack's before the first round."""
-    sums: Sums | None = None
-    sky_power: torch.Tensor | None = None
+    @property
+    def result(self) -> int:
+        """Number of the part that holds the result."""
+        return self.first_part + math.ceil(self.settings.steps / SEGMENT)
 
 
 @step(version="1")
 def solve_psfs(work: Work, scene: Scene, sky: Product, telescope: Telescope, settings: Psfs) -> None:
     """Fit the PSFs of the chosen frames that have none yet; leave their parameters and the sums A, B of each batch."""
-    with contextlib.ExitStack() as stack:
-        clean = stack.enter_context(prepared(work, scene.frames, scene.mean))
-        stacked, seen, average = (stack.enter_context(work.open(p)) for p in (scene.first, scene.air, scene.mean))
-        before = stack.enter_context(work.open(sky)) if sky.step == "solve_sky" else None
-        order = stacked["order"][:]
+    with work.open(scene.first) as stacked, work.open(sky) as before:
+        channels, order, size = len(stacked["stack"]), stacked["order"][:], field_of(stacked, 0).size
         chosen = order[: settings.frames] if settings.frames else order
-        todo = chosen if before is None else chosen[~np.isin(chosen, before["frames"][:])]
-        batches = np.array_split(todo, max(1, -(-len(todo) // settings.batch_frames))) if len(todo) else []
-        file = stack.enter_context(work.create())
-        for channel in range(clean.stack.shape[1]):
-            field = field_of(stacked, channel)
-            cutoff = min(cutoff_cpp(telescope, channel, average), 0.5)
-            strength = float(seen[f"channel{channel}"].attrs["d_over_r0"])
-            known = _known(before, field, work.device)
-            turn = Turn(
-                work, clean, field, cutoff * field.size, obstruction(telescope), strength, known, settings
-            )  # fmt: skip
-            _channel(turn, batches, file.create_group(f"channel{channel}"))
+        todo = chosen[~np.isin(chosen, before["frames"][:])] if sky.step == "solve_sky" else chosen
+    batches = np.array_split(todo, math.ceil(len(todo) / settings.batch_frames)) if len(todo) else []
+    numbered = enumerate(itertools.product(range(channels), batches))
+    jobs = [Job(scene, sky, telescope, settings, channel, batch, 1000 * k) for k, (channel, batch) in numbered]
+    spread(work, solve_batch, jobs)
+    with work.create() as file:
+        for channel in range(channels):
+            own = [job for job in jobs if job.channel == channel]
+            _gather(work, own, file.create_group(f"channel{channel}"), size)
         file["frames"] = todo
         file.attrs["model"] = settings.model
 
 
-def _known(before: Any, field: Field, device: str) -> Known:
-    if before is None:
-        return Known(torch.fft.rfft2(torch.from_numpy(field.laid(field.stack))).to(device))
-    names = ("spectrum", "A", "B", "sky_power")
-    sky, power, cross, sky_power = (torch.from_numpy(before[name][field.channel]).to(device) for name in names)
-    return Known(sky, Sums(power, cross, len(before["frames"])), sky_power)
+def solve_batch(work: Work, job: Job) -> None:
+    """Solve one batch in segments of so many steps, each left as a part: whoever comes next goes on after the last.
+
+    The result is one more part, with the batch's parameters, its sums A and B, and those of every second frame.
+    """
+
+    def make(file: Any) -> None:
+        batch, plan = _problem(work, job)
+        solved = _solved(work, job, batch, plan)
+        whole, half = solved.sums, solved.halves
+        found = {"psfs": solved.psfs, "A": whole.power, "B": whole.cross, "A_half": half.power, "B_half": half.cross}
+        for name, values in found.items():
+            file[name] = values.cpu().numpy()
+        file.attrs["noise"] = batch.noise
+
+    with work.part(job.result, make):
+        pass
 
 
-def _channel(turn: Turn, batches: list[NDArray[np.int64]], group: Any) -> None:
-    """Solve the batches of one channel one after the other; write parameters and sums, batch by batch."""
-    count = max(1, len(batches))
-    size = turn.field.size
-    for name, kind in (("A", np.float32), ("B", np.complex64), ("A_half", np.float32), ("B_half", np.complex64)):
-        group.create_dataset(name, (len(batches), size, size // 2 + 1), kind)
-    noises: list[float] = []
-    for number, batch in enumerate(batches):
-        solved, noise = _batch(turn, batch, (turn.field.channel * count + number) * 1000)
-        noises.append(noise)
-        rows = solved.psfs.cpu().numpy()
-        if number == 0:
-            group.create_dataset("psfs", (0, *rows.shape[1:]), np.float32, maxshape=(None, *rows.shape[1:]))
-        group["psfs"].resize(len(group["psfs"]) + len(rows), axis=0)
-        group["psfs"][-len(rows) :] = rows
-        for tail, sums in (("", solved.sums), ("_half", solved.halves)):
-            group[f"A{tail}"][number] = sums.power.cpu().numpy()
-            group[f"B{tail}"][number] = sums.cross.cpu().numpy()
-        group.attrs["noise"] = float(np.median(noises))
-        turn.work.progress(turn.field.channel * count + number + 1, count * turn.clean.stack.shape[1])
-
-
-def _batch(turn: Turn, chosen: NDArray[np.int64], first_part: int) -> tuple[Solved, float]:
-    """One batch, in segments of so many steps, each left as a part file: the next process goes on after the last."""
-    plan = Plan(
-        most_modes(turn.settings.modes, turn.diameter, turn.obstruction), turn.settings.steps,
-        turn.settings.rate_rad, turn.settings.temperature,
-        turn.settings.seed + first_part,
-    )  # fmt: skip
-    model = MODELS[turn.settings.model]
-    batch = _problem(turn, chosen)
+def _solved(work: Work, job: Job, batch: Batch, plan: Plan) -> Solved:
+    model = MODELS[job.settings.model]
     memory: Memory | None = None
     for segment, done in enumerate(range(0, plan.steps, SEGMENT)):
 
@@ -118,15 +97,58 @@ def _batch(turn: Turn, chosen: NDArray[np.int64], first_part: int) -> tuple[Solv
             for name, values in model.advance(batch, plan, begun, min(SEGMENT, plan.steps - done)).items():
                 file[name] = values.cpu().numpy()
 
-        with turn.work.part(first_part + segment, make) as file:
-            memory = {name: torch.from_numpy(np.asarray(file[name][()])).to(turn.work.device) for name in file}
+        with work.part(job.first_part + segment, make) as file:
+            memory = {name: torch.from_numpy(np.asarray(file[name][()])).to(work.device) for name in file}
     assert memory is not None
-    return model.finish(batch, plan, memory), batch.noise
+    return model.finish(batch, plan, memory)
 
 
-def _problem(turn: Turn, chosen: NDArray[np.int64]) -> Batch:
-    spectra = torch.fft.rfft2(torch.from_numpy(turn.field.frames(turn.clean, chosen)).to(turn.work.device))
-    noise = corner_noise(spectra, turn.diameter / turn.field.size)
-    known = turn.known
-    strength = (turn.diameter, turn.obstruction, turn.d_over_r0)
-    return Batch(spectra, *strength, noise, known.sums, known.sky, known.sky_power)
+def _problem(work: Work, job: Job) -> tuple[Batch, Plan]:
+    """The batch's frames with what is known around them, and how hard to try."""
+    scene, channel, settings = job.scene, job.channel, job.settings
+    with contextlib.ExitStack() as stack:
+        clean = stack.enter_context(prepared(work, scene.frames, scene.mean))
+        opened = (scene.first, scene.air, scene.mean, job.sky)
+        stacked, seen, average, before = (stack.enter_context(work.open(p)) for p in opened)
+        field = field_of(stacked, channel)
+        eye = (min(cutoff_cpp(job.telescope, channel, average), 0.5) * field.size, obstruction(job.telescope))
+        spectra = torch.fft.rfft2(torch.from_numpy(field.frames(clean, job.frames)).to(work.device))
+        others, sky, sky_power = _known(before if job.sky.step == "solve_sky" else None, field, work.device)
+        d_over_r0 = float(seen[f"channel{channel}"].attrs["d_over_r0"])
+    batch = Batch(spectra, *eye, d_over_r0, corner_noise(spectra, eye[0] / field.size), others, sky, sky_power)
+    modes = most_modes(settings.modes, *eye)
+    return batch, Plan(modes, settings.steps, settings.rate_rad, settings.temperature, settings.seed + job.first_part)
+
+
+def _known(before: Any, field: Field, device: str) -> tuple[Sums | None, torch.Tensor, torch.Tensor | None]:
+    """What the round before left: sums, the sky's spectrum (the stack's before the first round), the sky's power."""
+    if before is None:
+        return None, torch.fft.rfft2(torch.from_numpy(field.laid(field.stack))).to(device), None
+    names = ("spectrum", "A", "B", "sky_power")
+    sky, power, cross, sky_power = (torch.from_numpy(before[name][field.channel]).to(device) for name in names)
+    return Sums(power, cross, len(before["frames"])), sky, sky_power
+
+
+def _gather(work: Work, jobs: Sequence[Job], group: Any, size: int) -> None:
+    """Put the results of a channel's batches together, one batch in memory at a time."""
+    for name, kind in SUMS.items():
+        group.create_dataset(name, (len(jobs), size, size // 2 + 1), kind)
+    noises, row = [], 0
+    for number, job in enumerate(jobs):
+        with work.part(job.result, _lost) as part:
+            rows = part["psfs"][:]
+            if number == 0:
+                group.create_dataset("psfs", (sum(len(j.frames) for j in jobs), *rows.shape[1:]), np.float32)
+            group["psfs"][row : row + len(rows)] = rows
+            for name in SUMS:
+                group[name][number] = part[name][:]
+            noises.append(float(part.attrs["noise"]))
+            row += len(rows)
+        group.attrs["noise"] = float(np.median(noises))
+
+
+def _lost(file: Any) -> None:
+    folder = Path(file.filename).parent
+    raise StoreError(
+        f"{folder} lacks a part that was made; is it the same disk for all workers? run the same command again"
+    )

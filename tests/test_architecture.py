@@ -29,13 +29,14 @@ ONLY_IN = {
     "astropy": ("storage.",),
     "torch": ("tasks.",),
     "dask": ("storage.", "tasks."),
+    "distributed": ("storage.", "tasks."),
     "click": ("flows.cli",),
 }
 """Library: the modules that may import it, by the beginning of their names."""
 
 NUMERICS_MAY = {"numpy", "scipy", "torch"}
 NUMERICS_MAY_NOT = {"pathlib", "os", "io", "logging", "shutil", "tempfile", "subprocess"}
-SLOW = ("torch", "prefect", "h5py", "astropy", "dask", "numpy", "scipy", "av")
+SLOW = ("torch", "prefect", "h5py", "astropy", "dask", "distributed", "numpy", "scipy", "av")
 
 UNITS = ("m", "mm", "um", "nm", "px", "arcsec", "rad", "s", "adu", "bytes", "gb", "cpp", "hz", "sigma")
 COUNTS = ("frames", "rounds", "steps", "modes", "share", "shares", "seed", "workers", "retries", "port")

@@ -1,7 +1,8 @@
-"""What the user gets: four files that agree with the store and with each other, each whole or not there."""
+"""What the user gets: five files that agree with the store and with each other, each whole or not there."""
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ def test_files_agree_with_the_store(done: Done, tmp_path: Path) -> None:
     store, result, _, config = done
     report = publish_result(*done, tmp_path / "deep" / "out")
     out = tmp_path / "deep" / "out"
-    assert sorted(p.name for p in out.iterdir()) == ["report.json", "sky.fits", "sky.png", "stack.fits"]
+    assert sorted(p.name for p in out.iterdir()) == ["report.html", "report.json", "sky.fits", "sky.png", "stack.fits"]
     with store.open(result) as file, fits.open(out / "sky.fits") as hdus:
         assert np.array_equal(hdus[0].data, file["sky"][0])
         assert hdus[0].header["PRODUCT"] == f"{result.step}/{result.key}"
@@ -61,3 +62,13 @@ def test_folder_that_cannot_be_made(done: Done, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="choose another folder with --out"):
         publish_result(*done, tmp_path / "file" / "out")
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_the_page_shows_the_result_under_the_name_it_has_now(done: Done, tmp_path: Path) -> None:
+    store, result, capture, config = done
+    named = replace(capture, path=capture.path.with_name("<img src=x onerror=alert(1)>.ser"))
+    publish_result(store, result, named, config, tmp_path)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<img src=x" not in text
+    assert "<h1>&lt;img src=x onerror=alert(1)&gt;.ser</h1>" in text
+    assert json.loads((tmp_path / "report.json").read_text())["verdict"][0] in text

@@ -22,10 +22,10 @@ from tasks.ingest import ingest
 def pointing(path: Path) -> NDArray[np.float64]:
     """(frame, 2) dy, dx px: where the mount pointed plus where the air put the light's centre."""
     with fits.open(beside(path)["psfs"]) as hdus:
-        psfs, moves = hdus["PSF"].data.astype(np.float64), hdus["POINTING"].data.astype(np.float64)
+        psfs, moves = hdus["PSF"].data.astype(np.float64), hdus["POINTING"].data
     y, x = np.indices(psfs.shape[1:])
     centres = [(psfs * axis).sum((1, 2)) - axis.shape[0] // 2 for axis in (y, x)]
-    return np.asarray(moves + np.stack(centres, 1))
+    return np.stack([moves["dy"] + centres[0], moves["dx"] + centres[1]], 1)
 
 
 def test_drift_is_recovered(planet: Any) -> None:
