@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from flows.cli_options import CONFIG, DEVICE, PROFILE, SET, STORE
+from flows.cli_options import CONFIG, DASK, DEVICE, PROFILE, SET, STORE
 
 DAY = click.DateTime(["%Y-%m-%d"])
 COLUMNS = ("capture", "outcome", "published", "seconds", "d_over_r0", "gain", "reason")
@@ -26,6 +26,7 @@ COLUMNS = ("capture", "outcome", "published", "seconds", "d_over_r0", "gain", "r
 @click.option("--since", type=DAY, help="Only nights from this one on (noon to noon, local time).")
 @click.option("--until", type=DAY, help="Only nights up to this one, itself included.")
 @DEVICE
+@DASK
 @STORE
 def night(since: datetime | None, until: datetime | None, **given: Any) -> None:
     """Restore every capture in FOLDER and below it; the same command again does only what is missing."""

@@ -55,7 +55,7 @@ class Tonight:
 
     def asked(self, recording: Recording) -> CaptureRequest:
         """What is asked for one of its captures."""
-        same = self.request.model_dump(include={"config", "profile", "words", "device"})
+        same = self.request.model_dump(include={"config", "profile", "words", "device", "dask"})
         out = output_folder(self.record.out, recording.name)
         return CaptureRequest(
             capture=recording.path, out=out, store=self.store.root, night=self.request.folder, **same

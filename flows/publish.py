@@ -5,7 +5,6 @@ from typing import Any
 
 from configs.schema import Config
 from storage.capture import Capture
-from storage.page import save_page
 from storage.product import Product
 from storage.results import publish
 from storage.store import Store
@@ -21,6 +20,6 @@ def publish_result(store: Store, result: Product, capture: Capture, config: Conf
     report = describe(store, result, settings, truth, psfs_beside(capture.path))
     report["capture"]["name"] = capture.name  # the store knows the same content by the name it first came under
     report["product"] = f"{result.step}/{result.key}"
-    publish(store, result, report, out, config.telescope.scale_arcsec)
-    save_page(out / "report.html", gather(store, result, report, config.telescope, truth))
+    page = gather(store, result, report, config.telescope, truth)
+    publish(store, result, report, out, config.telescope.scale_arcsec, page)
     return report

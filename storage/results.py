@@ -1,4 +1,4 @@
-"""A finished result on its way to the user: the four files of the output folder, from the evaluated product."""
+"""A finished result on its way to the user: the files of the output folder, from the evaluated product."""
 
 import json
 import os
@@ -10,10 +10,11 @@ from typing import Any
 
 from storage.errors import StoreError
 from storage.export import save_fits, save_json, save_png, scale_cards
+from storage.page import Page, save_page
 from storage.product import Product
 from storage.store import Store
 
-FILES = ("stack.fits", "sky.fits", "sky.png", "report.json")
+FILES = ("stack.fits", "sky.fits", "sky.png", "report.html", "report.json")
 """What is published, in this order."""
 
 
@@ -36,13 +37,14 @@ def check_folder(out: Path) -> None:
         raise StoreError(f"{nearest} cannot be written; change its permissions or choose another folder with --out")
 
 
-def publish(store: Store, result: Product, report: Mapping[str, Any], out: Path, scale_arcsec: float | None) -> None:
-    """Leave sky.fits, stack.fits, sky.png and report.json in `out`."""
+def publish(
+    store: Store, result: Product, report: Mapping[str, Any], out: Path, scale_arcsec: float | None, page: Page
+) -> None:
+    """Leave sky.fits, stack.fits, sky.png, report.html and report.json in `out`."""
     check_folder(out)
     out.mkdir(parents=True, exist_ok=True)
-    (out / FILES[-1]).unlink(
-        missing_ok=True
-    )  # it comes last: where it is, the others are whole and of the same product
+    # The report comes last: where it is, the others are whole and of the same product.
+    (out / FILES[-1]).unlink(missing_ok=True)
     with store.open(result) as file:
         sky, stack, stretch = file["sky"][:], file["stack"][:], str(file.attrs["stretch"])
     history = [f"settings {key} = {json.dumps(value)}" for key, value in report["settings"].items()]
@@ -58,4 +60,5 @@ def publish(store: Store, result: Product, report: Mapping[str, Any], out: Path,
         }
         save_fits(out / f"{name}.fits", picture, cards, history)
     save_png(out / "sky.png", sky, stretch)
+    save_page(out / "report.html", page)
     save_json(out / "report.json", report)

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -57,9 +58,11 @@ def test_a_night(desk: Any, folder: Path, copy: Copy, tmp_path: Path, words: lis
     assert "2 restored, 1 failed" in first.out
     assert "not a SER capture" in first.out
     assert sorted(p.name for p in (out / "deep" / "jupiter_ser").iterdir()) == [
-        "report.json", "sky.fits", "sky.png", "stack.fits",
+        "report.html", "report.json", "sky.fits", "sky.png", "stack.fits",
     ]  # fmt: skip
-    assert desk.last_run().name in ("jupiter.ser", "broken.ser")
+    with sqlite3.connect(f"file:{desk.folder / 'prefect' / 'prefect.db'}?mode=ro", uri=True, timeout=10) as data:
+        [table] = data.execute("select data from artifact where key = 'night'").fetchone()
+    assert "not a SER capture" in table, "the table is in the UI, too"
     products, results = made(store), written(out)
 
     second = desk.ask("night", folder, *words)
