@@ -142,6 +142,9 @@ class Psfs(Section):
     """Frames solved together; memory grows with it."""
     seed: Annotated[int, Field(ge=0)]
     """Seed of the starting phases."""
+    starts: Annotated[int, Field(ge=1, le=16)] = 1
+    """How many times each batch is solved, each time from other phases, where nothing is known yet: what one solve gets
+    wrong another does not, and the sky is found from all of them. Time grows with it."""
 
 
 class Sky(Section):

@@ -51,7 +51,7 @@ def known_psfs(work: Work, scene: Scene, truth: Capture, telescope: Telescope) -
             _channel(clean, field, known, chosen, file.create_group(f"channel{channel}"), cutoff)
             work.progress(channel + 1, clean.stack.shape[1])
         file["frames"] = chosen
-        file.attrs["model"] = MODEL
+        file.attrs["model"], file.attrs["starts"] = MODEL, 1
 
 
 def psf_error(store: Store, line: list[Product], telescope: Telescope, truth: Path) -> float | None:

@@ -57,7 +57,8 @@ def solve_psfs(work: Work, scene: Scene, sky: Product, telescope: Telescope, set
         chosen = order[: settings.frames] if settings.frames else order
         todo = chosen[~np.isin(chosen, before["frames"][:])] if sky.step == "solve_sky" else chosen
     many = math.ceil(len(todo) / settings.batch_frames)
-    batches = [todo[first::many] for first in range(many)]  # each has its share of the luckiest
+    starts = 1 if sky.step == "solve_sky" else settings.starts
+    batches = [todo[first::many] for _ in range(starts) for first in range(many)]  # each has its share of the luckiest
     todo = np.concatenate([todo[:0], *batches])
     numbered = enumerate(itertools.product(range(channels), batches))
     jobs = [Job(scene, sky, telescope, settings, channel, batch, 1000 * k) for k, (channel, batch) in numbered]
@@ -67,7 +68,7 @@ def solve_psfs(work: Work, scene: Scene, sky: Product, telescope: Telescope, set
             own = [job for job in jobs if job.channel == channel]
             _gather(work, own, file.create_group(f"channel{channel}"), size)
         file["frames"] = todo
-        file.attrs["model"] = settings.model
+        file.attrs["model"], file.attrs["starts"] = settings.model, starts
 
 
 def solve_batch(work: Work, job: Job) -> None:
@@ -129,7 +130,7 @@ def _known(before: Any, field: Field, device: str) -> tuple[Sums | None, torch.T
         return None, torch.fft.rfft2(torch.from_numpy(field.laid(field.stack))).to(device), None
     names = ("spectrum", "A", "B", "sky_power")
     sky, power, cross, sky_power = (torch.from_numpy(before[name][field.channel]).to(device) for name in names)
-    return Sums(power, cross, len(before["frames"])), sky, sky_power
+    return Sums(power, cross, round(float(power[0, 0]))), sky, sky_power
 
 
 def _gather(work: Work, jobs: Sequence[Job], group: Any, size: int) -> None:

@@ -43,6 +43,8 @@ class Turn:
     eye: tuple[float, float]
     """Pupil diameter in cells of the canvas, obstruction."""
     frames: NDArray[np.int64]
+    weights: NDArray[np.float32]
+    """(frame,) one over how many times the frame was solved."""
     model: str
     settings: Sky
 
@@ -55,17 +57,22 @@ def solve_sky(work: Work, scene: Scene, psfs: Product, before: Product, telescop
         opened = (scene.mean, scene.first, scene.air, psfs)
         average, stacked, seen, solved = (stack.enter_context(work.open(p)) for p in opened)
         last = stack.enter_context(work.open(before)) if before.step == "solve_sky" else None
-        frames = solved["frames"][:] if last is None else np.concatenate([last["frames"][:], solved["frames"][:]])
+        frames, fresh = solved["frames"][:], np.full(len(solved["frames"]), 1 / solved.attrs["starts"], np.float32)
+        weights = fresh
+        if last is not None:
+            frames, weights = (
+                np.concatenate([last[name][:], new]) for name, new in (("frames", frames), ("weights", fresh))
+            )
         channels = []
         for channel in range(len(stacked["stack"])):
             field = field_of(stacked, channel)
             eye = (min(cutoff_cpp(telescope, channel, average), 0.5) * field.size, obstruction(telescope))
             group = solved[f"channel{channel}"]
-            turn = Turn(work, clean, field, eye, frames, str(solved.attrs["model"]), settings)
+            turn = Turn(work, clean, field, eye, frames, weights, str(solved.attrs["model"]), settings)
             channels.append(_channel(turn, group, last, seen[f"channel{channel}"]))
             work.progress(channel + 1, len(stacked["stack"]))
         with work.create() as file:
-            file["frames"] = frames
+            file["frames"], file["weights"] = frames, weights
             for name in channels[0]:
                 if name == "psfs":
                     file.update({f"psfs{c}": rows[name] for c, rows in enumerate(channels)})
@@ -78,7 +85,7 @@ def _channel(turn: Turn, group: Any, last: Any, air: Any) -> Rows:
     field, channel = turn.field, turn.field.channel
     noise = float(last["noise"][channel] if last is not None and not len(group["A"]) else group.attrs["noise"])
     moves = _moves(group, noise, last is None)
-    sums, half = (_summed(group, last, channel, tail, moves) for tail in ("", "_half"))
+    sums, half = (_summed(turn, group, last, tail, moves) for tail in ("", "_half"))
     psfs = _placed(group, last, moves, turn)
     factor = amplitude(sums, _mean_power(air, turn.frames), turn.eye[0] / field.size, turn.settings.air_share)
     whole = deliver(sums, noise, factor, turn.eye)
@@ -115,7 +122,8 @@ def _wide(turn: Turn, psfs: NDArray[np.float32], power: Tensor, factor: Tensor, 
             frames, whole = field.even(turn.clean, turn.frames[part])
             light, mask = place(frames - np.float32(level), whole, size)
             transfer = transfer_functions(turn.model, torch.from_numpy(psfs[part]), eye, size)
-            yield light.to(device), mask.to(device), transfer.to(device)
+            share = torch.from_numpy(np.sqrt(turn.weights[part]))[:, None, None]
+            yield (share * light).to(device), mask.to(device), (share * transfer).to(device)
 
     # Noise and sky power per coefficient grow with the area over which a transform sums: their ratio stays.
     floor = torch.from_numpy(noise / np.maximum(widened(power, field.size, size), 1e-30)).float().to(device)
@@ -138,18 +146,19 @@ def _finished(turn: Turn, sky: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray((sky - field.dark) * gain + field.dark, np.float32)
 
 
-def _summed(group: Any, last: Any, channel: int, tail: str, moves: Moves) -> Sums:
+def _summed(turn: Turn, group: Any, last: Any, tail: str, moves: Moves) -> Sums:
     """A and B over all batches, each moved to where the first one has the sky, and over the rounds before.
 
     One batch is in memory at a time.
     """
-    size = group[f"A{tail}"].shape[1]
+    size, channel = turn.field.size, turn.field.channel
     power, cross = np.zeros((size, size // 2 + 1), np.float32), np.zeros((size, size // 2 + 1), np.complex64)
     if last is not None:
         power, cross = last[f"A{tail}"][channel], last[f"B{tail}"][channel]
     for number, move in enumerate(moves):
-        power = power + group[f"A{tail}"][number]
-        cross = cross + group[f"B{tail}"][number] * ramp((size, size), np.array(move, np.float32))
+        weight = turn.weights[-1]
+        power = power + weight * group[f"A{tail}"][number]
+        cross = cross + weight * group[f"B{tail}"][number] * ramp((size, size), np.array(move, np.float32))
     return Sums(torch.from_numpy(power), torch.from_numpy(cross), round(float(power[0, 0])))
 
 

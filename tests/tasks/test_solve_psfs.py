@@ -30,7 +30,8 @@ def test_sums_hold_the_light_of_every_frame(planet: Any) -> None:
         assert planet.read(psfs, "channel0/A_half").sum(0)[0, 0] == pytest.approx(-(-count // 2), rel=1e-3)
 
 
-def test_batches_and_segments_are_put_together(planet: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("starts", [1, 2])
+def test_batches_and_segments_are_put_together(planet: Any, tmp_path: Path, starts: int) -> None:
     filmed = planet.elsewhere(tmp_path)
     store = filmed.store
     words = (
@@ -39,12 +40,20 @@ def test_batches_and_segments_are_put_together(planet: Any, tmp_path: Path) -> N
         "rounds.0.psfs.frames=7",
         "rounds.0.psfs.steps=3",
         "rounds.0.psfs.batch_frames=3",
+        f"rounds.0.psfs.starts={starts}",
     )
-    with store.open(filmed.psfs_of(filmed.first, load_config(words=words).rounds[0].psfs)) as file:
-        assert file["channel0/psfs"].shape == (7, 6)
-        assert file["channel0/A"].shape[0] == 3
-        assert file["channel0/A"][:].sum(0)[0, 0] == pytest.approx(7, rel=1e-3)
+    settings = load_config(words=words).rounds[0]
+    found = filmed.psfs_of(filmed.first, settings.psfs)
+    with store.open(found) as file:
+        assert sorted(file["frames"][:]) == sorted([*filmed.read(filmed.first, "order")[:7]] * starts)
+        assert file["channel0/psfs"].shape == (7 * starts, 6)
+        assert len(np.unique(file["channel0/psfs"][:], axis=0)) == 7 * starts
+        assert file["channel0/A"].shape[0] == 3 * starts
+        assert file["channel0/A"][:].sum(0)[0, 0] == pytest.approx(7 * starts, rel=1e-3)
         assert np.isfinite(file["channel0/psfs"][:]).all()
+    with store.open(filmed.sky_of(found, filmed.first, settings.sky)) as file:  # every frame counts once
+        assert file["A"][0, 0, 0] == pytest.approx(7, rel=1e-3)
+        assert file["weights"][:].sum() == pytest.approx(7)
 
 
 def test_a_killed_solve_goes_on_and_ends_the_same(planet: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,6 +64,7 @@ def test_a_killed_solve_goes_on_and_ends_the_same(planet: Any, tmp_path: Path, m
         "rounds.1.psfs.modes=6",
         "rounds.0.psfs.frames=6",
         f"rounds.0.psfs.steps={2 * SEGMENT}",
+        "rounds.0.psfs.starts=1",
     )
     settings = load_config(words=words).rounds[0].psfs
     whole = filmed.psfs_of(filmed.first, settings)
