@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: all demo test lint format clean
+.PHONY: all demo test bench lint format clean
 all: .venv
 
 .PHONY: .venv
@@ -22,6 +22,10 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/pytest -n 2
+
+# The product's own benchmark: nine simulated captures, a Markdown table, some five minutes.
+bench: $(READY)
+	$(BIN)/stillsky bench
 
 lint: $(READY)
 	$(BIN)/ruff check .

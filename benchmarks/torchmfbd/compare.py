@@ -109,7 +109,12 @@ def theirs(python: str, case: Case, frames: Frames, told: dict[str, Any], folder
 def ours(case: Case, folder: Path, a: argparse.Namespace, steps: int, fresh: bool = True) -> dict[str, Any]:
     """The first round of stillsky's recipe on the capture, whose frames are the same; fresh: from an empty store."""
     with tempfile.TemporaryDirectory(dir=folder) as empty:
-        turns = [f"rounds.0.psfs.frames={a.frames}", f"rounds.0.psfs.steps={steps}", "rounds.0.sky.border_turns=4"]
+        turns = [
+            f"rounds.0.psfs.frames={a.frames}",
+            "rounds.0.psfs.starts=1",
+            f"rounds.0.psfs.steps={steps}",
+            "rounds.0.sky.border_turns=4",
+        ]
         request = {
             "capture": case.capture.absolute(), "settings": case.settings.absolute(), "words": [*turns, *a.set],
             "store": empty if fresh else folder / "first", "threads": a.threads,
