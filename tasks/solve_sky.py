@@ -1,8 +1,10 @@
 """solve_sky: from the PSFs and sums of all frames so far to the sky, its amplitude held to what the air allows."""
 
 import contextlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from torch import Tensor
 from configs.schema import Sky, Telescope
 from storage.product import Product, Scene
 from tasks.field import Field, field_of
+from tasks.memory import in_blocks
 from tasks.numerics.bordered import place, solve_wide, wide_size, widened
 from tasks.numerics.deliver import amplitude, batch_sky, deliver, sky_move
 from tasks.numerics.likelihood import Sums
@@ -47,6 +50,8 @@ class Turn:
     """(frame,) one over how many times the frame was solved."""
     model: str
     settings: Sky
+    notes: list[str]
+    """Receives what the report is to tell."""
 
 
 @step(version="3")
@@ -63,16 +68,16 @@ def solve_sky(work: Work, scene: Scene, psfs: Product, before: Product, telescop
             frames, weights = (
                 np.concatenate([last[name][:], new]) for name, new in (("frames", frames), ("weights", fresh))
             )
-        channels = []
+        channels, notes = [], list[str]()
         for channel in range(len(stacked["stack"])):
             field = field_of(stacked, channel)
             eye = (min(cutoff_cpp(telescope, channel, average), 0.5) * field.size, obstruction(telescope))
             group = solved[f"channel{channel}"]
-            turn = Turn(work, clean, field, eye, frames, weights, str(solved.attrs["model"]), settings)
+            turn = Turn(work, clean, field, eye, frames, weights, str(solved.attrs["model"]), settings, notes)
             channels.append(_channel(turn, group, last, seen[f"channel{channel}"]))
             work.progress(channel + 1, len(stacked["stack"]))
         with work.create() as file:
-            file["frames"], file["weights"] = frames, weights
+            file["frames"], file["weights"], file.attrs["notes"] = frames, weights, json.dumps(notes)
             for name in channels[0]:
                 if name == "psfs":
                     file.update({f"psfs{c}": rows[name] for c, rows in enumerate(channels)})
@@ -116,9 +121,9 @@ def _wide(turn: Turn, psfs: NDArray[np.float32], power: Tensor, factor: Tensor, 
     eye = (turn.eye[0] * size / field.size, turn.eye[1])
     level = field.level
 
-    def blocks() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        for start in range(0, len(turn.frames), BLOCK):
-            part = slice(start, start + BLOCK)
+    def blocks(few: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        for start in range(0, len(turn.frames), few):
+            part = slice(start, start + few)
             frames, whole = field.even(turn.clean, turn.frames[part])
             light, mask = place(frames - np.float32(level), whole, size)
             transfer = transfer_functions(turn.model, torch.from_numpy(psfs[part]), eye, size)
@@ -127,7 +132,8 @@ def _wide(turn: Turn, psfs: NDArray[np.float32], power: Tensor, factor: Tensor, 
 
     # Noise and sky power per coefficient grow with the area over which a transform sums: their ratio stays.
     floor = torch.from_numpy(noise / np.maximum(widened(power, field.size, size), 1e-30)).float().to(device)
-    spectrum = solve_wide(blocks, floor, turn.settings.border_turns).cpu()
+    turns = turn.settings.border_turns
+    spectrum = in_blocks(BLOCK, lambda few: solve_wide(partial(blocks, few), floor, turns).cpu(), turn.notes.append)
     spectrum = spectrum * perfect(pupil(size, *eye, 3)) * torch.from_numpy(widened(factor, field.size, size)).float()
     top, left = (size - height) // 2, (size - width) // 2
     sky = torch.fft.irfft2(spectrum, s=(size, size))[top : top + height, left : left + width] + level

@@ -1,10 +1,14 @@
 """solve_sky: nearer to the truth than any average, with the stack's light and no false darkness."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+import tasks.solve_sky
 from tasks.numerics.metrics import psnr
 
 
@@ -82,3 +86,23 @@ def test_a_round_without_frames_of_its_own_keeps_the_sky(planet: Any) -> None:
     assert not len(planet.read(psfs, "frames"))
     again = planet.sky_of(psfs, planet.sky, planet.config.rounds[1].sky)
     np.testing.assert_allclose(planet.read(again, "sky"), planet.read(planet.sky, "sky"), rtol=1e-4, atol=0.1)
+
+
+def test_a_wide_canvas_that_does_not_fit_is_done_in_smaller_blocks(
+    planet: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (psfs, sky), turn = planet.rounds[0], planet.config.rounds[0].sky
+    wanted = planet.read(sky, "sky")
+    filmed = planet.elsewhere(tmp_path)
+    (psfs, _), place = filmed.rounds[0], tasks.solve_sky.place
+
+    def cramped(frames: Any, whole: Any, size: int) -> Any:
+        if len(frames) > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return place(frames, whole, size)
+
+    filmed.store.remove(sky)
+    monkeypatch.setattr(tasks.solve_sky, "place", cramped)
+    assert filmed.sky_of(psfs, filmed.first, turn) == sky
+    np.testing.assert_allclose(filmed.read(sky, "sky"), wanted, rtol=1e-3, atol=1e-3 * wanted.max())
+    assert json.loads(filmed.note(sky, "notes"))[-1] == "blocks of 8 frames ran out of memory; done in blocks of 4"
