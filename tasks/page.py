@@ -15,12 +15,13 @@ from storage.page import Misfit, Page, Picture, Tile, Turn
 from storage.product import Product
 from storage.store import Store
 from tasks.field import field_of
+from tasks.halves import halves_of
 from tasks.numerics.inspection import FINE, flawless, portraits, strengths
 from tasks.numerics.metrics import fourier_ring_correlation, frc_cutoff, match
 from tasks.numerics.shifting import shift_frames
 from tasks.optics import cutoff_cpp, obstruction
 from tasks.page_charts import Shown, air_charts, frame_charts, resolution_charts
-from tasks.page_trust import halves_of, misfit_of
+from tasks.page_trust import misfit_of
 from tasks.prepared import Prepared
 
 Image = NDArray[np.float32]

@@ -54,7 +54,7 @@ class Turn:
     """Receives what the report is to tell."""
 
 
-@step(version="3")
+@step(version="4")
 def solve_sky(work: Work, scene: Scene, psfs: Product, before: Product, telescope: Telescope, settings: Sky) -> None:
     """Sum the batches onto the sums of the round before; leave the sky as this telescope would show it without air."""
     with contextlib.ExitStack() as stack:
@@ -97,7 +97,6 @@ def _channel(turn: Turn, group: Any, last: Any, air: Any) -> Rows:
     wide = turn.settings.border_turns > 0
     tapered = field.back(whole.sky.numpy())
     sky = _wide(turn, psfs, whole.sky_power / factor**2, factor, noise) if wide else tapered
-    halves = [deliver(s, noise, factor, turn.eye, whole.sky_power) for s in (half, sums - half)]
     return {
         "A": sums.power.numpy(),
         "B": sums.cross.numpy(),
@@ -106,7 +105,6 @@ def _channel(turn: Turn, group: Any, last: Any, air: Any) -> Rows:
         "spectrum": whole.spectrum.numpy(),
         "sky_power": (whole.sky_power / factor**2).numpy(),
         "noise": np.array(noise),
-        "halves": np.stack([field.embedded(field.back(h.sky.numpy())) for h in halves]),
         "sky": field.embedded(_finished(turn, sky)),
         "tapered": field.embedded(tapered),
         "psfs": psfs,
