@@ -47,6 +47,8 @@ def evaluate(work: Work, scene: Scene, sky: Product, telescope: Telescope, setti
         with work.create() as file:
             file["stack"], file["lucky"], file["solved"] = stacked["stack"][:], stacked["sky"][:], solved["sky"][:]
             file["sky"] = solved["sky"][:] if better else stacked["stack"][:]
+            file["heldout_frames"] = held
+            file["chi2_sky"], file["chi2_stack"] = np.stack([v.each for v in verdicts], axis=1)  # (channel, frame)
             file.attrs["published"] = "sky" if better else "stack"
             file.attrs["stretch"] = settings.stretch
             file.attrs["report"] = json.dumps(_report(verdicts, solved, stacked, seen))

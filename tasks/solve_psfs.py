@@ -20,9 +20,9 @@ from storage.errors import StoreError
 from storage.product import Product, Scene
 from tasks.field import Field, field_of
 from tasks.memory import in_halves
-from tasks.numerics.likelihood import Sums
+from tasks.numerics.likelihood import Sums, loss_of
 from tasks.numerics.models import MODELS, Batch, Memory, Plan, Solved
-from tasks.numerics.sky import corner_noise, ring_power
+from tasks.numerics.sky import corner_noise, floor_of, ring_power
 from tasks.optics import cutoff_cpp, most_modes, obstruction
 from tasks.prepared import prepared
 from tasks.spread import spread
@@ -62,6 +62,8 @@ class Piece:
     solved: Solved
     noise: float
     """Per coefficient."""
+    losses: list[float]
+    """At the end of every segment."""
 
 
 @step(version="3")
@@ -79,11 +81,12 @@ def solve_psfs(work: Work, scene: Scene, sky: Product, telescope: Telescope, set
     jobs = [Job(scene, sky, telescope, settings, channel, batch, 1000 * k) for k, (channel, batch) in numbered]
     spread(work, solve_batch, jobs)
     with work.create() as file:
-        notes: list[str] = []
+        notes, loss = list[str](), 0.0
         for channel in range(channels):
             own = [job for job in jobs if job.channel == channel]
             notes += _gather(work, own, file.create_group(f"channel{channel}"), size)
-        file["frames"], file.attrs["notes"] = todo, json.dumps(notes)
+            loss += float(file[f"channel{channel}/loss"][:, -1].sum())
+        file["frames"], file.attrs["notes"], file.attrs["loss"] = todo, json.dumps(notes), loss
         file.attrs["model"], file.attrs["starts"] = settings.model, starts
 
 
@@ -109,6 +112,7 @@ def solve_batch(work: Work, job: Job) -> None:
         file["psfs"] = torch.cat([each.solved.psfs for each in found]).cpu().numpy()
         sums = {"A": whole.power, "B": whole.cross, "A_half": half.power, "B_half": half.cross}
         file.update({name: values.cpu().numpy() for name, values in sums.items()})
+        file["loss"] = np.sum([each.losses for each in found], axis=0)
         file.attrs["noise"] = float(np.mean([each.noise for each in found]))
         file.attrs["notes"] = json.dumps(notes)
 
@@ -123,7 +127,8 @@ def _piece(work: Work, job: Job, beside: Sums | None) -> Piece:
         others = beside if batch.others is None else batch.others + beside
         power = ring_power(beside, batch.noise) if batch.sky_power is None else batch.sky_power
         batch = replace(batch, others=others, sky_power=power)
-    return Piece(_solved(work, job, batch, plan), batch.noise)
+    solved, losses = _solved(work, job, batch, plan)
+    return Piece(solved, batch.noise, losses)
 
 
 def _added(sums: Sequence[Sums]) -> Sums | None:
@@ -131,21 +136,39 @@ def _added(sums: Sequence[Sums]) -> Sums | None:
     return functools.reduce(operator.add, sums) if sums else None
 
 
-def _solved(work: Work, job: Job, batch: Batch, plan: Plan) -> Solved:
+def _solved(work: Work, job: Job, batch: Batch, plan: Plan) -> tuple[Solved, list[float]]:
+    """What a model makes of frames, and its loss at the end of every segment."""
     model = MODELS[job.settings.model]
     memory: Memory | None = None
+    losses = []
     for segment, done in enumerate(range(0, plan.steps, SEGMENT)):
 
         def make(file: Any, memory: Memory | None = memory, done: int = done) -> None:
             begun = memory if memory is not None else model.begin(batch, plan)
-            for name, values in model.advance(batch, plan, begun, min(SEGMENT, plan.steps - done)).items():
-                file[name] = values.cpu().numpy()
+            reached = model.advance(batch, plan, begun, min(SEGMENT, plan.steps - done))
+            file.update({name: values.cpu().numpy() for name, values in reached.items()})
+            file.attrs["loss"] = _loss(batch, model.finish(batch, plan, reached).sums, reached.get("sky_power"))
 
         with work.part(job.first_part + segment, make) as file:
+            losses.append(float(file.attrs["loss"]))
             memory = {name: torch.from_numpy(np.asarray(file[name][()])).to(work.device) for name in file}
         work.progress(min(done + SEGMENT, plan.steps), plan.steps)
     assert memory is not None
-    return model.finish(batch, plan, memory)
+    return model.finish(batch, plan, memory), losses
+
+
+def _loss(batch: Batch, own: Sums, sky_power: torch.Tensor | None) -> float:
+    """Minus the log-likelihood of a batch's frames, given those held fixed, at temperature 1; nats.
+
+    All skies that the data allow are integrated over: their share without these frames is taken off.
+    """
+    nothing = Sums(torch.zeros_like(own.power), torch.zeros_like(own.cross), 0)
+    others = nothing if batch.others is None else batch.others
+    total = others + own
+    noise = torch.tensor(batch.noise, device=own.power.device)
+    power = ring_power(total, batch.noise) if sky_power is None else sky_power
+    floor = floor_of(power, batch.noise, own.power.shape[-2])
+    return float(loss_of(total, noise, floor) - loss_of(others, noise, floor))
 
 
 def _problem(work: Work, job: Job) -> tuple[Batch, Plan]:
@@ -176,6 +199,9 @@ def _known(before: Any, field: Field, device: str) -> tuple[Sums | None, torch.T
 
 def _gather(work: Work, jobs: Sequence[Job], group: Any, size: int) -> list[str]:
     """Put the results of a channel's batches together, one batch in memory at a time; what there is to tell of them."""
+    steps = jobs[0].settings.steps if jobs else 1
+    ends = [min(done + SEGMENT, steps) for done in range(0, steps, SEGMENT)]
+    group.create_dataset("loss", (len(jobs), len(ends)), np.float64).attrs["steps"] = ends
     for name, kind in SUMS.items():
         group.create_dataset(name, (len(jobs), size, size // 2 + 1), kind)
     noises, notes, row = [], [], 0
@@ -188,6 +214,7 @@ def _gather(work: Work, jobs: Sequence[Job], group: Any, size: int) -> list[str]
             for name in SUMS:
                 group[name][number] = part[name][:]
             noises.append(float(part.attrs["noise"]))
+            group["loss"][number] = part["loss"][:]
             notes += json.loads(part.attrs["notes"])
             row += len(rows)
         group.attrs["noise"] = float(np.median(noises))

@@ -1,6 +1,7 @@
 """solve_psfs: every frame of a round has its PSF once, the sums fit them, a killed solve goes on where it was."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import torch
 
 import tasks.solve_psfs
 from configs.load import load_config
+from tasks.numerics.likelihood import sums
 from tasks.numerics.metrics import psnr
+from tasks.numerics.models import Batch
 from tasks.solve_psfs import SEGMENT
 
 
@@ -176,6 +179,30 @@ def test_a_killed_half_goes_on(planet: Any, tmp_path: Path, monkeypatch: pytest.
     found = filmed.psfs_of(filmed.first, settings)
     assert len(solved) == 8, "two batches of two halves of two segments, none twice"
     assert np.isfinite(filmed.read(found, "channel0/psfs")).all()
+
+
+def test_the_loss_falls_from_segment_to_segment_and_is_summed(planet: Any) -> None:
+    losses = []
+    for psfs, _ in planet.rounds:
+        found = planet.read(psfs, "channel0/loss")
+        assert found.shape == (len(planet.read(psfs, "channel0/A")), {True: 2, False: 1}[not losses])
+        assert np.isfinite(found).all()
+        assert planet.note(psfs, "loss") == pytest.approx(found[:, -1].sum())
+        losses.append(found)
+    assert (losses[0][:, 1] < losses[0][:, 0]).all()
+
+
+def test_halves_have_the_loss_of_the_whole() -> None:
+    """What the second half adds, given the first, is the likelihood of both together."""
+    dice = torch.Generator().manual_seed(1)
+    spectra = torch.fft.rfft2(torch.randn(4, 32, 32, generator=dice) * 10)
+    transfer = torch.fft.rfft2(torch.rand(4, 32, 32, generator=dice) / 1024)
+    power = torch.rand(24, generator=dice) * 1e4
+    whole = Batch(spectra, 10.0, 0.0, 3.0, 5.0, None, spectra[0], None)
+    one, other = (sums(spectra[part], transfer[part]) for part in (slice(0, 2), slice(2, 4)))
+    together = tasks.solve_psfs._loss(whole, one + other, power)
+    apart = tasks.solve_psfs._loss(whole, one, power) + tasks.solve_psfs._loss(replace(whole, others=one), other, power)
+    assert apart == pytest.approx(together, rel=1e-5)
 
 
 def test_the_sharpest_psfs_belong_to_the_luckiest_frames(planet: Any) -> None:
