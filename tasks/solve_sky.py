@@ -29,6 +29,8 @@ from tasks.step import Work, step
 
 BLOCK = 16
 """Frames on the wide canvas at a time."""
+ROWS = 256
+"""PSFs that are copied at a time."""
 
 Moves = list[tuple[float, float]]
 """(dy, dx) px of each batch."""
@@ -69,29 +71,29 @@ def solve_sky(work: Work, scene: Scene, psfs: Product, before: Product, telescop
                 np.concatenate([last[name][:], new]) for name, new in (("frames", frames), ("weights", fresh))
             )
         channels, notes = [], list[str]()
+        file = stack.enter_context(work.create())
         for channel in range(len(stacked["stack"])):
             field = field_of(stacked, channel)
             eye = (min(cutoff_cpp(telescope, channel, average), 0.5) * field.size, obstruction(telescope))
             group = solved[f"channel{channel}"]
             turn = Turn(work, clean, field, eye, frames, weights, str(solved.attrs["model"]), settings, notes)
-            channels.append(_channel(turn, group, last, seen[f"channel{channel}"]))
+            channels.append(_channel(turn, group, last, seen[f"channel{channel}"], file))
             work.progress(channel + 1, len(stacked["stack"]))
-        with work.create() as file:
-            file["frames"], file["weights"], file.attrs["notes"] = frames, weights, json.dumps(notes)
-            for name in channels[0]:
-                if name == "psfs":
-                    file.update({f"psfs{c}": rows[name] for c, rows in enumerate(channels)})
-                else:
-                    file[name] = np.stack([rows[name] for rows in channels])
+        file["frames"], file["weights"], file.attrs["notes"] = frames, weights, json.dumps(notes)
+        for name in channels[0]:
+            file[name] = np.stack([rows[name] for rows in channels])
 
 
-def _channel(turn: Turn, group: Any, last: Any, air: Any) -> Rows:
-    """The sky of one channel: on the tapered canvas for the rounds to come, on the wide one for the eye."""
+def _channel(turn: Turn, group: Any, last: Any, air: Any, file: Any) -> Rows:
+    """The sky of one channel: on the tapered canvas for the rounds to come, on the wide one for the eye.
+
+    The parameters of the PSFs go into `file` at once.
+    """
     field, channel = turn.field, turn.field.channel
     noise = float(last["noise"][channel] if last is not None and not len(group["A"]) else group.attrs["noise"])
     moves = _moves(group, noise, last is None)
     sums, half = (_summed(turn, group, last, tail, moves) for tail in ("", "_half"))
-    psfs = _placed(group, last, moves, turn)
+    psfs = _placed(group, last, moves, turn, file)
     factor = amplitude(sums, _mean_power(air, turn.frames), turn.eye[0] / field.size, turn.settings.air_share)
     whole = deliver(sums, noise, factor, turn.eye)
     wide = turn.settings.border_turns > 0
@@ -107,11 +109,10 @@ def _channel(turn: Turn, group: Any, last: Any, air: Any) -> Rows:
         "noise": np.array(noise),
         "sky": field.embedded(_finished(turn, sky)),
         "tapered": field.embedded(tapered),
-        "psfs": psfs,
     }
 
 
-def _wide(turn: Turn, psfs: NDArray[np.float32], power: Tensor, factor: Tensor, noise: float) -> NDArray[np.float32]:
+def _wide(turn: Turn, psfs: Any, power: Tensor, factor: Tensor, noise: float) -> NDArray[np.float32]:
     """The sky (y, x) from the frames as windows on a wider canvas, in camera units."""
     field, device = turn.field, turn.work.device
     height, width = field.stack.shape
@@ -175,18 +176,25 @@ def _moves(group: Any, noise: float, alone: bool) -> Moves:
     return [(0.0, 0.0), *(sky_move(first, other) for other in others)]
 
 
-def _placed(group: Any, last: Any, moves: Moves, turn: Turn) -> NDArray[np.float32]:
-    """The parameters of all PSFs so far, the new ones moved with the sky of their batch."""
-    before = last[f"psfs{turn.field.channel}"][:] if last is not None else None
-    if "psfs" not in group:
-        return np.asarray(before, np.float32)
-    psfs, row = group["psfs"][:], 0
+def _placed(group: Any, last: Any, moves: Moves, turn: Turn, file: Any) -> Any:
+    """The parameters of all PSFs so far, the new ones moved with the sky of their batch, as an array of the open product.
+
+    They are copied in blocks: of many frames and modes, or of PSFs that are pixels, they would not fit into memory.
+    """
+    name = f"psfs{turn.field.channel}"
+    old: Any = last[name] if last is not None else group["psfs"][:0]
+    psfs = file.create_dataset(name, (len(turn.frames), *old.shape[1:]), np.float32)
+    first = row = len(old)
+    for start in range(0, first, ROWS):
+        psfs[start : min(start + ROWS, first)] = old[start : start + ROWS]
     for number, (dy, dx) in enumerate(moves):
-        part = slice(row, row := row + round(float(group["A"][number, 0, 0])))
+        count = round(float(group["A"][number, 0, 0]))
+        found = group["psfs"][row - first : row - first + count]
         if dy or dx:
-            here = torch.from_numpy(psfs[part])
-            psfs[part] = moved(turn.model, here, (-dy, -dx), turn.eye, turn.field.size).numpy()
-    return np.asarray(psfs if before is None else np.concatenate([before, psfs]), np.float32)
+            found = moved(turn.model, torch.from_numpy(found), (-dy, -dx), turn.eye, turn.field.size).numpy()
+        psfs[row : row + count] = found
+        row += count
+    return psfs
 
 
 def _mean_power(group: Any, frames: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -103,3 +103,16 @@ def test_a_wide_canvas_that_does_not_fit_is_done_in_smaller_blocks(
     assert filmed.sky_of(psfs, filmed.first, turn) == sky
     np.testing.assert_allclose(filmed.read(sky, "sky"), wanted, rtol=1e-3, atol=1e-3 * wanted.max())
     assert json.loads(filmed.note(sky, "notes"))[-1] == "blocks of 8 frames ran out of memory; done in blocks of 4"
+
+
+@pytest.mark.parametrize("rows", [1, 5, 16])
+def test_psfs_are_copied_in_blocks(planet: Any, monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    monkeypatch.setattr(tasks.solve_sky, "ROWS", rows)
+    (_, one), (psfs, two) = planet.rounds
+    turn = planet.config.rounds[1].sky.model_copy(update={"border_turns": 0})
+    sky = planet.sky_of(psfs, one, turn)
+    kept, new = planet.read(one, "psfs0"), planet.read(psfs, "channel0/psfs")
+    assert len(new)
+    np.testing.assert_array_equal(planet.read(sky, "psfs0"), np.concatenate([kept, new]))
+    np.testing.assert_array_equal(planet.read(sky, "frames"), planet.read(two, "frames"))
+    planet.store.remove(sky)
