@@ -116,3 +116,15 @@ def test_psfs_are_copied_in_blocks(planet: Any, monkeypatch: pytest.MonkeyPatch,
     np.testing.assert_array_equal(planet.read(sky, "psfs0"), np.concatenate([kept, new]))
     np.testing.assert_array_equal(planet.read(sky, "frames"), planet.read(two, "frames"))
     planet.store.remove(sky)
+
+
+def test_the_luckiest_frames_have_more_of_the_airs_power(planet: Any) -> None:
+    order = planet.read(planet.first, "order")
+    with planet.store.open(planet.air) as file:
+        air = file["channel0"]
+        lucky, all_, unlucky = (tasks.solve_sky._mean_power(air, part) for part in (order[:8], order, order[-8:]))
+        everything = air["mean_power"][:]
+    middle = slice(len(all_) // 8, len(all_) // 2)
+    assert (lucky[middle] > all_[middle]).mean() > 0.8
+    assert (unlucky[middle] < all_[middle]).mean() > 0.8
+    np.testing.assert_allclose(all_, everything, rtol=0.2)
