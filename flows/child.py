@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from flows.embedded import hear
 from storage.locks import is_held, take
 
 PARENT = "STILLSKY_PARENT"
@@ -72,6 +73,7 @@ def _run() -> None:
     lock = run_lock(Path(os.environ["PREFECT_HOME"]), run)
     if take(lock, run) is None:
         sys.exit(0)
+    hear()
     sys.argv = ["prefect.engine", run]
     try:
         runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)

@@ -102,6 +102,7 @@ def restore(fresh: bool, words: tuple[str, ...], **given: Any) -> None:
 @click.option("--wavelength-nm", type=float, help="Mean wavelength [550].")
 @click.option("--pixel-scale-arcsec", type=float, help="Angle of a pixel [lambda / 2D].")
 @click.option("--seed", type=int, help="Of everything random [0].")
+@click.option("--force", is_flag=True, help="Write over an OUT.toml that says something else.")
 def simulate(
     out: Path, target: str, truth: Path | None, psfs: Path | None, exposure_ms: float | None, **words: Any
 ) -> None:
@@ -153,12 +154,12 @@ def store_() -> None:
 @store_.command("ls")
 @STORE
 def store_ls(store: Path | None) -> None:
-    """Every product: step, key, capture, size, age."""
+    """Every product: step, key, size, age, capture with the beginning of its fingerprint; '-': no result needs it."""
     from flows.embedded import default_store
-    from flows.housekeeping import list_products
+    from flows.housekeeping import listed
 
-    for row in list_products(store or default_store()):
-        click.echo(row.line)
+    for line in listed(store or default_store()):
+        click.echo(line)
 
 
 @store_.command("show")

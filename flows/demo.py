@@ -51,7 +51,9 @@ def run_demo(
     from flows.simulate import simulate
 
     elapsed = clock()
-    capture, _, _, config = simulate(out / "demo.ser", dict(SCENE), command="stillsky demo", progress=progress)
+    capture, _, _, config = simulate(
+        out / "demo.ser", {**SCENE, "force": True}, command="stillsky demo", progress=progress
+    )
     report = restore(
         CaptureRequest(capture=capture, out=out, config=config, profile="planet", device=device, store=store), progress
     )

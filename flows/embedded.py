@@ -1,6 +1,7 @@
 """Prefect without ceremony: a private home under the store, a server that lives as long as the command, a whole record."""
 
 import contextlib
+import logging
 import os
 import re
 import socket
@@ -16,6 +17,8 @@ from uuid import UUID
 from storage.errors import StillskyError
 from storage.locks import holder, is_held
 
+LOGGER = "stillsky"
+"""To this logger every module of ours tells what it does."""
 PATIENCE_S = 120.0
 """Longest wait for the embedded server to answer."""
 SETTLE_S = 15.0
@@ -41,11 +44,19 @@ def settle_environment(root: Path) -> None:
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # the command line says what went wrong, in words
+        "PREFECT_LOGGING_EXTRA_LOGGERS": LOGGER,
+        "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",  # what is logged outside a run is for the console alone
         "PREFECT_CLI_PROMPT": "false",
         "OMP_WAIT_POLICY": "PASSIVE",  # on a busy machine torch's threads otherwise spin for a core they do not get
     }
     for name, value in quiet.items():
         os.environ.setdefault(name, value)
+    hear()
+
+
+def hear() -> None:
+    """Let what stillsky logs of its work reach the runs' logs: Prefect takes extra loggers, but leaves their level at WARNING."""
+    logging.getLogger(LOGGER).setLevel(logging.INFO)
 
 
 @contextlib.contextmanager

@@ -22,23 +22,31 @@ class Row:
     made: datetime
     needed: bool
     """Is it a result, or was a result made from it?"""
+    fingerprint: str
+    """The beginning of its capture's; empty where the frames are not in the store any more."""
 
     @property
     def line(self) -> str:
         """As text."""
         mark = " " if self.needed else "-"
         size, age = human_bytes(self.bytes), human_age(self.made)
-        return f"{mark} {self.step:14} {self.key[:12]}  {size:>8}  {age:>6}  {self.capture}"
+        return f"{mark} {self.step:14} {self.key[:12]}  {size:>8}  {age:>6}  {self.capture} {self.fingerprint}".rstrip()
 
 
 def list_products(root: Path) -> list[Row]:
     """Every product of the store, oldest first."""
     entries = Store(root).entries()
     needed = housekeeping.lineage(entries, [e.product for e in housekeeping.results(entries)])
+    prints = housekeeping.fingerprints(entries)
     return [
-        Row(e.product.step, e.product.key, e.capture, e.bytes, e.made, e.product in needed)
+        Row(e.product.step, e.product.key, e.capture, e.bytes, e.made, e.product in needed, prints[e.product][:8])
         for e in entries
     ]  # fmt: skip
+
+
+def listed(root: Path) -> list[str]:
+    """The same as lines of text; an empty store says so."""
+    return [row.line for row in list_products(root)] or [f"the store {Store(root).root} is empty"]
 
 
 def show(root: Path, word: str) -> dict[str, Any]:

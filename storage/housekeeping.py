@@ -27,6 +27,21 @@ BUSY_S = 3600.0
 """Products younger than this may belong to a run that is still going on."""
 
 
+def fingerprints(entries: Iterable[Entry]) -> dict[Product, str]:
+    """The fingerprint of each product's capture: names are not unique. Empty where its frames are not there any more."""
+    known = {e.product: e for e in entries}
+    found: dict[Product, str] = {}
+
+    def visit(product: Product) -> str:
+        if product not in found and product in known:
+            capture = known[product].recipe.get("arguments", {}).get("capture")
+            own = str(capture["fingerprint"]) if isinstance(capture, dict) else ""
+            found[product] = own or next(filter(None, map(visit, known[product].inputs)), "")
+        return found.get(product, "")
+
+    return {product: visit(product) for product in known}
+
+
 @dataclass(frozen=True)
 class Pruned:
     """What was removed, or would be."""

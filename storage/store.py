@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,8 +25,10 @@ from storage.product import Product
 MARK = "stillsky_complete"
 _REFUSALS = tuple(os.strerror(e) for e in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO, errno.EROFS))
 """What a disk says that takes no more."""
-TEMPORARY = re.compile(r"\..+\.(\d+)\.[0-9a-f]{6}\.tmp")
-"""Name of a file that a process is still writing; its number is in it."""
+HOST = re.sub(r"\W+", "-", socket.gethostname())[:40] or "-"
+"""This machine, as it stands in the names of temporary files: several may share a store."""
+TEMPORARY = re.compile(rf"\..+\.{re.escape(HOST)}\.(\d+)\.[0-9a-f]{{6}}\.tmp")
+"""Name of a file that a process of this machine is still writing; its number is in it."""
 
 
 @dataclass(frozen=True)
@@ -122,9 +125,10 @@ class Store:
         shutil.rmtree(self.parts(product), ignore_errors=True)
 
     def sweep(self) -> int:
-        """Remove what killed processes left half-written; returns how many files. Files of living processes stay.
+        """Remove what killed processes of this machine left half-written; returns how many files.
 
-        So do journals of unfinished products; one whose product is there was only not removed any more.
+        Files of living processes stay. So do journals of unfinished products; one whose product is there was only not
+        removed any more.
         """
         for parts in self.root.glob("*/*.parts"):
             if _whole(parts.with_suffix(".h5")):
@@ -189,7 +193,7 @@ class Store:
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """Lend a temporary path that becomes `path`, flushed to the disk, when the block ends without an exception."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{uuid4().hex[:6]}.tmp")
+    temporary = path.with_name(f".{path.name}.{HOST}.{os.getpid()}.{uuid4().hex[:6]}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -256,7 +260,10 @@ def _reason(error: BaseException) -> str:
 
 
 def _swept(paths: Iterable[Path]) -> int:
-    """Remove those of the temporary files whose process is no more; how many they were."""
+    """Remove those of the temporary files whose process, of this machine, is no more; how many they were.
+
+    Nobody here knows what lives on other machines: theirs are left to them.
+    """
     found = ((path, TEMPORARY.fullmatch(path.name)) for path in paths)
     stale = [path for path, ours in found if ours and not _alive(int(ours[1]))]
     for path in stale:

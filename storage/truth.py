@@ -1,5 +1,6 @@
 """What lies beside a simulated capture: the truth, the true PSFs, a matching configuration."""
 
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.load import BadConfig
 from storage.errors import BadCapture, Hopeless
 from storage.readers import Reader, open_capture, response
 from storage.store import atomic, publish
@@ -67,6 +69,21 @@ def save_truth(path: Path, sharp: Image, diffraction: Image, cards: Mapping[str,
 def save_config(path: Path, text: str) -> None:
     """The configuration that fits the capture."""
     publish(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def check_config(path: Path, text: str) -> None:
+    """Refuse to write `text` over settings that somebody wrote or changed."""
+    if not path.exists():
+        return
+    try:
+        same = tomllib.loads(path.read_text(encoding="utf-8")) == tomllib.loads(text)
+    except ValueError:
+        same = False
+    if not same:
+        raise BadConfig(
+            f"{path} is there with other settings than this simulation would write; choose another name, or write over it "
+            f"with --force"
+        )
 
 
 class PsfFile:

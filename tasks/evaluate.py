@@ -10,20 +10,21 @@ from numpy.typing import NDArray
 
 from configs.schema import Evaluate, Telescope
 from storage.product import Product, Scene
-from tasks.field import Field, field_of
+from tasks.field import field_of
+from tasks.halves import halves_of
 from tasks.numerics.heldout import Verdict, judge
-from tasks.numerics.metrics import fourier_ring_correlation, frc_cutoff, split_half
-from tasks.numerics.pupil import pupil
+from tasks.numerics.metrics import frc_cutoff
+from tasks.numerics.pupil import Pupil, pupil
 from tasks.optics import cutoff_cpp, most_modes, obstruction
-from tasks.prepared import Prepared, prepared
+from tasks.prepared import prepared
 from tasks.step import Work, step
 
-Image = NDArray[np.float32]
+Spectrum = NDArray[np.complex64]
 MODES = 60
 """Modes with which held-out frames are fitted: enough to tell a sharp sky from a soft one, too few to imitate noise."""
 
 
-@step(version="3")
+@step(version="4")
 def evaluate(work: Work, scene: Scene, sky: Product, telescope: Telescope, settings: Evaluate) -> None:
     """Fit only the PSFs of held-out frames to the sky and to the stack; publish the one that explains them better."""
     with contextlib.ExitStack() as stack:
@@ -38,25 +39,27 @@ def evaluate(work: Work, scene: Scene, sky: Product, telescope: Telescope, setti
             cutoff = min(cutoff_cpp(telescope, channel, average), 0.5)
             modes = most_modes(MODES, cutoff * field.size, obstruction(telescope))
             eye = pupil(field.size, cutoff * field.size, obstruction(telescope), modes)
-            verdicts.append(_verdict(work, clean, field, held, (solved, channel, eye, d_over_r0, settings)))
+            frames = torch.from_numpy(field.frames(clean, held))
+            skies = solved["spectrum"][channel], np.fft.rfft2(field.laid(field.stack)).astype(np.complex64)
+            verdicts.append(_verdict(work.device, eye, frames, skies, d_over_r0, settings.steps))
             work.progress(channel + 1, clean.stack.shape[1])
         better = all(v.prefers_sky for v in verdicts) and _is_what_was_judged(solved, stacked)
         with work.create() as file:
             file["stack"], file["lucky"], file["solved"] = stacked["stack"][:], stacked["sky"][:], solved["sky"][:]
             file["sky"] = solved["sky"][:] if better else stacked["stack"][:]
+            file["heldout_frames"] = held
+            file["chi2_sky"], file["chi2_stack"] = np.stack([v.each for v in verdicts], axis=1)  # (channel, frame)
             file.attrs["published"] = "sky" if better else "stack"
             file.attrs["stretch"] = settings.stretch
             file.attrs["report"] = json.dumps(_report(verdicts, solved, stacked, seen))
 
 
-def _verdict(work: Work, clean: Prepared, field: Field, held: NDArray[np.int64], rest: tuple[Any, ...]) -> Verdict:
-    """How well sky and stack explain the held-out frames of one channel."""
-    solved, channel, eye, d_over_r0, settings = rest
-    device = work.device
-    spectra = torch.fft.rfft2(torch.from_numpy(field.frames(clean, held)).to(device))
-    stack = np.fft.rfft2(field.laid(field.stack)).astype(np.complex64)
-    tensors = [torch.from_numpy(spectrum).to(device) for spectrum in (solved["spectrum"][channel], stack)]
-    return judge(eye.to(device), spectra, tensors[0], tensors[1], d_over_r0, settings.steps)
+def _verdict(
+    device: str, eye: Pupil, frames: torch.Tensor, skies: tuple[Spectrum, Spectrum], d_over_r0: float, steps: int
+) -> Verdict:
+    """How well sky and stack, in this order, explain the held-out frames (frame, y, x) of one channel."""
+    sky, stack = (torch.from_numpy(spectrum).to(device) for spectrum in skies)
+    return judge(eye.to(device), torch.fft.rfft2(frames.to(device)), sky, stack, d_over_r0, steps)
 
 
 def _is_what_was_judged(solved: Any, stacked: Any) -> bool:
@@ -71,7 +74,6 @@ def _report(verdicts: list[Verdict], solved: Any, stacked: Any, seen: Any) -> di
     """The figures of the judgement, per channel, as plain JSON."""
     channels = []
     for c, verdict in enumerate(verdicts):
-        half = split_half(fourier_ring_correlation(*solved["halves"][c]))
         group = seen[f"channel{c}"]
         channels.append(
             {
@@ -79,7 +81,7 @@ def _report(verdicts: list[Verdict], solved: Any, stacked: Any, seen: Any) -> di
                 "heldout_chi2_sky": verdict.sky,
                 "heldout_chi2_stack": verdict.stack,
                 "residual_whiteness": verdict.whiteness,
-                "split_half_frc_cutoff_cpp": frc_cutoff(half),
+                "split_half_frc_cutoff_cpp": frc_cutoff(halves_of(solved, c)),
                 "cutoff_cpp": float(group.attrs["cutoff"]),
                 "d_over_r0": float(group.attrs["d_over_r0"]),
                 "d_over_r0_uncertainty": float(group.attrs["uncertainty"]),

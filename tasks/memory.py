@@ -1,7 +1,8 @@
-"""Work that did not fit into memory is done in halves."""
+"""Work that did not fit into memory is done in halves, or in smaller blocks."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from functools import partial
+from typing import TypeVar, cast
 
 import torch
 
@@ -14,34 +15,58 @@ _WORDS = ("out of memory", "not enough memory", "can't allocate memory", "cannot
 
 
 def in_halves(
-    batch: Sequence[T], work: Callable[[Sequence[T]], R], note: Callable[[str], None]
-) -> Iterator[tuple[Sequence[T], R]]:
+    batch: Sequence[T], work: Callable[[Sequence[T], int], R], note: Callable[[str], None], place: int = 0
+) -> Iterator[R]:
     """Results of `work` on a batch, or, where that runs out of memory, on its halves in order, or on theirs.
 
-    `note` is told of every halving, for the report. A single item that does not fit is an error.
+    `work` is told the place of what it is given, whatever was halved elsewhere: 0 for the whole, 2p + 1 and 2p + 2 for the
+    halves of p. A half is begun when the results before it were taken. `note` is told of every halving, for the report.
+    A single item that does not fit is an error.
     """
+    result, refused = _attempt(lambda: work(batch, place))
+    if not refused:
+        yield cast(R, result)
+        return
+    if len(batch) < 2:
+        raise _too_large(refused)
+    half = (len(batch) + 1) // 2
+    note(f"{len(batch)} frames together ran out of memory; done as {half} and {len(batch) - half}")
+    for number, part in enumerate((batch[:half], batch[half:]), start=1):
+        yield from in_halves(part, work, note, 2 * place + number)
+
+
+def in_blocks(size: int, work: Callable[[int], R], note: Callable[[str], None]) -> R:
+    """The result of work that goes through its items in blocks of `size`, or of half so many until they fit."""
+    while True:
+        result, refused = _attempt(partial(work, size))
+        if not refused:
+            return cast(R, result)
+        if size < 2:
+            raise _too_large(refused)
+        note(f"blocks of {size} frames ran out of memory; done in blocks of {size // 2}")
+        size //= 2
+
+
+def _too_large(refused: str) -> StillskyError:
+    return StillskyError(
+        f"one frame alone does not fit into memory ({refused}); free memory of the device, use --device cpu, or cut the "
+        f"frames smaller"
+    )
+
+
+def _attempt(work: Callable[[], R]) -> tuple[R | None, str]:
+    """The result of work, or what was said when it ran out of memory; what it held is free again then."""
     refused = ""
     try:
-        result = work(batch)
+        return work(), refused
     except (MemoryError, RuntimeError) as error:
         if not out_of_memory(error):
             raise
         refused = str(error).splitlines()[0] if str(error) else type(error).__name__
-    if not refused:
-        yield batch, result
-        return
     # Only here, outside the except clause, is the traceback gone that kept the failed attempt's arrays alive.
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    if len(batch) < 2:
-        raise StillskyError(
-            f"one frame alone does not fit into memory ({refused}); free memory of the device, use --device cpu, or "
-            f"cut the frames smaller"
-        )
-    half = (len(batch) + 1) // 2
-    note(f"{len(batch)} frames together ran out of memory; done as {half} and {len(batch) - half}")
-    for part in (batch[:half], batch[half:]):
-        yield from in_halves(part, work, note)
+    return None, refused
 
 
 def out_of_memory(error: BaseException) -> bool:

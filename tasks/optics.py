@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from configs.schema import Telescope
+from storage.errors import Hopeless
 from tasks.numerics.pupil import diameter_cells
 
 ARCSEC_RAD = 4.84813681e-6
@@ -19,6 +20,16 @@ def cutoff_cpp(telescope: Telescope, channel: int, average: Any) -> float:
         return float(average.attrs["optical_cutoff"]) or 0.5
     wavelength_m = telescope.wavelength_of(channel) * 1e-9
     return diameter_cells(1, telescope.aperture_m, wavelength_m, telescope.scale_arcsec * ARCSEC_RAD)
+
+
+def check_wavelengths(telescope: Telescope, channels: int) -> None:
+    """Refuse wavelengths that are not the channels': one for all of them, or one for each."""
+    told = telescope.wavelength_nm
+    if isinstance(told, tuple) and len(told) not in (1, channels):
+        raise Hopeless(
+            f"telescope.wavelength_nm has {len(told)} wavelengths ({', '.join(f'{w:g}' for w in told)} nm), the capture "
+            f"{channels} channel{'s' if channels > 1 else ''}; give one for all channels, or one for each"
+        )
 
 
 def most_modes(wanted: int, diameter: float, blocked: float) -> int:

@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 from configs.schema import Telescope
 from storage.frames import FrameStack
 from storage.page import Misfit, Page, Picture, Tile, Turn
+from storage.page_chart import Chart
 from storage.product import Product
 from storage.store import Store
 from tasks.field import field_of
+from tasks.halves import halves_of
 from tasks.numerics.inspection import FINE, flawless, portraits, strengths
 from tasks.numerics.metrics import fourier_ring_correlation, frc_cutoff, match
 from tasks.numerics.shifting import shift_frames
 from tasks.optics import cutoff_cpp, obstruction
-from tasks.page_charts import Shown, air_charts, frame_charts, resolution_charts
-from tasks.page_trust import halves_of, misfit_of
+from tasks.page_charts import Shown, air_charts, frame_charts, heldout_chart, loss_charts, resolution_charts
+from tasks.page_trust import misfit_of
 from tasks.prepared import Prepared
 
 Image = NDArray[np.float32]
@@ -90,7 +92,7 @@ def gather(store: Store, result: Product, report: Mapping[str, Any], telescope: 
             turns=_turns(opened, truth, misfits),
             frames=frame_charts(seen, opened.first),
             air=air_charts(seen, opened.air[f"channel{opened.channel}"].attrs),
-            resolution=resolution_charts(_curves(opened, truth, pictures), opened.cutoff),
+            resolution=(*resolution_charts(_curves(opened, truth, pictures), opened.cutoff), *_trust(opened, seen)),
             psfs=_psfs(opened, seen),
             psf_note=_psf_note(opened, telescope),
             misfit=misfits[-1],
@@ -221,6 +223,17 @@ def _curves(opened: Opened, truth: Image | None, pictures: tuple[Picture, ...]) 
         curves["sky and truth"] = fourier_ring_correlation(views["truth"], views["sky"])
         curves["stack and truth"] = fourier_ring_correlation(views["truth"], views["stack"])
     return curves
+
+
+def _trust(opened: Opened, seen: Shown) -> tuple[Chart, ...]:
+    """What the frames that judge say one by one, and how the solves settled."""
+    judged, c = opened.result, opened.channel
+    rounds = []
+    for psfs, _ in opened.turns:
+        group = psfs[f"channel{c}"]
+        rounds.append((group["loss"].attrs["steps"][:], group["loss"][:], group["A"][:, 0, 0]))
+    judges = heldout_chart(seen, judged["chi2_sky"][c], judged["chi2_stack"][c], judged["heldout_frames"][:])
+    return (judges, *loss_charts(rounds))
 
 
 def _psfs(opened: Opened, seen: Shown) -> tuple[Tile, ...]:

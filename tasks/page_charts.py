@@ -1,6 +1,6 @@
-"""The charts of a result's page: frames over time, the air over time, and how fine the sky is resolved."""
+"""The charts of a result's page: frames and air over time, how fine the sky is resolved, and how far to trust it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,6 +130,41 @@ def resolution_charts(curves: Mapping[str, Values], cutoff: float) -> tuple[Char
             "Correlation of two pictures, ring by ring of spatial frequency: 1 is the same, 0 is noise.",
             "spatial frequency (cycles/px)", "ring correlation", tuple(rings),
             (Mark("x", cutoff, "telescope's cut-off"), Mark("y", 0.5, "resolved")), (-0.1, 1.05),
+        ),
+    )  # fmt: skip
+
+
+def heldout_chart(seen: Shown, sky: Values, stack: Values, judges: NDArray[np.int64]) -> Chart:
+    """What sky and stack, each (frame,), leave of every frame that judged, in units of its noise."""
+    series = []
+    for name, left, colour in (("sky", sky, 1), ("stack", stack, 2)):
+        tips = tuple(
+            f"frame {k}: the {name} leaves {rest:.3g} × its noise" for k, rest in zip(judges, left, strict=True)
+        )
+        series.append(Series(name, seen.time[judges], left, "dots", colour, tips))
+    return Chart(
+        "Held-out frames, one by one",
+        "What is left of frames that the solve has not seen, in units of their noise; 1 is a perfect explanation.",
+        seen.axis, "unexplained / noise", tuple(series), (Mark("y", 1.0, ""),), (0.0, None),
+    )  # fmt: skip
+
+
+def loss_charts(rounds: Sequence[tuple[Values, Values, Values]]) -> tuple[Chart, ...]:
+    """How the loss of every batch fell: of each round its steps (segment,), loss (batch, segment) and frames (batch,)."""
+    series = []
+    for number, (steps, losses, frames) in enumerate(rounds, start=1):
+        for batch, loss in enumerate((losses - losses[:, -1:]) / frames[:, None] if len(steps) > 1 else (), start=1):
+            tips = tuple(
+                f"round {number}, batch {batch}, step {s:.0f}: {v:+.3g}" for s, v in zip(steps, loss, strict=True)
+            )
+            series.append(Series(f"round {number}", steps, loss, "line", 1 + (number - 1) % 5, tips))
+    if not series:
+        return ()
+    return (
+        Chart(
+            "Loss of the batches",
+            "How much worse than at its end each batch explained its frames while it was solved; flat at the end is settled.",
+            "gradient step", "loss above the last (nats per frame)", tuple(series),
         ),
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""How far a round's sky can be trusted: where it fails to explain its frames, and how fine two halves of them agree."""
+"""How far a round's sky can be trusted: where it fails to explain its frames."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from storage.page import Misfit
 from tasks.field import Field
-from tasks.numerics.inspection import halves_agree, misfit, noise_line
-from tasks.numerics.likelihood import Sums
+from tasks.halves import floor_in, sums_in
+from tasks.numerics.inspection import misfit, noise_line
 from tasks.numerics.models import transfer_functions
-from tasks.numerics.sky import floor_of, wiener
+from tasks.numerics.sky import wiener
 from tasks.prepared import Prepared
 
 FRAMES, BLOCK, CELLS = 24, 8, 2**23
@@ -24,7 +24,7 @@ def misfit_of(clean: Prepared, field: Field, sky: Any, model: str, eye: tuple[fl
     chosen = sky["frames"][:FRAMES]
     psfs = np.asarray(sky[f"psfs{field.channel}"][: len(chosen)], np.float32)
     c, size = field.channel, field.size
-    spectrum = wiener(_sums(sky, c), _floor(sky, c))
+    spectrum = wiener(sums_in(sky, c), floor_in(sky, c))
     few = int(np.clip(CELLS // size**2, 1, BLOCK))
     gain, read = noise_line(clean.take(chosen[:few])[:, c])
     inside = field.inside()
@@ -44,18 +44,3 @@ def misfit_of(clean: Prepared, field: Field, sky: Any, model: str, eye: tuple[fl
     whole = np.full(field.full.shape, np.nan, np.float32)
     whole[field.box] = ratio[window]
     return Misfit(whole, len(chosen))
-
-
-def halves_of(sky: Any, channel: int) -> NDArray[np.float64]:
-    """Correlation (ring,) of the skies from the two halves of the frames of a solve_sky product."""
-    return halves_agree(_sums(sky, channel), _sums(sky, channel, "_half"), _floor(sky, channel))
-
-
-def _sums(sky: Any, channel: int, tail: str = "") -> Sums:
-    power, cross = (torch.from_numpy(sky[f"{name}{tail}"][channel]) for name in ("A", "B"))
-    return Sums(power, cross, round(float(power[0, 0])))
-
-
-def _floor(sky: Any, channel: int) -> torch.Tensor:
-    power = torch.from_numpy(sky["sky_power"][channel])
-    return floor_of(power, float(sky["noise"][channel]), sky["A"].shape[1])

@@ -1,6 +1,7 @@
 """What a run found, as plain JSON and in words: every metric, every timing, and why the sky or the stack was published."""
 
 import json
+from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ def describe(
         "truth": {} if truth is None else {name: against(truth, picture) for name, picture in pictures.items()},
         "psf_rms_error": None if psfs is None else psf_error(store, line, telescope, psfs),
         "seconds": _seconds(store, line),
+        "notes": _notes(store, line),
     }
     report["verdict"] = _verdict(report)
     return report
@@ -109,6 +111,15 @@ def _seconds(store: Store, line: list[Product]) -> dict[str, float]:
     return seconds
 
 
+def _notes(store: Store, line: list[Product]) -> list[str]:
+    """What steps had to do otherwise than they were asked to, each once with how often."""
+    told: Counter[str] = Counter()
+    for product in line:
+        with store.open(product) as file:
+            told.update(f"{product.step}: {note}" for note in json.loads(file.attrs.get("notes", "[]")))
+    return [note if times == 1 else f"{note} ({times} times)" for note, times in told.items()]
+
+
 def against(truth: NDArray[np.float32], picture: NDArray[np.float32]) -> dict[str, float]:
     """PSNR, SSIM and the Fourier ring correlation's cut-off against the truth, means over the channels."""
     rows = []
@@ -137,6 +148,7 @@ def _verdict(report: dict[str, Any]) -> list[str]:
         f"{used['used']} of {report['capture']['frames']} frames used, {used['held_out']} of them only to judge; "
         f"seeing D/r0 = {strengths}."
     )
+    lines += [f"{note}." for note in report["notes"]]
     missing = report["capture"]["facts"].get("truncated")
     if missing:
         lines.append(f"The capture ends early: {missing} of the frames it promises are missing.")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from configs.schema import Telescope
 from storage.product import Product
 from tasks.field import Field, field_of
-from tasks.numerics.seeing import SpectralSums, corner_noise, fit_seeing, grouped, join, spectral_sums, travel_prior
+from tasks.numerics.seeing import SpectralSums, fit_seeing, grouped, join, noise_beyond, spectral_sums, travel_prior
 from tasks.numerics.shifting import shift_frames
 from tasks.numerics.speckle import RINGS, radii, ring_mean
 from tasks.optics import cutoff_cpp, obstruction
@@ -30,7 +30,7 @@ def seeing(work: Work, frames: Product, mean: Product, first: Product, telescope
                 field = field_of(stacked, channel)
                 cutoff = min(cutoff_cpp(telescope, channel, average), 0.5)
                 sums, power = _sums(work, clean, field, usable, cutoff)
-                noise = corner_noise(sums, min(cutoff, 0.45))
+                noise = noise_beyond(sums, min(cutoff, 0.45))
                 travel = travel_prior(telescope.aperture_m, exposure, None) if telescope.aperture_m else None
                 found = fit_seeing(sums, cutoff, obstruction(telescope), noise, travel)
                 group = file.create_group(f"channel{channel}")

@@ -12,7 +12,7 @@ from storage.product import Product
 from tasks.numerics.canvas import canvas_size, window
 from tasks.numerics.quality import coherent_sharpness, lucky_share, outstanding, ranking, strangeness
 from tasks.numerics.shifting import covered, shift_frames
-from tasks.optics import cutoff_cpp
+from tasks.optics import check_wavelengths, cutoff_cpp
 from tasks.prepared import Prepared, prepared
 from tasks.step import Work, step
 
@@ -26,6 +26,7 @@ def shift_average(
     """Rank the frames, hold some out at random, and average the share of the sharpest that the held-out like best."""
     with prepared(work, frames, mean) as clean, work.open(shifts) as aligned, work.open(mean) as average:
         moves, flags = aligned["shifts"][:], aligned["flags"][:]
+        check_wavelengths(telescope, clean.stack.shape[1])
         cutoff = cutoff_cpp(telescope, 0, average)
         size = settings.block_frames
         stack = _stack(clean, moves, np.flatnonzero(flags == 0), size)

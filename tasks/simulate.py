@@ -16,6 +16,7 @@ from storage.readers.ser import write_ser
 from storage.truth import (
     PsfFile,
     beside,
+    check_config,
     count_pictures,
     holds_true_psfs,
     psf_file,
@@ -77,6 +78,8 @@ class Simulation:
     """Mean wavelength, in nanometres."""
     command: str = ""
     """The words that asked for it, noted in the configuration."""
+    force: bool = False
+    """Write over a configuration that says something else."""
 
 
 def scene_of(wanted: Mapping[str, Any], wavelength_nm: float = 550.0, pixel_scale_arcsec: float | None = None) -> Scene:
@@ -134,6 +137,9 @@ def simulate_capture(plan: Simulation, progress: Progress | None = None) -> list
     scene, psfs = plan.scene, None
     if plan.psfs is not None:
         scene, psfs = _seen_air(scene, plan.psfs)
+    text = config_text(plan, scene)
+    if not plan.force:
+        check_config(files["config"], text)
     canvas = _canvas(plan, scene)
     with _worded(plan.out):
         plan.out.parent.mkdir(parents=True, exist_ok=True)
@@ -148,7 +154,7 @@ def simulate_capture(plan: Simulation, progress: Progress | None = None) -> list
             blocks = observe(canvas, air_psfs(scene) if psfs is None else psfs, scene)
             write_ser(plan.out, _frames(blocks, journal, scene.n_frames, progress), scene.bits, times, texts)
         save_truth(files["truth"], answer.sharp, answer.diffraction, _cards(plan, scene))
-        save_config(files["config"], config_text(plan, scene))
+        save_config(files["config"], text)
     return [plan.out, *files.values()]
 
 

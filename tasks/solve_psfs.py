@@ -1,10 +1,13 @@
 """solve_psfs: the PSF of every frame of a round, batch by batch; a journal of parts lets a killed round go on."""
 
 import contextlib
+import functools
 import itertools
+import json
 import math
+import operator
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +19,10 @@ from configs.schema import Psfs, Telescope
 from storage.errors import StoreError
 from storage.product import Product, Scene
 from tasks.field import Field, field_of
-from tasks.numerics.likelihood import Sums
+from tasks.memory import in_halves
+from tasks.numerics.likelihood import Sums, loss_of
 from tasks.numerics.models import MODELS, Batch, Memory, Plan, Solved
-from tasks.numerics.sky import corner_noise
+from tasks.numerics.sky import corner_noise, floor_of, ring_power
 from tasks.optics import cutoff_cpp, most_modes, obstruction
 from tasks.prepared import prepared
 from tasks.spread import spread
@@ -26,6 +30,8 @@ from tasks.step import Work, step
 
 SEGMENT = 50
 """Gradient steps between two part files: the most that a kill can cost."""
+PIECE = 10**9
+"""Between the numbers of parts that a batch and its halves leave: more than all batches have together."""
 SUMS = {"A": np.float32, "B": np.complex64, "A_half": np.float32, "B_half": np.complex64}
 """The sums of a batch, (batch, y, x//2+1) each: over all its frames, over every second one."""
 
@@ -49,7 +55,18 @@ class Job:
         return self.first_part + math.ceil(self.settings.steps / SEGMENT)
 
 
-@step(version="2")
+@dataclass(frozen=True)
+class Piece:
+    """What came of a batch, or of a part of it where memory did not hold the whole."""
+
+    solved: Solved
+    noise: float
+    """Per coefficient."""
+    losses: list[float]
+    """At the end of every segment."""
+
+
+@step(version="3")
 def solve_psfs(work: Work, scene: Scene, sky: Product, telescope: Telescope, settings: Psfs) -> None:
     """Fit the PSFs of the chosen frames that have none yet; leave their parameters and the sums A, B of each batch."""
     with work.open(scene.first) as stacked, work.open(sky) as before:
@@ -64,10 +81,12 @@ def solve_psfs(work: Work, scene: Scene, sky: Product, telescope: Telescope, set
     jobs = [Job(scene, sky, telescope, settings, channel, batch, 1000 * k) for k, (channel, batch) in numbered]
     spread(work, solve_batch, jobs)
     with work.create() as file:
+        notes, loss = list[str](), 0.0
         for channel in range(channels):
             own = [job for job in jobs if job.channel == channel]
-            _gather(work, own, file.create_group(f"channel{channel}"), size)
-        file["frames"] = todo
+            notes += _gather(work, own, file.create_group(f"channel{channel}"), size)
+            loss += float(file[f"channel{channel}/loss"][:, -1].sum())
+        file["frames"], file.attrs["notes"], file.attrs["loss"] = todo, json.dumps(notes), loss
         file.attrs["model"], file.attrs["starts"] = settings.model, starts
 
 
@@ -78,33 +97,78 @@ def solve_batch(work: Work, job: Job) -> None:
     """
 
     def make(file: Any) -> None:
-        batch, plan = _problem(work, job)
-        solved = _solved(work, job, batch, plan)
-        whole, half = solved.sums, solved.halves
-        found = {"psfs": solved.psfs, "A": whole.power, "B": whole.cross, "A_half": half.power, "B_half": half.cross}
-        for name, values in found.items():
-            file[name] = values.cpu().numpy()
-        file.attrs["noise"] = batch.noise
+        notes: list[str] = []
+        found: list[Piece] = []
+
+        def piece(frames: Sequence[int], place: int) -> Piece:
+            own = replace(job, frames=np.array(frames), first_part=job.first_part + place * PIECE)
+            return _piece(work, own, _added([each.solved.sums for each in found]))
+
+        for each in in_halves(job.frames.tolist(), piece, notes.append):
+            found.append(each)  # before the next half is begun
+        whole, half = (_added([getattr(each.solved, name) for each in found]) for name in ("sums", "halves"))
+        assert whole is not None
+        assert half is not None
+        file["psfs"] = torch.cat([each.solved.psfs for each in found]).cpu().numpy()
+        sums = {"A": whole.power, "B": whole.cross, "A_half": half.power, "B_half": half.cross}
+        file.update({name: values.cpu().numpy() for name, values in sums.items()})
+        file["loss"] = np.sum([each.losses for each in found], axis=0)
+        file.attrs["noise"] = float(np.mean([each.noise for each in found]))
+        file.attrs["notes"] = json.dumps(notes)
 
     with work.part(job.result, make):
         pass
 
 
-def _solved(work: Work, job: Job, batch: Batch, plan: Plan) -> Solved:
+def _piece(work: Work, job: Job, beside: Sums | None) -> Piece:
+    """Solve frames together; where they are not the first of their batch, against the sums of those before them."""
+    batch, plan = _problem(work, job)
+    if beside is not None:  # both must agree on where the sky is, and on how much of it there is
+        others = beside if batch.others is None else batch.others + beside
+        power = ring_power(beside, batch.noise) if batch.sky_power is None else batch.sky_power
+        batch = replace(batch, others=others, sky_power=power)
+    solved, losses = _solved(work, job, batch, plan)
+    return Piece(solved, batch.noise, losses)
+
+
+def _added(sums: Sequence[Sums]) -> Sums | None:
+    """The sums of them all, None of nothing."""
+    return functools.reduce(operator.add, sums) if sums else None
+
+
+def _solved(work: Work, job: Job, batch: Batch, plan: Plan) -> tuple[Solved, list[float]]:
+    """What a model makes of frames, and its loss at the end of every segment."""
     model = MODELS[job.settings.model]
     memory: Memory | None = None
+    losses = []
     for segment, done in enumerate(range(0, plan.steps, SEGMENT)):
 
         def make(file: Any, memory: Memory | None = memory, done: int = done) -> None:
             begun = memory if memory is not None else model.begin(batch, plan)
-            for name, values in model.advance(batch, plan, begun, min(SEGMENT, plan.steps - done)).items():
-                file[name] = values.cpu().numpy()
+            reached = model.advance(batch, plan, begun, min(SEGMENT, plan.steps - done))
+            file.update({name: values.cpu().numpy() for name, values in reached.items()})
+            file.attrs["loss"] = _loss(batch, model.finish(batch, plan, reached).sums, reached.get("sky_power"))
 
         with work.part(job.first_part + segment, make) as file:
+            losses.append(float(file.attrs["loss"]))
             memory = {name: torch.from_numpy(np.asarray(file[name][()])).to(work.device) for name in file}
         work.progress(min(done + SEGMENT, plan.steps), plan.steps)
     assert memory is not None
-    return model.finish(batch, plan, memory)
+    return model.finish(batch, plan, memory), losses
+
+
+def _loss(batch: Batch, own: Sums, sky_power: torch.Tensor | None) -> float:
+    """Minus the log-likelihood of a batch's frames, given those held fixed, at temperature 1; nats.
+
+    All skies that the data allow are integrated over: their share without these frames is taken off.
+    """
+    nothing = Sums(torch.zeros_like(own.power), torch.zeros_like(own.cross), 0)
+    others = nothing if batch.others is None else batch.others
+    total = others + own
+    noise = torch.tensor(batch.noise, device=own.power.device)
+    power = ring_power(total, batch.noise) if sky_power is None else sky_power
+    floor = floor_of(power, batch.noise, own.power.shape[-2])
+    return float(loss_of(total, noise, floor) - loss_of(others, noise, floor))
 
 
 def _problem(work: Work, job: Job) -> tuple[Batch, Plan]:
@@ -133,11 +197,14 @@ def _known(before: Any, field: Field, device: str) -> tuple[Sums | None, torch.T
     return Sums(power, cross, round(float(power[0, 0]))), sky, sky_power
 
 
-def _gather(work: Work, jobs: Sequence[Job], group: Any, size: int) -> None:
-    """Put the results of a channel's batches together, one batch in memory at a time."""
+def _gather(work: Work, jobs: Sequence[Job], group: Any, size: int) -> list[str]:
+    """Put the results of a channel's batches together, one batch in memory at a time; what there is to tell of them."""
+    steps = jobs[0].settings.steps if jobs else 1
+    ends = [min(done + SEGMENT, steps) for done in range(0, steps, SEGMENT)]
+    group.create_dataset("loss", (len(jobs), len(ends)), np.float64).attrs["steps"] = ends
     for name, kind in SUMS.items():
         group.create_dataset(name, (len(jobs), size, size // 2 + 1), kind)
-    noises, row = [], 0
+    noises, notes, row = [], [], 0
     for number, job in enumerate(jobs):
         with work.part(job.result, _lost) as part:
             rows = part["psfs"][:]
@@ -147,8 +214,11 @@ def _gather(work: Work, jobs: Sequence[Job], group: Any, size: int) -> None:
             for name in SUMS:
                 group[name][number] = part[name][:]
             noises.append(float(part.attrs["noise"]))
+            group["loss"][number] = part["loss"][:]
+            notes += json.loads(part.attrs["notes"])
             row += len(rows)
         group.attrs["noise"] = float(np.median(noises))
+    return notes
 
 
 def _lost(file: Any) -> None:

@@ -1,8 +1,10 @@
 """solve_sky: from the PSFs and sums of all frames so far to the sky, its amplitude held to what the air allows."""
 
 import contextlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from torch import Tensor
 from configs.schema import Sky, Telescope
 from storage.product import Product, Scene
 from tasks.field import Field, field_of
+from tasks.memory import in_blocks
 from tasks.numerics.bordered import place, solve_wide, wide_size, widened
 from tasks.numerics.deliver import amplitude, batch_sky, deliver, sky_move
 from tasks.numerics.likelihood import Sums
@@ -26,6 +29,8 @@ from tasks.step import Work, step
 
 BLOCK = 16
 """Frames on the wide canvas at a time."""
+ROWS = 256
+"""PSFs that are copied at a time."""
 
 Moves = list[tuple[float, float]]
 """(dy, dx) px of each batch."""
@@ -47,9 +52,11 @@ class Turn:
     """(frame,) one over how many times the frame was solved."""
     model: str
     settings: Sky
+    notes: list[str]
+    """Receives what the report is to tell."""
 
 
-@step(version="3")
+@step(version="4")
 def solve_sky(work: Work, scene: Scene, psfs: Product, before: Product, telescope: Telescope, settings: Sky) -> None:
     """Sum the batches onto the sums of the round before; leave the sky as this telescope would show it without air."""
     with contextlib.ExitStack() as stack:
@@ -63,36 +70,35 @@ def solve_sky(work: Work, scene: Scene, psfs: Product, before: Product, telescop
             frames, weights = (
                 np.concatenate([last[name][:], new]) for name, new in (("frames", frames), ("weights", fresh))
             )
-        channels = []
+        channels, notes = [], list[str]()
+        file = stack.enter_context(work.create())
         for channel in range(len(stacked["stack"])):
             field = field_of(stacked, channel)
             eye = (min(cutoff_cpp(telescope, channel, average), 0.5) * field.size, obstruction(telescope))
             group = solved[f"channel{channel}"]
-            turn = Turn(work, clean, field, eye, frames, weights, str(solved.attrs["model"]), settings)
-            channels.append(_channel(turn, group, last, seen[f"channel{channel}"]))
+            turn = Turn(work, clean, field, eye, frames, weights, str(solved.attrs["model"]), settings, notes)
+            channels.append(_channel(turn, group, last, seen[f"channel{channel}"], file))
             work.progress(channel + 1, len(stacked["stack"]))
-        with work.create() as file:
-            file["frames"], file["weights"] = frames, weights
-            for name in channels[0]:
-                if name == "psfs":
-                    file.update({f"psfs{c}": rows[name] for c, rows in enumerate(channels)})
-                else:
-                    file[name] = np.stack([rows[name] for rows in channels])
+        file["frames"], file["weights"], file.attrs["notes"] = frames, weights, json.dumps(notes)
+        for name in channels[0]:
+            file[name] = np.stack([rows[name] for rows in channels])
 
 
-def _channel(turn: Turn, group: Any, last: Any, air: Any) -> Rows:
-    """The sky of one channel: on the tapered canvas for the rounds to come, on the wide one for the eye."""
+def _channel(turn: Turn, group: Any, last: Any, air: Any, file: Any) -> Rows:
+    """The sky of one channel: on the tapered canvas for the rounds to come, on the wide one for the eye.
+
+    The parameters of the PSFs go into `file` at once.
+    """
     field, channel = turn.field, turn.field.channel
     noise = float(last["noise"][channel] if last is not None and not len(group["A"]) else group.attrs["noise"])
     moves = _moves(group, noise, last is None)
     sums, half = (_summed(turn, group, last, tail, moves) for tail in ("", "_half"))
-    psfs = _placed(group, last, moves, turn)
+    psfs = _placed(group, last, moves, turn, file)
     factor = amplitude(sums, _mean_power(air, turn.frames), turn.eye[0] / field.size, turn.settings.air_share)
     whole = deliver(sums, noise, factor, turn.eye)
     wide = turn.settings.border_turns > 0
     tapered = field.back(whole.sky.numpy())
     sky = _wide(turn, psfs, whole.sky_power / factor**2, factor, noise) if wide else tapered
-    halves = [deliver(s, noise, factor, turn.eye, whole.sky_power) for s in (half, sums - half)]
     return {
         "A": sums.power.numpy(),
         "B": sums.cross.numpy(),
@@ -101,14 +107,12 @@ def _channel(turn: Turn, group: Any, last: Any, air: Any) -> Rows:
         "spectrum": whole.spectrum.numpy(),
         "sky_power": (whole.sky_power / factor**2).numpy(),
         "noise": np.array(noise),
-        "halves": np.stack([field.embedded(field.back(h.sky.numpy())) for h in halves]),
         "sky": field.embedded(_finished(turn, sky)),
         "tapered": field.embedded(tapered),
-        "psfs": psfs,
     }
 
 
-def _wide(turn: Turn, psfs: NDArray[np.float32], power: Tensor, factor: Tensor, noise: float) -> NDArray[np.float32]:
+def _wide(turn: Turn, psfs: Any, power: Tensor, factor: Tensor, noise: float) -> NDArray[np.float32]:
     """The sky (y, x) from the frames as windows on a wider canvas, in camera units."""
     field, device = turn.field, turn.work.device
     height, width = field.stack.shape
@@ -116,9 +120,9 @@ def _wide(turn: Turn, psfs: NDArray[np.float32], power: Tensor, factor: Tensor, 
     eye = (turn.eye[0] * size / field.size, turn.eye[1])
     level = field.level
 
-    def blocks() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        for start in range(0, len(turn.frames), BLOCK):
-            part = slice(start, start + BLOCK)
+    def blocks(few: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        for start in range(0, len(turn.frames), few):
+            part = slice(start, start + few)
             frames, whole = field.even(turn.clean, turn.frames[part])
             light, mask = place(frames - np.float32(level), whole, size)
             transfer = transfer_functions(turn.model, torch.from_numpy(psfs[part]), eye, size)
@@ -127,7 +131,8 @@ def _wide(turn: Turn, psfs: NDArray[np.float32], power: Tensor, factor: Tensor, 
 
     # Noise and sky power per coefficient grow with the area over which a transform sums: their ratio stays.
     floor = torch.from_numpy(noise / np.maximum(widened(power, field.size, size), 1e-30)).float().to(device)
-    spectrum = solve_wide(blocks, floor, turn.settings.border_turns).cpu()
+    turns = turn.settings.border_turns
+    spectrum = in_blocks(BLOCK, lambda few: solve_wide(partial(blocks, few), floor, turns).cpu(), turn.notes.append)
     spectrum = spectrum * perfect(pupil(size, *eye, 3)) * torch.from_numpy(widened(factor, field.size, size)).float()
     top, left = (size - height) // 2, (size - width) // 2
     sky = torch.fft.irfft2(spectrum, s=(size, size))[top : top + height, left : left + width] + level
@@ -171,18 +176,25 @@ def _moves(group: Any, noise: float, alone: bool) -> Moves:
     return [(0.0, 0.0), *(sky_move(first, other) for other in others)]
 
 
-def _placed(group: Any, last: Any, moves: Moves, turn: Turn) -> NDArray[np.float32]:
-    """The parameters of all PSFs so far, the new ones moved with the sky of their batch."""
-    before = last[f"psfs{turn.field.channel}"][:] if last is not None else None
-    if "psfs" not in group:
-        return np.asarray(before, np.float32)
-    psfs, row = group["psfs"][:], 0
+def _placed(group: Any, last: Any, moves: Moves, turn: Turn, file: Any) -> Any:
+    """The parameters of all PSFs so far, the new ones moved with the sky of their batch, as an array of the open product.
+
+    They are copied in blocks: of many frames and modes, or of PSFs that are pixels, they would not fit into memory.
+    """
+    name = f"psfs{turn.field.channel}"
+    old: Any = last[name] if last is not None else group["psfs"][:0]
+    psfs = file.create_dataset(name, (len(turn.frames), *old.shape[1:]), np.float32)
+    first = row = len(old)
+    for start in range(0, first, ROWS):
+        psfs[start : min(start + ROWS, first)] = old[start : start + ROWS]
     for number, (dy, dx) in enumerate(moves):
-        part = slice(row, row := row + round(float(group["A"][number, 0, 0])))
+        count = round(float(group["A"][number, 0, 0]))
+        found = group["psfs"][row - first : row - first + count]
         if dy or dx:
-            here = torch.from_numpy(psfs[part])
-            psfs[part] = moved(turn.model, here, (-dy, -dx), turn.eye, turn.field.size).numpy()
-    return np.asarray(psfs if before is None else np.concatenate([before, psfs]), np.float32)
+            found = moved(turn.model, torch.from_numpy(found), (-dy, -dx), turn.eye, turn.field.size).numpy()
+        psfs[row : row + count] = found
+        row += count
+    return psfs
 
 
 def _mean_power(group: Any, frames: NDArray[np.int64]) -> NDArray[np.float64]:

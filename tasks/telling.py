@@ -8,10 +8,11 @@ from storage.frames import FrameStack
 from storage.product import Product
 from storage.store import Store
 from tasks.field import field_of
+from tasks.halves import halves_of
 from tasks.numerics.canvas import lone_box
 from tasks.numerics.metrics import frc_cutoff
 from tasks.optics import cutoff_cpp, obstruction
-from tasks.page_trust import halves_of, misfit_of
+from tasks.page_trust import misfit_of
 from tasks.prepared import Prepared
 from tasks.report import line_of
 

@@ -81,16 +81,6 @@ def evaluate_waves(waves: Wave, shape: tuple[int, int], origin: tuple[float, flo
     return phase
 
 
-def phase_screen(
-    shape: tuple[int, int], r0_px: float, outer_scale_px: float, rng: np.random.Generator, subharmonics: int = 5
-) -> NDArray[np.float32]:
-    """One von Karman screen in rad (y, x); `subharmonics` levels reach 3^levels times its size, 0 leaves them out."""
-    screen = periodic_screen(shape, r0_px, outer_scale_px, rng)
-    waves = slow_waves(shape, r0_px, outer_scale_px, rng, subharmonics)
-    screen += evaluate_waves(waves, shape, (0.0, 0.0))
-    return screen
-
-
 def _cubic(fraction: float) -> NDArray[np.float32]:
     """Weights of the four cells around a point (Keys 1981); linear ones would smooth the air's fine structure."""
     t = fraction

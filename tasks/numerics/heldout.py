@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tasks.numerics.air import noll_variances
@@ -34,6 +36,8 @@ class Verdict:
     """The frames are better explained by the sky, by more than chance: twice the standard error of the median difference."""
     whiteness: float
     """Mean departure from one of the residual's ring power over the noise; zero is white."""
+    each: NDArray[np.float32]
+    """(2, frame) what is left of each frame by the sky and by the other."""
 
 
 def judge(eye: Pupil, spectra: Tensor, sky: Tensor, stack: Tensor, d_over_r0: float, steps: int) -> Verdict:
@@ -57,8 +61,9 @@ def judge(eye: Pupil, spectra: Tensor, sky: Tensor, stack: Tensor, d_over_r0: fl
     if len(gain) < FEW:
         error = max(error, ALONE * float(left[1].mean()))
     prefers = bool(torch.isfinite(gain).all()) and float(middle) > 2 * error
-    best, other = (float(each.median()) for each in left)
-    return Verdict(len(spectra), best, other, prefers, float((inside - 1).abs().mean()))
+    best, other = (float(rest.median()) for rest in left)
+    each = torch.stack(left).cpu().numpy()
+    return Verdict(len(spectra), best, other, prefers, float((inside - 1).abs().mean()), each)
 
 
 def fit(eye: Pupil, spectra: Tensor, sky: Tensor, noise: Tensor, spread: Tensor, steps: int) -> Tensor:

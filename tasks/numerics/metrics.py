@@ -136,12 +136,3 @@ def split_half(curve: Curve) -> Curve:
     """FRC of the whole from that of its two independent halves (half the data, twice the noise): 2c / (1 + c)."""
     kept = np.clip(curve, 0, 1)
     return np.asarray(2 * kept / (1 + kept))
-
-
-def whiteness(residual: Image, variance: float) -> Curve:
-    """Power of a residual ring by ring, in units of the noise: 1 everywhere when nothing but noise is left."""
-    size = (residual.shape[0], residual.shape[1])
-    window = taper(size)
-    power = np.abs(fft.rfft2(residual * window)) ** 2
-    counts = ring_sums(np.ones(power.shape), size)
-    return np.asarray(ring_sums(power, size) / np.maximum(counts, 1) / (variance * float((window**2).sum())))

@@ -1,7 +1,5 @@
 """How noisy the frames are, from where no light can be: the Fourier plane beyond the telescope's cut-off."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
@@ -11,14 +9,6 @@ Image = NDArray[np.float32]
 _CORNER = float(np.hypot(0.5, 0.5))  # cycles/px: the highest frequency there is
 _MARGIN = 1.03  # light-free means beyond 1.03 x the cut-off
 _LEAST = 0.02  # of all coefficients: fewer are too few to measure by
-
-
-@dataclass(frozen=True)
-class PhotonTransfer:
-    """variance = read_variance + gain * mean, in the frames' own units."""
-
-    gain: float  # units of the frames per photo-electron
-    read_variance: float  # at mean zero; negative when an offset was not subtracted
 
 
 def radius(size: tuple[int, int]) -> NDArray[np.float64]:
@@ -60,55 +50,6 @@ def noise_variance(block: Image, cutoff: float = 0.5) -> NDArray[np.float32]:
     power = np.abs(fft.rfft2((block - middle) * window)[..., corners]) ** 2
     typical = np.median(power, axis=-1) / (np.log(2) * float((window**2).sum()))
     return np.asarray(typical, dtype=np.float32)
-
-
-def mosaic_noise_variance(mosaic: Image) -> NDArray[np.float32]:
-    """White noise variance per pixel of each Bayer mosaic, leading axes kept.
-
-    Colour repeats the picture around (0.5, 0.5), (0, 0.5) and (0.5, 0) cycles/px, so the corners are not dark; as far
-    as can be from all four stands the point (0.25, 0.25), where air leaves little light.
-    """
-    size = (mosaic.shape[-2], mosaic.shape[-1])
-    window = taper(size)
-    away = [np.abs(np.abs(fft.fftfreq(size[0])) - 0.25) < 0.06, np.abs(fft.rfftfreq(size[1]) - 0.25) < 0.06]
-    middle = mosaic.mean(axis=(-2, -1), keepdims=True)
-    power = np.abs(fft.rfft2((mosaic - middle) * window)[..., np.logical_and.outer(away[0], away[1])]) ** 2
-    return np.asarray(np.median(power, axis=-1) / (np.log(2) * float((window**2).sum())), dtype=np.float32)
-
-
-class PhotonTransferSums:
-    """Running sums for the photon-transfer fit: noise in light-free frequencies against local brightness."""
-
-    def __init__(self, lowest: float, highest: float, cutoff: float = 0.5, bins: int = 24) -> None:
-        self._edges = np.linspace(lowest, highest, bins + 1)
-        self._cutoff = cutoff
-        self._sums = np.zeros((3, bins))  # count, sum of means, sum of variances
-
-    def add(self, block: Image) -> None:
-        """Add frames (frame, channel, y, x)."""
-        size = (block.shape[-2], block.shape[-1])
-        corners = dark_corners(size, self._cutoff)
-        # A noise image through the corners keeps the share of white power which passes them.
-        share = float((corners * 2).sum()) / (size[0] * size[1])
-        for plane in block.reshape(-1, *size):
-            noise = fft.irfft2(fft.rfft2(plane) * corners, s=size)
-            level = ndimage.uniform_filter(plane, 9, mode="mirror")[8:-8, 8:-8]
-            variance = ndimage.uniform_filter(noise**2, 9, mode="mirror")[8:-8, 8:-8] / share
-            place = np.clip(np.digitize(level.ravel(), self._edges) - 1, 0, len(self._edges) - 2)
-            for row, values in enumerate((np.ones(level.size), level.ravel(), variance.ravel())):
-                self._sums[row] += np.bincount(place, values, minlength=len(self._edges) - 1)
-
-    def fit(self) -> PhotonTransfer | None:
-        """The straight line through the bins; None when the brightness does not vary enough to tell."""
-        count, means, variances = self._sums
-        used = count > 0.002 * count.sum()
-        if used.sum() < 3:
-            return None
-        x, y = means[used] / count[used], variances[used] / count[used]
-        # A bin's variance is known to a share of itself: brighter bins weigh less, fuller ones more.
-        weight = np.sqrt(count[used]) / np.maximum(y, 1e-3 * y.max() + 1e-30)
-        gain, offset = np.polyfit(x, y, 1, w=weight)
-        return PhotonTransfer(float(gain), float(offset)) if gain > 0 else None
 
 
 def optical_cutoff(power: NDArray[np.floating]) -> float | None:

@@ -82,12 +82,6 @@ def fingerprints(raw: NDArray[np.generic]) -> tuple[str, ...]:
     return tuple(hashlib.blake2b(np.ascontiguousarray(f).tobytes(), digest_size=16).hexdigest() for f in raw)
 
 
-def duplicates(prints: Iterable[str]) -> Flags:
-    """Frames that repeat the one before, byte for byte: a camera or a recorder filled a gap."""
-    names = list(prints)
-    return np.array([k > 0 and names[k] == names[k - 1] for k in range(len(names))], bool)
-
-
 def saturated(block: Image, full_scale: float) -> Values:
     """(frame,) share of pixels at full scale."""
     return np.asarray((block >= full_scale).mean(axis=(1, 2, 3)), dtype=np.float32)

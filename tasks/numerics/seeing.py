@@ -120,7 +120,7 @@ def join(parts: Sequence[SpectralSums]) -> SpectralSums:
     return SpectralSums(frames, first, second, fourth, parts[0].width)
 
 
-def corner_noise(sums: SpectralSums, cutoff: float) -> float:
+def noise_beyond(sums: SpectralSums, cutoff: float) -> float:
     """Noise power per coefficient, from the frequencies beyond the telescope's `cutoff` (cycles per pixel)."""
     beyond = radii((sums.first.shape[1], sums.width), cutoff) > 1.1
     if beyond.sum() < 20:
@@ -236,7 +236,7 @@ def fit_seeing(
     """
     if len(sums.frames) < 4:
         raise ValueError(f"{len(sums.frames)} groups of frames do not show their scatter, 4 do: use smaller groups")
-    noise = corner_noise(sums, cutoff) if noise is None else noise
+    noise = noise_beyond(sums, cutoff) if noise is None else noise
     rings = measured(sums, cutoff, noise)
     shortest = min(sums.first.shape[1], sums.width)
     used = _usable(rings, noise, 2.0 / shortest / cutoff)
@@ -270,28 +270,3 @@ def _summary(weight: F64, table: SpeckleTable, cutoff: float, rings_used: int) -
         spread=np.sqrt(variance + (2 * _MODEL * (1 - power)) ** 2),
         rings_used=rings_used,
     )
-
-
-def on_grid(curve: F64, shape: tuple[int, int], cutoff: float) -> F32:
-    """A positive ring curve as an image (y, x) in rfft2 layout, 0 beyond the cut-off."""
-    radius = radii(shape, cutoff)
-    image = np.exp(np.interp(radius, RINGS, np.log(np.maximum(curve, 1e-12))))
-    return np.where(radius < 1.0, image, 0.0).astype(np.float32)
-
-
-def subset_power(everything: SpectralSums, subset: SpectralSums, cutoff: float, noise: float) -> F64:
-    """How much stronger (ring,) the PSFs of some frames are in power than all frames': multiply `mean_power` by it.
-
-    Sky-free, since both saw the same sky. Beyond the rings that rise above the noise the last ratio is carried on.
-    """
-    signals = []
-    for sums in (subset, everything):
-        radius = radii((sums.first.shape[1], sums.width), cutoff)
-        power = sums.second.sum(0, dtype=np.float64) / sums.frames.sum() - noise
-        signals.append(ring_mean(power[radius <= 1.0], radius[radius <= 1.0]))
-    lowest = 2.0 / min(everything.first.shape[1], everything.width) / cutoff
-    good = (signals[1] > 0.5 * noise) & (signals[0] > 0.25 * noise) & (lowest <= RINGS)
-    if not good.any():
-        return np.ones(len(RINGS))
-    ratio: F64 = np.interp(RINGS, np.append(0.0, RINGS[good]), np.append(1.0, signals[0][good] / signals[1][good]))
-    return ratio

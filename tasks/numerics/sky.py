@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tasks.numerics.likelihood import Sums
-from tasks.numerics.pupil import Pupil, frequencies, perfect, ring_mean, rings
+from tasks.numerics.pupil import frequencies, ring_mean, rings
 
 
 def wiener(total: Sums, floor: Tensor) -> Tensor:
@@ -91,19 +91,6 @@ def tie(mean_power: Tensor, target: Tensor, strength: float = 1.0, limit: float 
     factor[target <= 0] = 1.0
     factor[0] = 1.0  # light is neither lost nor made
     return factor
-
-
-def deliver(eye: Pupil, total: Sums, floor: Tensor, factor: Tensor | None = None) -> Tensor:
-    """The sky (y, x) as this telescope would show it without air; its sum is that of the mean frame.
-
-    `factor` (ring,) is an optional `tie`.
-    """
-    spectrum = wiener(total, floor) * perfect(eye)
-    if factor is not None:
-        spectrum = spectrum * factor[rings(eye.size, spectrum.device)]
-    spectrum[0, 0] = total.cross[0, 0] / total.power[0, 0]
-    picture: Tensor = torch.fft.irfft2(spectrum, s=(eye.size, eye.size))
-    return picture
 
 
 def positive(sky: Tensor) -> Tensor:

@@ -24,6 +24,39 @@ with embedded.server(Path.cwd()):
 """
 
 
+LOGGING = """
+import logging
+from pathlib import Path
+from flows import embedded
+with embedded.server(Path.cwd()):
+    from prefect import flow, get_client, task
+    embedded.wait_for_server()
+
+    @task
+    def wait() -> None:
+        logging.getLogger("stillsky").info("waiting for another process")
+
+    @flow
+    def run() -> None:
+        wait()
+
+    logging.getLogger("stillsky").info("nobody's")
+    run()
+    embedded.send_logs()
+    with get_client(sync_client=True) as client:
+        print([line.message for line in client.read_logs() if line.name == "stillsky"])
+"""
+
+
+def test_what_we_log_reaches_the_runs_logs(tmp_path: Path, environment: dict[str, str]) -> None:
+    """And what is logged outside a run disturbs nobody."""
+    told = subprocess.run(
+        [sys.executable, "-c", LOGGING], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert told.stdout.strip() == "['waiting for another process']", told.stderr
+    assert "nobody" not in told.stderr
+
+
 def _answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=5):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows.housekeeping import list_products, prune, rm, show, shown
+from flows.housekeeping import list_products, listed, prune, rm, show, shown
 from storage.errors import StoreError
 from storage.product import Product
 from storage.store import Store
@@ -55,3 +55,22 @@ def test_store_that_is_a_file_is_said(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("")
     with pytest.raises(StoreError, match="--store"):
         list_products(tmp_path / "x")
+
+
+def test_an_empty_store_says_so(tmp_path: Path) -> None:
+    (line,) = listed(tmp_path / "store")
+    assert line == f"the store {tmp_path / 'store'} is empty"
+
+
+def test_captures_of_one_name_are_told_apart(root: Path) -> None:
+    store = Store(root)
+    for letter in "12":
+        frames, mean = Product("ingest", letter * 32), Product("average", letter * 32)
+        told = {"arguments": {"capture": {"fingerprint": letter * 64, "calibration": ["", ""]}}, "capture": "mars.ser"}
+        for product, recipe in ((frames, told), (mean, {"inputs": [["ingest", frames.key]], "capture": "mars.ser"})):
+            with store.create(product, recipe) as file:
+                file["sky"] = np.zeros(1)
+    lines = [line for line in listed(root) if "mars.ser 1111" in line or "mars.ser 2222" in line]
+    assert [line.split()[1] for line in lines] == ["ingest", "average"] * 2
+    assert lines[0].endswith("mars.ser 11111111")
+    assert next(line for line in listed(root) if FRAMES.key[:12] in line).endswith("mars.ser"), "nothing is known of it"

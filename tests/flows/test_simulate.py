@@ -64,6 +64,18 @@ def test_same_request_same_bytes_and_only_simulations_are_written_over(tmp_path:
     assert real.read_bytes() == b"a night's work"
 
 
+@pytest.mark.parametrize("mine", ["[telescope]\naperture_m = 0.3\n", "[evaluate]\nsteps = 7\n", "not toml ="])
+def test_settings_beside_it_are_written_over_only_by_force(tmp_path: Path, mine: str) -> None:
+    out = tmp_path / "a.ser"
+    beside(out)["config"].write_text(mine)
+    with pytest.raises(BadConfig, match=r"a\.toml is there with other settings.*another name.*--force"):
+        simulate(out, SMALL)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.toml"]
+    assert beside(out)["config"].read_text() == mine
+    simulate(out, {**SMALL, "force": True})
+    assert load_config(beside(out)["config"]).telescope.aperture_m == 0.25
+
+
 def test_own_picture_is_the_sky(tmp_path: Path) -> None:
     picture = np.zeros((300, 200, 3), np.uint8)
     picture[60:120, 50:150] = (250, 200, 100)

@@ -91,6 +91,13 @@ def decoded(uri: str | None) -> Image.Image:
     return Image.open(BytesIO(base64.b64decode(uri.partition(",")[2])))
 
 
+def test_curves_of_one_name_have_one_key() -> None:
+    line = np.arange(3.0)
+    many = tuple(Series("round 1", line, line + k, "line") for k in range(3))
+    text = rendered(replace(page(), air=(Chart("Loss", "", "step", "loss", many),)))
+    assert text.count("round 1</span>") == 1
+
+
 def test_nothing_is_fetched() -> None:
     text = rendered(page())
     assert not re.search(r"""(?:https?:)?//[a-z0-9]|@import|<link|url\(|<iframe""", re.sub(r"base64,[^\"]+", "", text))

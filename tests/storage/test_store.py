@@ -15,7 +15,7 @@ import pytest
 
 from storage.errors import BadCapture, StoreError
 from storage.product import Product
-from storage.store import Store, atomic, clock, publish
+from storage.store import HOST, Store, atomic, clock, publish
 
 SKY = Product("sky", "a" * 32)
 OTHER = Product("sky", "b" * 32)
@@ -119,6 +119,21 @@ def test_a_killed_process_leaves_no_product_and_sweep_takes_its_rest(store: Stor
     assert files(store) == [f"sky/{OTHER.key}.h5"]
     make(store)
     assert store.has(SKY)
+
+
+def test_sweep_leaves_files_of_other_machines(store: Store) -> None:
+    """Their processes may live, whatever their numbers mean here."""
+    make(store)
+    dead = killed("print('ready', flush=True); import time; time.sleep(60)", store.root)
+    ours, theirs = (f".{SKY.key}.h5.{host}.{dead}.abcdef.tmp" for host in (HOST, f"not-{HOST}"))
+    for name in (ours, theirs):
+        (store.root / "sky" / name).write_text("half")
+    assert store.sweep() == 1
+    assert sorted(files(store)) == sorted([f"sky/{theirs}", f"sky/{SKY.key}.h5"])
+    for name in (ours, theirs):
+        (store.root / name.replace(f"{SKY.key}.h5", "sky.png")).write_text("half")
+    publish(store.root / "sky.png", lambda path: path.write_bytes(b"whole"))
+    assert sorted(path.name for path in store.root.glob(".*.tmp")) == [theirs.replace(f"{SKY.key}.h5", "sky.png")]
 
 
 def test_sweep_takes_half_a_part_and_leaves_the_whole_ones(store: Store) -> None:

@@ -39,6 +39,15 @@ def test_a_good_sky_is_published(planet: Any) -> None:
     assert row["flux_sky_over_stack"] == pytest.approx(1, abs=0.04)
 
 
+def test_the_word_of_every_frame_that_judged_is_kept(planet: Any) -> None:
+    (row,) = judged(planet, planet.result)["channels"]
+    np.testing.assert_array_equal(planet.read(planet.result, "heldout_frames"), planet.read(planet.first, "held"))
+    for name in ("sky", "stack"):
+        each = planet.read(planet.result, f"chi2_{name}")
+        assert each.shape == (1, row["heldout_frames"])
+        assert np.median(each) == pytest.approx(row[f"heldout_chi2_{name}"])
+
+
 @pytest.mark.parametrize("only", ["sky", "spectrum"])
 def test_a_sabotaged_sky_is_not_published(planet: Any, only: str) -> None:
     bad = sabotage(planet.store, planet.sky, planet.first, only)

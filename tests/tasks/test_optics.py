@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from configs.schema import Telescope
-from tasks.optics import cutoff_cpp, obstruction
+from storage.errors import Hopeless
+from tasks.optics import check_wavelengths, cutoff_cpp, obstruction
 
 
 @dataclass
@@ -48,3 +49,16 @@ def test_unknown_telescope_takes_what_the_frames_show() -> None:
 def test_a_pupil_of_unknown_size_is_open() -> None:
     assert obstruction(telescope()) == 0.33
     assert obstruction(Telescope(obstruction=0.33)) == 0.0
+
+
+@pytest.mark.parametrize(("told", "channels"), [((620.0, 530.0), 3), ((650.0, 550.0, 450.0), 1)])
+def test_wavelengths_of_other_channels_are_refused_with_the_numbers(told: tuple[float, ...], channels: int) -> None:
+    with pytest.raises(
+        Hopeless, match=rf"{len(told)} wavelengths \({told[0]:g}, .* nm\), the capture {channels} channel"
+    ):
+        check_wavelengths(Telescope(wavelength_nm=told), channels)
+
+
+@pytest.mark.parametrize(("told", "channels"), [(550.0, 3), ((550.0,), 3), ((650.0, 550.0, 450.0), 3)])
+def test_one_wavelength_for_all_channels_or_one_for_each(told: float | tuple[float, ...], channels: int) -> None:
+    check_wavelengths(Telescope(wavelength_nm=told), channels)

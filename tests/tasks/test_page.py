@@ -53,6 +53,17 @@ def test_every_stage_says_what_it_took_and_reached(planet: Any, shown: Page) -> 
     assert decibels[0] < decibels[1] < decibels[2]
 
 
+def test_the_judges_and_the_losses_are_those_of_the_products(planet: Any, shown: Page) -> None:
+    judges, losses = shown.resolution[1:]
+    sky, stack = judges.series
+    np.testing.assert_array_equal(sky.y, planet.read(planet.result, "chi2_sky")[0])
+    assert (sky.y < stack.y).all()
+    assert len(sky.x) == len(planet.read(planet.result, "heldout_frames"))
+    assert list(losses.series[0].x) == [50, 100]
+    assert losses.series[0].y[0] > losses.series[0].y[1] == 0
+    assert losses.title in rendered(shown)
+
+
 def test_psfs_go_from_the_best_to_the_worst(planet: Any, shown: Page) -> None:
     peaks = [float(tile.values.max()) for tile in shown.psfs]
     assert peaks[0] == pytest.approx(1, abs=1e-3)

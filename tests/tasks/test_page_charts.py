@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from storage.frames import flag
-from tasks.page_charts import Shown, air_charts, frame_charts, resolution_charts
+from tasks.page_charts import Shown, air_charts, frame_charts, heldout_chart, loss_charts, resolution_charts
 
 COUNT = 20
 FIRST = {"bits": np.array([1.0, 4.0, 2.0]), "shares": np.array([0.1, 0.5, 1.0])}
@@ -80,3 +80,23 @@ def test_resolution_reaches_the_finest_frequency() -> None:
     (chart,) = resolution_charts({"two halves of the frames": np.linspace(1, 0, 33)}, 0.4)
     assert (chart.series[0].x[0], chart.series[0].x[-1]) == (0, 0.5)
     assert chart.marks[0].value == 0.4
+
+
+def test_held_out_frames_are_told_one_by_one() -> None:
+    chart = heldout_chart(shown(), np.array([1.2, 2.0]), np.array([3.0, 1.5]), np.array([5, 9]))
+    sky, stack = chart.series
+    assert (list(sky.x), list(sky.y), list(stack.y)) == ([0.5, 0.9], [1.2, 2.0], [3.0, 1.5])
+    assert stack.tips[1] == "frame 9: the stack leaves 1.5 × its noise"
+
+
+def test_the_loss_of_every_batch_falls_to_its_last() -> None:
+    steps, losses = np.array([50, 100]), np.array([[-100.0, -300.0], [500.0, 100.0]])
+    short = (np.array([30]), np.array([[7.0]]), np.array([4.0]))
+    (chart,) = loss_charts([(steps, losses, np.array([10.0, 20.0])), short])
+    assert [list(series.y) for series in chart.series] == [[20, 0], [20, 0]]
+    assert [series.name for series in chart.series] == ["round 1", "round 1"]
+    assert chart.series[1].tips[0] == "round 1, batch 2, step 50: +20"
+
+
+def test_a_solve_of_one_segment_has_no_curve() -> None:
+    assert loss_charts([(np.array([30]), np.array([[7.0]]), np.array([4.0]))]) == ()

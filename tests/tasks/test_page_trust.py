@@ -7,14 +7,13 @@ import numpy as np
 
 from storage.frames import FrameStack
 from tasks.field import field_of
-from tasks.numerics.metrics import frc_cutoff
 from tasks.optics import cutoff_cpp
-from tasks.page_trust import FRAMES, halves_of, misfit_of
+from tasks.page_trust import FRAMES, misfit_of
 from tasks.prepared import Prepared
 
 
-def maps(filmed: Any, spot: float = 0.0) -> tuple[Any, float]:
-    """The misfit of the last round with every frame brighter by `spot` in one place, and the split-half cut-off."""
+def maps(filmed: Any, spot: float = 0.0) -> Any:
+    """The misfit of the last round with every frame brighter by `spot` in one place."""
     store = filmed.store
     with contextlib.ExitStack() as stack:
         opened = (filmed.frames, filmed.mean, filmed.first, filmed.sky)
@@ -25,7 +24,7 @@ def maps(filmed: Any, spot: float = 0.0) -> tuple[Any, float]:
             clean = Spotted(clean, np.rint(field.shifts).astype(int), spot)
         cutoff = min(cutoff_cpp(filmed.config.telescope, 0, mean), 0.5)
         eye = (cutoff * field.size, filmed.config.telescope.obstruction)
-        return misfit_of(clean, field, sky, "pupil", eye), frc_cutoff(halves_of(sky, 0))
+        return misfit_of(clean, field, sky, "pupil", eye)
 
 
 class Spotted:
@@ -43,19 +42,18 @@ class Spotted:
 
 
 def test_a_good_solve_leaves_noise(planet: Any) -> None:
-    found, cutoff = maps(planet)
+    found = maps(planet)
     assert found.frames == min(FRAMES, len(planet.read(planet.sky, "frames")))
     assert found.ratio.shape == (64, 64)
     light = planet.read(planet.first, "stack")[0]
     bright = np.isfinite(found.ratio) & (light > 0.5 * light.max())
     assert 0.8 < np.median(found.ratio[bright]) < 2, "28 modes leave a little of the air"
     assert np.isnan(found.ratio[0]).all(), "the border is tapered"
-    assert 0.1 < cutoff <= 0.5
 
 
 def test_what_the_sky_does_not_explain_stands_out(planet: Any) -> None:
-    honest, _ = maps(planet)
-    spotted, _ = maps(planet, 400.0)
+    honest = maps(planet)
+    spotted = maps(planet, 400.0)
     gain = spotted.ratio / honest.ratio
     assert np.nanmedian(gain[30:34, 40:44]) > 3
     assert np.nanmedian(gain) < 1.1

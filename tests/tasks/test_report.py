@@ -1,8 +1,10 @@
 """The report: every frame accounted for, every step timed, the truth compared, and all of it plain JSON."""
 
 import json
+from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -56,3 +58,14 @@ def test_a_colour_truth_may_be_grey(coloured: Any, planet: Any) -> None:
     assert np.isfinite(report["truth"]["solved"]["psnr_db"])
     assert "seeing D/r0 = " in report["verdict"][1]
     assert len(report["verdict"][1].split("= ")[1].split(", ")) == 3
+
+
+def test_what_a_step_had_to_do_otherwise_is_told_once(planet: Any, tmp_path: Path) -> None:
+    copy = planet.elsewhere(tmp_path)
+    note = "8 frames together ran out of memory; done as 4 and 4"
+    assert describe(copy.store, copy.result, {}, None)["notes"] == []
+    with h5py.File(copy.store.path(copy.rounds[0][0]), "r+") as file:
+        file.attrs["notes"] = json.dumps([note, note])
+    report = describe(copy.store, copy.result, {}, None)
+    assert report["notes"] == [f"solve_psfs: {note} (2 times)"]
+    assert f"solve_psfs: {note} (2 times)." in report["verdict"]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from configs.load import load_config
+from storage.errors import Hopeless
 from storage.frames import reasons
 from storage.store import Store
 from tasks.align import align
@@ -82,3 +83,10 @@ def test_blocks_do_not_change_the_result_but_the_seed_does(planet: Any, tmp_path
     np.testing.assert_allclose(found["block_frames=5"][0], planet.read(planet.first, "stack"), rtol=1e-4)
     np.testing.assert_array_equal(found["block_frames=5"][1], planet.read(planet.first, "held"))
     assert not np.array_equal(found["seed=1"][1], planet.read(planet.first, "held"))
+
+
+def test_wavelengths_of_other_channels_are_refused(planet: Any) -> None:
+    telescope = planet.config.telescope.model_copy(update={"wavelength_nm": (650.0, 550.0, 450.0)})
+    given = (planet.store, planet.frames, planet.mean, planet.shifts, telescope, planet.config.shift_average)
+    with pytest.raises(Hopeless, match=r"3 wavelengths .* 1 channel;"):
+        shift_average(*given)

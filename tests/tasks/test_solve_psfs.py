@@ -1,5 +1,7 @@
 """solve_psfs: every frame of a round has its PSF once, the sums fit them, a killed solve goes on where it was."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,9 @@ import torch
 
 import tasks.solve_psfs
 from configs.load import load_config
+from tasks.numerics.likelihood import sums
+from tasks.numerics.metrics import psnr
+from tasks.numerics.models import Batch
 from tasks.solve_psfs import SEGMENT
 
 
@@ -97,6 +102,107 @@ def test_a_killed_solve_goes_on_and_ends_the_same(planet: Any, tmp_path: Path, m
         np.testing.assert_array_equal(file["channel0/psfs"][:], wanted[0])
         np.testing.assert_array_equal(file["channel0/B"][:], wanted[1])
     assert not store.parts(whole).exists()
+
+
+SMALL = (
+    "rounds.0.psfs.modes=6",
+    "rounds.1.psfs.modes=6",
+    "rounds.0.psfs.frames=14",
+    "rounds.0.psfs.steps=60",
+    "rounds.0.psfs.batch_frames=7",
+    "rounds.0.psfs.starts=1",
+)
+
+
+def cramped(monkeypatch: pytest.MonkeyPatch, most: int) -> list[Any]:
+    """A device whose memory holds so many frames; what was solved there."""
+    model = tasks.solve_psfs.MODELS["pupil"]
+    solved: list[Any] = []
+
+    def advance(batch: Any, plan: Any, memory: Any, steps: int) -> Any:
+        if len(batch.spectra) > most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        solved.append(batch)
+        return model.advance(batch, plan, memory, steps)
+
+    monkeypatch.setitem(tasks.solve_psfs.MODELS, "pupil", model._replace(advance=advance))
+    return solved
+
+
+@pytest.mark.parametrize("most", [4, 2])
+def test_a_batch_that_does_not_fit_into_memory_is_solved_in_halves(
+    planet: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    wanted = planet.elsewhere(tmp_path / "roomy")
+    turn = load_config(words=SMALL).rounds[0]
+    whole = wanted.psfs_of(wanted.first, turn.psfs)
+    filmed = planet.elsewhere(tmp_path / "cramped")
+    filmed.first  # noqa: B018  made while there is room
+    solved = cramped(monkeypatch, most)
+    assert filmed.psfs_of(filmed.first, turn.psfs) == whole
+    np.testing.assert_array_equal(filmed.read(whole, "frames"), wanted.read(whole, "frames"))
+    assert filmed.read(whole, "channel0/psfs").shape == (14, 6)
+    assert filmed.read(whole, "channel0/A")[:, 0, 0] == pytest.approx([7, 7], rel=1e-3)
+    notes = json.loads(filmed.note(whole, "notes"))
+    assert notes[0] == "7 frames together ran out of memory; done as 4 and 3"
+    assert len(notes) == {4: 2, 2: 6}[most]
+    beside = [0 if batch.others is None else batch.others.frames for batch in solved[::2]]  # two segments each
+    assert beside == {4: [0, 4, 0, 4], 2: [0, 2, 4, 6, 0, 2, 4, 6]}[most]
+    cross, sky = filmed.read(whole, "channel0/B"), wanted.read(whole, "channel0/B")
+    for one, other in zip(cross, sky, strict=True):
+        likeness = np.vdot(one[:8, :8], other[:8, :8]) / np.linalg.norm(one[:8, :8]) / np.linalg.norm(other[:8, :8])
+        assert likeness.real > 0.95
+    picture = filmed.sky_of(whole, filmed.first, turn.sky)
+    assert psnr(planet.truth, filmed.read(picture, "sky")[0]) > psnr(
+        planet.truth, filmed.read(filmed.first, "stack")[0]
+    )
+
+
+def test_a_killed_half_goes_on(planet: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its segments have numbers of their own, whichever batches fit this time."""
+    filmed = planet.elsewhere(tmp_path)
+    settings = load_config(words=SMALL).rounds[0].psfs
+    filmed.first  # noqa: B018
+    solved = cramped(monkeypatch, 4)
+    advance = tasks.solve_psfs.MODELS["pupil"].advance
+
+    def dying(batch: Any, plan: Any, memory: Any, steps: int) -> Any:
+        if len(solved) == 3:
+            raise KeyboardInterrupt
+        return advance(batch, plan, memory, steps)
+
+    model = tasks.solve_psfs.MODELS["pupil"]
+    monkeypatch.setitem(tasks.solve_psfs.MODELS, "pupil", model._replace(advance=dying))
+    with pytest.raises(KeyboardInterrupt):
+        filmed.psfs_of(filmed.first, settings)
+    monkeypatch.setitem(tasks.solve_psfs.MODELS, "pupil", model)
+    found = filmed.psfs_of(filmed.first, settings)
+    assert len(solved) == 8, "two batches of two halves of two segments, none twice"
+    assert np.isfinite(filmed.read(found, "channel0/psfs")).all()
+
+
+def test_the_loss_falls_from_segment_to_segment_and_is_summed(planet: Any) -> None:
+    losses = []
+    for psfs, _ in planet.rounds:
+        found = planet.read(psfs, "channel0/loss")
+        assert found.shape == (len(planet.read(psfs, "channel0/A")), {True: 2, False: 1}[not losses])
+        assert np.isfinite(found).all()
+        assert planet.note(psfs, "loss") == pytest.approx(found[:, -1].sum())
+        losses.append(found)
+    assert (losses[0][:, 1] < losses[0][:, 0]).all()
+
+
+def test_halves_have_the_loss_of_the_whole() -> None:
+    """What the second half adds, given the first, is the likelihood of both together."""
+    dice = torch.Generator().manual_seed(1)
+    spectra = torch.fft.rfft2(torch.randn(4, 32, 32, generator=dice) * 10)
+    transfer = torch.fft.rfft2(torch.rand(4, 32, 32, generator=dice) / 1024)
+    power = torch.rand(24, generator=dice) * 1e4
+    whole = Batch(spectra, 10.0, 0.0, 3.0, 5.0, None, spectra[0], None)
+    one, other = (sums(spectra[part], transfer[part]) for part in (slice(0, 2), slice(2, 4)))
+    together = tasks.solve_psfs._loss(whole, one + other, power)
+    apart = tasks.solve_psfs._loss(whole, one, power) + tasks.solve_psfs._loss(replace(whole, others=one), other, power)
+    assert apart == pytest.approx(together, rel=1e-5)
 
 
 def test_the_sharpest_psfs_belong_to_the_luckiest_frames(planet: Any) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks.numerics.air import noll_variances, phase_screen, pupil_phases
+from tasks.numerics.air import evaluate_waves, noll_variances, periodic_screen, pupil_phases, slow_waves
 
 
 def test_noll_variances_add_up_to_the_known_residuals() -> None:
@@ -30,7 +30,9 @@ def _structure(subharmonics: int, outer_scale_px: float, rng: np.random.Generato
     lags = np.array([2, 4, 8, 16, 32, 64])
     measured = np.zeros(len(lags))
     for _ in range(80):
-        screen = phase_screen((128, 128), 8.0, outer_scale_px, rng, subharmonics)
+        screen = periodic_screen((128, 128), 8.0, outer_scale_px, rng)
+        waves = slow_waves((128, 128), 8.0, outer_scale_px, rng, subharmonics)
+        screen = screen + evaluate_waves(waves, (128, 128), (0.0, 0.0))
         for i, lag in enumerate(lags):
             across, down = screen[:, lag:] - screen[:, :-lag], screen[lag:] - screen[:-lag]
             measured[i] += (np.mean(across**2) + np.mean(down**2)) / 2 / 80

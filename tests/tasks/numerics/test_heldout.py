@@ -35,6 +35,8 @@ def test_the_true_sky_is_preferred_to_a_blurred_one() -> None:
     assert verdict.frames == 6
     assert verdict.sky < 0.5 * verdict.stack
     assert verdict.sky < 3  # nearly down to the noise
+    assert verdict.each.shape == (2, 6)
+    assert np.sort(verdict.each)[:, 2] == pytest.approx([verdict.sky, verdict.stack])
 
 
 def test_the_order_of_the_skies_does_not_matter() -> None:

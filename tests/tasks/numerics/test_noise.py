@@ -5,9 +5,7 @@ import pytest
 from scipy import ndimage
 
 from tasks.numerics.noise import (
-    PhotonTransferSums,
     dark_corners,
-    mosaic_noise_variance,
     noise_variance,
     optical_cutoff,
     taper,
@@ -55,32 +53,6 @@ def test_row_noise_and_hot_pixels_do_not_count():
 
 def test_an_undersampled_telescope_still_leaves_some_corners():
     assert dark_corners((N, N), 0.9).sum() > 0.005 * N * N
-
-
-def test_mosaics_are_measured_between_the_colours():
-    rng = np.random.default_rng(5)
-    sky = ndimage.gaussian_filter(band_limited(cutoff=0.2), 1)
-    mosaic = sky * np.where((np.mgrid[:N, :N].sum(axis=0)) % 2, 1.0, 0.5) + rng.normal(0, 3, (4, N, N))
-    assert mosaic_noise_variance(mosaic.astype(np.float32)) == pytest.approx(np.full(4, 9), rel=0.2)
-
-
-def test_photon_transfer_gives_gain_and_read_noise():
-    rng = np.random.default_rng(6)
-    y = np.linspace(50, 3000, N)[:, None] * np.ones((1, N))
-    frames = (rng.poisson(np.broadcast_to(y, (12, 1, N, N))) + rng.normal(0, 10, (12, 1, N, N))) / 2.0
-    sums = PhotonTransferSums(0, 1600)
-    sums.add(frames[:6].astype(np.float32))
-    sums.add(frames[6:].astype(np.float32))
-    found = sums.fit()
-    assert found is not None
-    assert found.gain == pytest.approx(0.5, rel=0.08)
-    assert found.read_variance == pytest.approx(25, abs=20)
-
-
-def test_photon_transfer_of_an_empty_sky_is_unknown():
-    sums = PhotonTransferSums(-100, 10000)
-    sums.add(np.random.default_rng(0).normal(0, 1, (2, 1, 64, 64)).astype(np.float32))
-    assert sums.fit() is None
 
 
 @pytest.mark.parametrize("cutoff", [0.25, 0.4])

@@ -8,8 +8,6 @@ from scipy.stats import spearmanr
 from tasks.numerics.quality import (
     black,
     coherent_sharpness,
-    duplicates,
-    fingerprints,
     fluxes,
     lucky_share,
     outstanding,
@@ -80,12 +78,6 @@ def test_ranking_puts_unusable_frames_last():
 def test_black_frames_are_black_and_clouds_are_not():
     flux = fluxes(film([1] * 6, gains=[1, 0.65, 0.9, 0.02, 1, 1]))
     assert black(flux).tolist() == [False, False, False, True, False, False]
-
-
-def test_only_byte_identical_neighbours_are_duplicates():
-    raw = np.random.default_rng(5).integers(0, 255, (5, 8, 8), dtype=np.uint8)
-    raw[2], raw[4] = raw[1], raw[0]
-    assert duplicates(fingerprints(raw)).tolist() == [False, False, True, False, False]
 
 
 def test_saturation_is_a_share_of_the_pixels():
