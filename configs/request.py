@@ -89,6 +89,8 @@ class ServeRequest(Section):
     """Single settings for all captures, each section.key=value."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """What computes: auto takes a graphics card where there is one that works."""
+    dask: str | None = None
+    """Address of a Dask scheduler (tcp://host:8786) whose workers see the store and solve side by side; none: this machine."""
     store: Path | None = None
     """Where results of steps, and Prefect's records, are kept; none: STILLSKY_STORE, or the user's cache folder."""
 

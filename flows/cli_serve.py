@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from flows.cli_options import CONFIG, DEVICE, PROFILE, SET, STORE
+from flows.cli_options import CONFIG, DASK, DEVICE, PROFILE, SET, STORE
 
 
 @click.command()
@@ -22,6 +22,7 @@ from flows.cli_options import CONFIG, DEVICE, PROFILE, SET, STORE
 @PROFILE
 @SET
 @DEVICE
+@DASK
 @STORE
 def serve(**given: Any) -> None:
     """Restore captures as they come in, and every night's, with a web page (Prefect) to watch, start and cancel."""

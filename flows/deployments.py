@@ -61,7 +61,7 @@ def deploy(request: ServeRequest, root: Path, timezone: str) -> Deployments:
 
 def request_defaults(request: ServeRequest, root: Path) -> dict[str, Any]:
     """What a capture's and a night's request have in common."""
-    shared = request.model_dump(include={"config", "profile", "words", "device"})
+    shared = request.model_dump(include={"config", "profile", "words", "device", "dask"})
     return {**shared, "config": request.config and request.config.absolute(), "store": root}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import uvicorn
 
-from storage.claims import claim
+from storage.locks import claim
 
 
 def main() -> None:

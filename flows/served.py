@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 
 from configs.request import ServeRequest
-from flows import embedded
+from flows import embedded, reports
 from storage.errors import StillskyError
 
 
@@ -26,6 +26,8 @@ def settle_server(request: ServeRequest, root: Path) -> bool:
         os.environ["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = request.database
     if secret := os.environ.get("PREFECT_SERVER_API_AUTH_STRING"):
         os.environ.setdefault("PREFECT_API_AUTH_STRING", secret)
+    if request.results is not None and _loopback(request.host) and not secret:  # nobody asks the reader for a password
+        os.environ[reports.FOLDER] = str(request.results.absolute())
     settings = {
         "PREFECT_API_URL": url,
         "PREFECT_SERVER_API_HOST": request.host,

@@ -15,6 +15,7 @@ from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from configs.schema import Config
 from flows.markdown import code, figure, how_far, picture, slug, table, text
+from flows.reports import address
 from storage.capture import Capture
 from storage.product import Product
 from storage.store import Store
@@ -42,7 +43,7 @@ TRUTH = {"psnr_db": "PSNR, dB", "ssim": "SSIM", "frc_cutoff_cpp": "agrees to, cy
 """The same of a comparison with the truth."""
 
 REPORTS = {"The whole report": "report.html", "the same for programs": "report.json"}
-"""Where more is to be read; browsers follow no link from the UI to a file, so the path is there to be copied."""
+"""Where more is to be read; browsers follow no link from the UI to a file, so the path is there to be copied, too."""
 
 
 @dataclass
@@ -130,6 +131,7 @@ class Story:
             table([{"before: the stack": shown["before"], f"after: the {report['published']}": shown["after"]}]),
             _turned(channels),
             *([table(truth)] if truth else []),
+            *([f"[Open the whole report]({page})"] if (page := address(out)) else []),
             *(f"{what}: {code(str((out / name).absolute()))}" for what, name in REPORTS.items()),
             f"Steps took {figure(report['seconds']['total'])} s when they were made.",
         ]

@@ -18,8 +18,8 @@ from uuid import uuid4
 
 import h5py
 
-from storage.claims import claim, claim_if_free
 from storage.errors import StoreError
+from storage.locks import claim, claim_if_free
 from storage.product import Product
 
 MARK = "stillsky_complete"

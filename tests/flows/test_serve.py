@@ -94,6 +94,10 @@ def test_a_capture_in_the_inbox_is_restored(served: Any, film: Path) -> None:
         return [run["state_name"] for run in served.ask("flow_runs/filter", flow_runs={"deployment_id": capture})]
 
     served.until(lambda: states() == ["Completed"], "the run does not end")
+    told = served.ask("artifacts/filter", artifacts={"key": {"like_": "-result"}})
+    (page,) = re.findall(r"\[Open the whole report\]\((.+?)\)", told[0]["data"])
+    with urllib.request.urlopen(page, timeout=30) as answer:
+        assert answer.read() == (out / "report.html").read_bytes()
     limits = served.ask("v2/concurrency_limits/filter")
     (cpu,) = [limit for limit in limits if limit["name"] == "stillsky-cpu"]
     assert (cpu["limit"], cpu["active_slots"]) == (1, 0)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from configs.request import ServeRequest
+from flows import reports
 from flows.served import announce, local_timezone, settle_server
 from storage.errors import StillskyError
 
@@ -41,6 +42,19 @@ def test_an_open_server_without_a_password_is_warned_of(tmp_path: Path) -> None:
     assert "PREFECT_SERVER_API_AUTH_STRING" in announce(request, tmp_path, "")[-1]
     os.environ["PREFECT_SERVER_API_AUTH_STRING"] = "me:secret"
     assert "warning" not in announce(request, tmp_path, "")[-1]
+
+
+@pytest.mark.parametrize(
+    ("host", "secret", "shown"), [("127.0.0.1", "", True), ("::", "", False), ("127.0.0.1", "a:b", False)]
+)
+def test_reports_are_shown_only_where_nobody_needs_a_password(
+    tmp_path: Path, host: str, secret: str, shown: bool
+) -> None:
+    os.environ.pop(reports.FOLDER, None)
+    if secret:
+        os.environ["PREFECT_SERVER_API_AUTH_STRING"] = secret
+    settle_server(ServeRequest(inbox=tmp_path, host=host, port=0), tmp_path)
+    assert os.environ.get(reports.FOLDER) == (str(tmp_path / "restored") if shown else None)
 
 
 def test_a_server_that_is_there_is_joined(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ with embedded.server(Path.cwd()):
     embedded.wait_for_server()
     from prefect.client.orchestration import SyncPrefectClient
     from flows import embedded, story
-    story.LONG_S = story.EVERY_S = 0.0
+    story.LONG_S, story.EVERY_S = 0.0, 0.05
     run()
     run()
     story._client = lambda: SyncPrefectClient("http://127.0.0.1:9/api")
@@ -87,7 +87,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, film: Path, quick: list[str],
     shutil.copy(beside(film)["truth"], beside(folder / NAME)["truth"])
     shutil.copy(beside(film)["config"], folder / "film.toml")
     words = ["restore", str(folder / NAME), "--out", "out `1`", "--store", "store", "--config", "film.toml", *quick]
-    words += ["--set", "rounds.1.psfs.batch_frames=12"]
+    words += ["--set", "rounds.1.psfs.batch_frames=12", "--set", "rounds.1.psfs.steps=20"]  # several bars, a good sky
     ended = subprocess.run(
         [sys.executable, "-c", RUNS, *words], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
     )

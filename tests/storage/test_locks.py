@@ -1,15 +1,18 @@
-"""Locks that end with their process: held, refused, freed by kill -9, waited for in words."""
+"""Locks that end with their process: held, refused, freed by kill -9, waited for in words; claims leave no files."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from storage.errors import StoreError
-from storage.locks import holder, is_held, one_of, take, tell
+from storage.locks import claim, claim_if_free, holder, is_held, one_of, take, tell
 
 HOLD = """
 import sys
@@ -19,6 +22,7 @@ assert take(Path(sys.argv[1]), "jupiter.ser") is not None
 print("held", flush=True)
 sys.stdin.read()
 """
+FORK = multiprocessing.get_context("fork")
 
 
 @pytest.fixture
@@ -92,3 +96,96 @@ def test_a_lock_that_cannot_be_made_says_where(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"the lock .* cannot be made"):
         take(tmp_path / "file" / "x.lock", "x")
+
+
+def _add(lock: Path, counter: Path, turns: int) -> None:
+    for _ in range(turns):
+        with claim(lock, "the counter"):
+            number = int(counter.read_text())
+            time.sleep(0.001)
+            counter.write_text(str(number + 1))
+
+
+def _hold(lock: Path, ready: Path) -> None:
+    with claim(lock, "it"):
+        ready.touch()
+        signal.pause()
+
+
+def test_no_two_at_a_time(tmp_path: Path) -> None:
+    lock, counter = tmp_path / "claims" / "a.lock", tmp_path / "counter"
+    counter.write_text("0")
+    workers = [FORK.Process(target=_add, args=(lock, counter, 20)) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert counter.read_text() == "80"
+    assert list(lock.parent.iterdir()) == []
+
+
+def test_a_claim_dies_with_its_process(tmp_path: Path) -> None:
+    lock, ready = tmp_path / "a.lock", tmp_path / "ready"
+    holder = FORK.Process(target=_hold, args=(lock, ready))
+    holder.start()
+    while not ready.exists():
+        time.sleep(0.005)
+    with claim_if_free(lock) as mine:
+        assert not mine
+    holder.kill()
+    holder.join(30)
+    assert lock.exists()
+    with claim_if_free(lock) as mine:
+        assert mine
+    assert not lock.exists()
+
+
+def test_threads_exclude_each_other(tmp_path: Path) -> None:
+    lock = tmp_path / "a.lock"
+    order = []
+
+    def second() -> None:
+        with claim(lock, "it"):
+            order.append("second")
+
+    with claim(lock, "it"):
+        thread = threading.Thread(target=second)
+        thread.start()
+        order.append("first")
+    thread.join(30)
+    assert order == ["first", "second"]
+
+
+def test_looking_at_a_lock_takes_it_from_nobody(lock: Path) -> None:
+    """Who looks holds the lock for an instant; a run that starts just then must not believe that another is at it."""
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            is_held(lock)
+
+    descriptor = take(lock, "first")
+    assert descriptor is not None
+    os.close(descriptor)
+    watchers = [threading.Thread(target=look) for _ in range(2)]
+    for watcher in watchers:
+        watcher.start()
+    try:
+        for _ in range(200):
+            descriptor = take(lock, "mine")
+            assert descriptor is not None
+            os.close(descriptor)
+    finally:
+        over.set()
+        for watcher in watchers:
+            watcher.join(30)
+
+
+def test_a_full_disk_leaves_the_note_out(lock: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*words: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with claim(lock, "it"):
+        assert is_held(lock)
+        assert holder(lock) == "another process"
