@@ -37,7 +37,8 @@ def test_the_summary_is_written_after_every_capture(tmp_path: Path) -> None:
     assert found["state"] == "done"
 
 
-def test_one_line_for_one_message(tmp_path: Path) -> None:
+def test_one_line_for_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging.getLogger("stillsky"), "propagate", False)  # pytest could not print what it captures
     record = NightRecord(tmp_path, tmp_path)
     with record.logged():
         logging.getLogger("stillsky").info("%s", "a\nb\x1b[31m\udcff")
