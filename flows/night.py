@@ -132,6 +132,10 @@ def _give_up(tonight: Tonight) -> bool:
     unsettled = [c for c in tonight.left if not tonight.watch.settled(c.path)]
     now = time.monotonic()
     if tonight.waiting_since is None or len(unsettled) < len(tonight.left):
+        if tonight.waiting_since is None:
+            words = f"waiting for {len(tonight.left)} captures that may still be written or are another process's"
+            log.info("%s", words)
+            _tell(words)
         tonight.waiting_since = now  # one that is whole is in the hands of another process, which will finish it or die
     return now - tonight.waiting_since > tonight.night.settle_s + 2 * tonight.night.look_s
 
@@ -210,7 +214,8 @@ def _close(tonight: Tonight) -> None:
     """The table for the UI, room in the store, and word to the user; none of it can fail a night that is over."""
     record = tonight.record
     columns = ("capture", "outcome", "published", "seconds", "d_over_r0", "gain", "reason")
-    table = [{name: row[name] for name in columns} for row in record.summary["captures"]]
+    rows = record.summary["captures"]
+    table = [{k: round(row[k], 3) if isinstance(row[k], float) else row[k] for k in columns} for row in rows]
     steps: tuple[Callable[[], object], ...] = (
         partial(create_table_artifact, table=table, key="night", description=f"{record.folder}: {record.state}"),
         partial(_make_room, tonight),

@@ -152,6 +152,7 @@ def killed_at_random(nights: Nights, dice: random.Random, kills: int, longest_s:
     return killed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nights", [2], indirect=True)
 def test_killed_and_asked_again(nights: Nights) -> None:
     """At the first result in the store: the first capture is in work or just done."""

@@ -194,3 +194,27 @@ def test_cancelled_in_the_ui_it_stops_and_goes_on_later(own: Any, film: Path) ->
     names = {t["name"]: t["state_name"] for t in own.ask("task_runs/filter", flow_runs={"id": {"any_": [again]}})}
     assert names["ingest"] == names["align"] == "Cached"
     assert own.state(run) == "Cancelled"
+
+
+@pytest.mark.slow
+def test_ten_captures_queue_for_one_device(
+    serving: Any, tmp_path: Path, environment: dict[str, str], quick: list[str], copy: Any
+) -> None:
+    """All at once: one computes, the others wait and say for whom, each is restored once."""
+    one = serving(tmp_path, tuple(quick[1::2]), environment, ("--at-once", "10")).start()
+    try:
+        films = [copy(tmp_path / f"c{number}.ser", number, 20) for number in range(10)]
+        runs = [one.ask(f"deployments/{one.deployment('capture')['id']}/create_flow_run", parameters={"request": {
+            "capture": str(film), "out": str(tmp_path / film.stem), "store": str(tmp_path / "store"),
+            "words": list(one.settings)}})["id"] for film in films]  # fmt: skip
+        waited, most, end = False, 0, time.monotonic() + 4 * PATIENCE_S
+        while (names := [one.state(run) for run in runs]).count("Completed") < 10:
+            assert time.monotonic() < end, names
+            waited |= "Waiting" in names
+            limits = {limit["name"]: limit["active_slots"] for limit in one.ask("v2/concurrency_limits/filter")}
+            most = max(most, limits["stillsky-cpu"])
+            time.sleep(0.2)
+        assert (waited, most) == (True, 1)
+        assert len(list((tmp_path / "store" / "evaluate").glob("*.h5"))) == 10
+    finally:
+        one.stop()
