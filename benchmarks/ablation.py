@@ -1,10 +1,11 @@
 """What each part of the method is worth: simulated captures restored with one thing changed, dB against the truth.
 
-    python benchmarks/ablation.py FOLDER [ROW ...]
+    python benchmarks/ablation.py FOLDER [CASE ...] [ROW ...]
 
-Captures, results of steps and rows.json are kept in FOLDER, so what is done is not repeated and an interrupted run goes
-on. Without ROW every row is run, and the table of all that are done is printed, in Markdown. Rows of the solver are
-solved from one start, to halve the time, and are compared with the row that is as delivered but for that.
+Captures, results of steps and rows.json are kept in FOLDER: what is done is not repeated, an interrupted run goes on.
+Without CASE every case is run, without ROW every row; the table of all that are done is printed, in Markdown. Rows of
+the solver are solved from one start, which halves the time, and are compared with the row that is as delivered but for
+that.
 """
 
 import contextlib
@@ -61,13 +62,27 @@ def slow_prior() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def constant_g() -> Iterator[None]:
-    """One regularisation weight for all frequencies, in the solve and in the delivered sky."""
+def constant_solve() -> Iterator[None]:
+    """One regularisation weight for all frequencies, in the solve."""
 
     def renewed(total: Sums, sky_power: Tensor, noise: float, turns: int = 1) -> Tensor:
         return flat_power(total, noise)
 
-    with patch("tasks.numerics.deliver.ring_power", flat_power), patch("tasks.numerics.bootstrap.renew_power", renewed):
+    with patch("tasks.numerics.bootstrap.renew_power", renewed):
+        yield
+
+
+@contextlib.contextmanager
+def constant_sky() -> Iterator[None]:
+    """One regularisation weight for all frequencies, in the delivered sky."""
+    with patch("tasks.numerics.deliver.ring_power", flat_power):
+        yield
+
+
+@contextlib.contextmanager
+def constant_g() -> Iterator[None]:
+    """The same in both."""
+    with constant_solve(), constant_sky():
         yield
 
 
@@ -88,15 +103,14 @@ def both(word: str) -> tuple[str, ...]:
     return tuple(f"rounds.{turn}.{word}" for turn in ROUNDS)
 
 
+REACHED = ("solve_psfs", "solve_sky", "evaluate")
 ONE = "rounds.0.psfs.starts=1"
 ROWS: dict[str, Ablation] = {
     "default": Ablation("as delivered"),
     "no-seeing": Ablation("the seeing is not used (air_share 0)", both("sky.air_share=0")),
     "full-seeing": Ablation("the seeing is believed wholly (air_share 1)", both("sky.air_share=1")),
     "taper": Ablation("tapered frames only (border_turns 0)", both("sky.border_turns=0")),
-    "slow-prior": Ablation(
-        "sky's prior by 8 turns of expectation-maximisation", change=slow_prior, redone=("solve_sky", "evaluate")
-    ),
+    "slow-prior": Ablation("sky's prior by 8 turns of expectation-maximisation", change=slow_prior, redone=REACHED[1:]),
     "one-start": Ablation("one start", (ONE,)),
     "few-frames": Ablation(
         "the 64 luckiest frames only, one start",
@@ -106,13 +120,13 @@ ROWS: dict[str, Ablation] = {
     "short": Ablation("100 steps, one start", (ONE, "rounds.0.psfs.steps=100"), "one-start"),
     "cold": Ablation("no cooling (temperature 1), one start", (ONE, "rounds.0.psfs.temperature=1"), "one-start"),
     "hot": Ablation("temperature 1000, one start", (ONE, "rounds.0.psfs.temperature=1000"), "one-start"),
-    "constant-g": Ablation(
-        "one constant g, one start",
-        (ONE,),
-        "one-start",
-        constant_g,
-        ("solve_psfs", "solve_sky", "evaluate"),
+    "constant-g-sky": Ablation(
+        "one constant g in the delivered sky, one start", (ONE,), "one-start", constant_sky, REACHED[1:]
     ),
+    "constant-g-solve": Ablation(
+        "one constant g in the solve, one start", (ONE,), "one-start", constant_solve, REACHED
+    ),
+    "constant-g": Ablation("one constant g in both, one start", (ONE,), "one-start", constant_g, REACHED),
     "modes-40": Ablation("40 modes, one start", (ONE, *both("psfs.modes=40")), "one-start"),
     "modes-150": Ablation("150 modes, one start", (ONE, *both("psfs.modes=150")), "one-start"),
     "freeform": Ablation("free-form PSFs, one start", (ONE, *both("psfs.model=freeform")), "one-start"),
@@ -158,13 +172,14 @@ def table(done: dict[str, dict[str, float]]) -> Iterator[str]:
         yield f"| {ablation.name} | {' | '.join(levels)} | {change} |"
 
 
-def main(folder: Path, wanted: Sequence[str]) -> None:
+def main(folder: Path, words: Sequence[str]) -> None:
     """Run what is wanted and not yet done, keep it in FOLDER/rows.json, print the table."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "rows.json"
     done: dict[str, dict[str, float]] = json.loads(file.read_text()) if file.exists() else {}
-    for key in wanted or ROWS:
-        for case in USED:
+    cases, wanted = ([name for name in known if name in words] or known for known in (USED, ROWS))
+    for case in cases:
+        for key in wanted:
             if case in done.get(key, {}):
                 continue
             level, seconds = restored(folder, case, ROWS[key])
