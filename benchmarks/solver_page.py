@@ -130,7 +130,7 @@ def tables(done: dict[str, Any], found: dict[str, Any]) -> dict[str, list[str]]:
         "frames": lambda row: f"{'luckiest 64 of ' if row['luckiest'] else ''}{row['frames']}",
         "solved": lambda row: f"{row['solved']}",
         **{name: lambda row, name=name: f"{row[name]:.1f}" for name in ("stack", "sky", "oracle")},  # type: ignore[misc]
-        "processor seconds": lambda row: f"{row['seconds']:.0f}",
+        "processor seconds": lambda row: f"{row['seconds']:.0f}{' more' if row['luckiest'] else ''}",
         "peak GiB": lambda row: f"{row['peak_gib']:.2f}",
     }
     sizes: dict[str, Callable[[Row], str]] = {
