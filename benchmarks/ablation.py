@@ -1,0 +1,208 @@
+"""What each part of the method is worth: simulated captures restored with one thing changed, dB against the truth.
+
+    python benchmarks/ablation.py FOLDER [CASE ...] [ROW ...]
+
+Captures, results of steps and rows.json are kept in FOLDER: what is done is not repeated, an interrupted run goes on.
+Without CASE every case is run, without ROW every row; the table of all that are done is printed, in Markdown. Rows of
+the solver are solved from one start, which halves the time, and are compared with the row that is as delivered but for
+that.
+"""
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+import torch
+from torch import Tensor
+
+from configs.load import load_config
+from flows.capture import lineage, restore_capture
+from flows.simulate import simulate
+from storage.capture import capture_at
+from storage.export import save_json
+from storage.store import Store, clock
+from storage.truth import beside, truth_beside
+from tasks.benchmark import CASES, quality
+from tasks.numerics.likelihood import Sums
+from tasks.numerics.pupil import ring_mean, rings
+from tasks.numerics.sky import renew_power, ring_power
+
+USED = ("planet-8", "moon-4", "sun-8", "satellite-16", "galaxy-faint")
+ROUNDS = (0, 1)
+TURNS = 8
+"""Turns of expectation-maximisation, as many as were once thought to be enough."""
+
+
+def slow_power(total: Sums, noise: float) -> Tensor:
+    """The sky's ring power by expectation-maximisation, begun with the inverse filter."""
+    sky = total.cross / total.power.clamp_min(0.05 * total.frames)
+    number = rings(total.power.shape[-2])
+    begun = ring_mean(sky.real**2 + sky.imag**2, number).clamp_min(1e-20)
+    return renew_power(total, begun, noise, TURNS)
+
+
+def flat_power(total: Sums, noise: float) -> Tensor:
+    """One number for all rings: the mean, over the coefficients that the frames show, of what each ring should have."""
+    power, number = ring_power(total, noise), rings(total.power.shape[-2])
+    seen = (total.power > 1e-4 * total.frames) & (number > 0)
+    return torch.full_like(power, float(power[number[seen]].mean()))
+
+
+@contextlib.contextmanager
+def slow_prior() -> Iterator[None]:
+    """The delivered sky's prior as it was before it was found at once."""
+    with patch("tasks.numerics.deliver.ring_power", slow_power):
+        yield
+
+
+@contextlib.contextmanager
+def quick_prior() -> Iterator[None]:
+    """The prior of the solve found at once at every renewal, as that of the delivered sky is."""
+
+    def renewed(total: Sums, sky_power: Tensor, noise: float, turns: int = 1) -> Tensor:
+        return ring_power(total, noise)
+
+    with patch("tasks.numerics.bootstrap.renew_power", renewed):
+        yield
+
+
+@contextlib.contextmanager
+def constant_solve() -> Iterator[None]:
+    """One regularisation weight for all frequencies, in the solve."""
+
+    def renewed(total: Sums, sky_power: Tensor, noise: float, turns: int = 1) -> Tensor:
+        return flat_power(total, noise)
+
+    with patch("tasks.numerics.bootstrap.renew_power", renewed):
+        yield
+
+
+@contextlib.contextmanager
+def constant_sky() -> Iterator[None]:
+    """One regularisation weight for all frequencies, in the delivered sky."""
+    with patch("tasks.numerics.deliver.ring_power", flat_power):
+        yield
+
+
+@contextlib.contextmanager
+def constant_g() -> Iterator[None]:
+    """The same in both."""
+    with constant_solve(), constant_sky():
+        yield
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """One row: what is changed, and with what it is compared."""
+
+    name: str
+    words: tuple[str, ...] = ()
+    against: str = "default"
+    change: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
+    redone: tuple[str, ...] = ()
+    """Steps that a change of the code reaches: the store cannot know that."""
+
+
+def both(word: str) -> tuple[str, ...]:
+    """A setting in every round."""
+    return tuple(f"rounds.{turn}.{word}" for turn in ROUNDS)
+
+
+REACHED = ("solve_psfs", "solve_sky", "evaluate")
+ONE = "rounds.0.psfs.starts=1"
+ROWS: dict[str, Ablation] = {
+    "default": Ablation("as delivered"),
+    "no-seeing": Ablation("the seeing is not used (air_share 0)", both("sky.air_share=0")),
+    "full-seeing": Ablation("the seeing is believed wholly (air_share 1)", both("sky.air_share=1")),
+    "taper": Ablation("tapered frames only (border_turns 0)", both("sky.border_turns=0")),
+    "slow-prior": Ablation("sky's prior by 8 turns of expectation-maximisation", change=slow_prior, redone=REACHED[1:]),
+    "one-start": Ablation("one start", (ONE,)),
+    "few-frames": Ablation(
+        "the 64 luckiest frames only, one start",
+        (ONE, "rounds.0.psfs.frames=64", "rounds.1.psfs.frames=64"),
+        "one-start",
+    ),
+    "short": Ablation("100 steps, one start", (ONE, "rounds.0.psfs.steps=100"), "one-start"),
+    "cold": Ablation("no cooling (temperature 1), one start", (ONE, "rounds.0.psfs.temperature=1"), "one-start"),
+    "hot": Ablation("temperature 1000, one start", (ONE, "rounds.0.psfs.temperature=1000"), "one-start"),
+    "quick-prior": Ablation(
+        "the solve's prior by Fisher scoring, too, one start", (ONE,), "one-start", quick_prior, REACHED
+    ),
+    "constant-g-sky": Ablation(
+        "one constant g in the delivered sky, one start", (ONE,), "one-start", constant_sky, REACHED[1:]
+    ),
+    "constant-g-solve": Ablation(
+        "one constant g in the solve, one start", (ONE,), "one-start", constant_solve, REACHED
+    ),
+    "constant-g": Ablation("one constant g in both, one start", (ONE,), "one-start", constant_g, REACHED),
+    "modes-40": Ablation("40 modes, one start", (ONE, *both("psfs.modes=40")), "one-start"),
+    "modes-150": Ablation("150 modes, one start", (ONE, *both("psfs.modes=150")), "one-start"),
+    "freeform": Ablation("free-form PSFs, one start", (ONE, *both("psfs.model=freeform")), "one-start"),
+}
+
+
+def restored(folder: Path, name: str, ablation: Ablation) -> tuple[float, float]:
+    """PSNR in dB of the sky of one case, and the seconds it took."""
+    film = folder / f"{name}.ser"
+    if not film.exists():
+        simulate(film, CASES[name].words(0), target=CASES[name].target)
+    truth = truth_beside(film)
+    assert truth is not None
+    config = load_config(beside(film)["config"], words=ablation.words)
+    store, capture = Store(folder / "store"), capture_at(film)
+    products = lineage(store, capture, config)
+    stale = [product for product in products if product.step in ablation.redone]
+    for product in stale:
+        store.remove(product)
+    elapsed = clock()
+    try:
+        with ablation.change():
+            restore_capture(store, capture, config)
+        sky = [product for product in products if product.step == "solve_sky"][-1]
+        return quality(store, sky, truth), elapsed()
+    finally:
+        for product in stale:  # what changed code made must not be taken for the product's own
+            store.remove(product)
+
+
+def table(done: dict[str, dict[str, float]]) -> Iterator[str]:
+    """The rows in Markdown: dB of each case, the mean difference to the row compared with."""
+    yield f"| one thing changed | {' | '.join(USED)} | mean change |"
+    yield "|---|" + "---:|" * (len(USED) + 1)
+    for key, ablation in ROWS.items():
+        row, basis = done.get(key, {}), done.get(ablation.against, {})
+        both_have = [case for case in USED if case in row and case in basis]
+        if not both_have:
+            continue
+        mean = sum(row[case] - basis[case] for case in both_have) / len(both_have)
+        levels = [f"{row[case]:.1f}" if case in row else "" for case in USED]
+        change = "" if key == ablation.against else f"{mean:+.1f}".replace("-", "−")
+        yield f"| {ablation.name} | {' | '.join(levels)} | {change} |"
+
+
+def main(folder: Path, words: Sequence[str]) -> None:
+    """Run what is wanted and not yet done, keep it in FOLDER/rows.json, print the table."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "rows.json"
+    done: dict[str, dict[str, float]] = json.loads(file.read_text()) if file.exists() else {}
+    cases, wanted = ([name for name in known if name in words] or known for known in (USED, ROWS))
+    for case in cases:
+        for key in wanted:
+            if case in done.get(key, {}):
+                continue
+            level, seconds = restored(folder, case, ROWS[key])
+            done.setdefault(key, {})[case] = level
+            save_json(file, done)
+            load = os.getloadavg()[0]
+            print(f"{key} {case}: {level:.2f} dB, {seconds:.0f} s, load {load:.1f}", file=sys.stderr, flush=True)
+    print("\n".join(table(done)))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])

@@ -1,0 +1,222 @@
+"""How cost and quality grow: dB and seconds against frames, seconds of one gradient against pixels and frames, FFTs' share.
+
+    python benchmarks/scaling.py FOLDER [--device cuda] [--only gradients|frames] [--frames N ...]
+
+Everything is kept in FOLDER; scaling.json receives the numbers. On a CPU seconds are processor seconds: with
+OMP_NUM_THREADS=1 a busy machine changes them little. On a GPU they are seconds by the clock.
+"""
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from configs.load import load_config
+from flows.capture import lineage, restore_capture
+from flows.simulate import simulate
+from storage.capture import capture_at
+from storage.export import save_json
+from storage.product import Scene
+from storage.readers import open_capture
+from storage.readers.ser import write_ser
+from storage.store import Store, clock
+from storage.truth import beside, psf_file, true_psfs, truth_beside
+from tasks.benchmark import COMMON, quality
+from tasks.numerics.likelihood import CHUNK, Problem, slope
+from tasks.numerics.pupil import Pupil, pupil
+from tasks.oracle import known_psfs
+from tasks.report import against
+from tasks.solve_sky import solve_sky
+from tasks.step import on_device
+
+FRAMES = (64, 128, 256, 512, 1024, 2048)
+SCENE = {**COMMON, "n_subexposures": 3, "d_over_r0": 6.0, "n_frames": FRAMES[-1], "photons_peak": 1000.0, "seed": 3}
+SIZES, SIZE, BATCHES, BATCH = (128, 192, 256, 384, 512), 128, (16, 32, 64, 128), 32
+MODES = 100
+REPEATS = 7
+ONE = ("rounds.0.psfs.starts=1",)
+"""One start: half the time."""
+LUCKIEST = (*ONE, *(f"rounds.{turn}.psfs.frames=64" for turn in (0, 1)))
+"""The luckiest 64 only."""
+Row = dict[str, Any]
+
+
+def cut(film: Path, count: int) -> Path:
+    """The first frames of a simulated capture as a capture of its own, truth and true PSFs beside it."""
+    part = film.parent / f"first{count}.ser"
+    if part.exists():
+        return part
+    files, whole = beside(part), beside(film)
+    shutil.copy(whole["truth"], files["truth"])
+    shutil.copy(whole["config"], files["config"])
+    with true_psfs(whole["psfs"]) as known, psf_file(files["psfs"], count, known.pixel_fill) as journal:
+        for start in range(0, count, 32):
+            rows = np.arange(start, min(start + 32, count))
+            journal.add(known.take(rows), known.pointing[rows])
+    with open_capture(film) as reader:
+        depth = 12
+        frames = (frame[0] for block in reader.blocks(32) for frame in block)
+        write_ser(part, (frame for _, frame in zip(range(count), frames, strict=False)), depth)
+    return part
+
+
+def against_frames(folder: Path, counts: Sequence[int], done: Sequence[Row]) -> Iterator[Row]:
+    """One row per number of frames: dB of stack, sky and oracle, seconds, peak memory; then the luckiest 64 of the most.
+
+    What is done is not repeated: the store would answer at once.
+    """
+    yield from done
+    have = [(row["frames"], row["luckiest"]) for row in done]
+    film = folder / "all.ser"
+    if not film.exists():
+        simulate(film, SCENE, target="planet")
+    for count, words in [*((count, ONE) for count in counts), (counts[-1], LUCKIEST)]:
+        if (count, words == LUCKIEST) not in have:
+            yield restored(folder, cut(film, count), count, words)
+
+
+def restored(folder: Path, film: Path, count: int, words: Sequence[str]) -> Row:
+    """Restore, and do the last sky turn again with the true PSFs."""
+    truth = truth_beside(film)
+    assert truth is not None
+    store, capture = Store(folder / "store"), capture_at(film)
+    config = load_config(beside(film)["config"], words=words)
+    wall, before = clock(), time.process_time()
+    restore_capture(store, capture, config)
+    seconds, spent = wall(), time.process_time() - before
+    made = {product.step: product for product in lineage(store, capture, config)}
+    scene = Scene(made["ingest"], made["average"], made["shift_average"], made["seeing"])
+    known = known_psfs(store, scene, capture_at(beside(film)["psfs"]), config.telescope)
+    believed = config.rounds[-1].sky.model_copy(update={"air_share": 0.0})
+    oracle = solve_sky(store, scene, known, scene.first, config.telescope, believed)
+    with store.open(scene.first) as file:
+        stack, lucky = (against(truth, file[name][:])["psnr_db"] for name in ("stack", "sky"))
+    with store.open(made["solve_sky"]) as file:
+        used = len(np.unique(file["frames"][:]))
+    row: Row = {"frames": count, "solved": used, "luckiest": words == LUCKIEST, "stack": stack, "lucky": lucky}
+    row |= {
+        "sky": quality(store, made["solve_sky"], truth),
+        "oracle": quality(store, oracle, truth),
+        "seconds": spent,
+        "wall": seconds,
+        "load": os.getloadavg()[0],
+    }
+    return row | {"peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20}
+
+
+def problem(size: int, frames: int, device: str) -> tuple[Problem, torch.Tensor]:
+    """A batch as large as asked for; what is in it does not change the time."""
+    dice = torch.Generator().manual_seed(0)
+    eye = pupil(size, size / 2, 0.33, MODES).to(device)
+    light = torch.rand(frames, size, size, generator=dice)
+    phases = 0.3 * torch.randn(frames, MODES, generator=dice)
+    return Problem(eye, torch.fft.rfft2(light.to(device))), phases.to(device)
+
+
+def bare(eye: Pupil, frames: int) -> Callable[[], None]:
+    """The transforms of one gradient and nothing else: the same shapes, the same chunks."""
+    size, device = eye.size, eye.modes.device
+    square = torch.randn(CHUNK, eye.box, eye.box, dtype=torch.complex64, device=device)
+    field = torch.randn(CHUNK, size, size, dtype=torch.complex64, device=device)
+    image = torch.rand(CHUNK, size, size, device=device)
+    force = torch.fft.rfft2(image)
+
+    def run() -> None:
+        for _ in range(0, frames, CHUNK):
+            torch.fft.fft(torch.fft.fft(square, n=size, dim=-1), n=size, dim=-2)
+            torch.fft.rfft2(image)
+            torch.fft.irfft2(force, s=(size, size))
+            torch.fft.ifft(torch.fft.ifft(field, dim=-2)[:, : eye.box], dim=-1)
+
+    return run
+
+
+def seconds_of(run: Callable[[], Any], device: str) -> float:
+    """Median seconds of a call."""
+
+    def now() -> float:
+        if device == "cpu":
+            return time.process_time()
+        torch.cuda.synchronize()
+        return time.perf_counter()
+
+    run()
+    times = []
+    for _ in range(REPEATS):
+        begun = now()
+        run()
+        times.append(now() - begun)
+    return statistics.median(times)
+
+
+def gradient(size: int, frames: int, device: str) -> Row:
+    """Seconds of one gradient, of its bare transforms, and what it holds in memory."""
+    asked, phases = problem(size, frames, device)
+    noise, floor = torch.tensor(1.0, device=device), torch.full((size, size // 2 + 1), 1.0, device=device)
+    whole = seconds_of(lambda: slope(asked, phases, noise, floor, 0.0), device)
+    transforms = seconds_of(bare(asked.eye, frames), device)
+    row = {"size": size, "frames": frames, "seconds": whole, "fft": transforms, "share": transforms / whole}
+    return row | {"frame_steps_per_s": frames / whole, "bound_per_s": frames / transforms, "mib": _held(frames, size)}
+
+
+def _held(frames: int, size: int) -> float:
+    """MiB a gradient keeps between its two passes: field and transfer function; and the frames' spectra."""
+    half = size * (size // 2 + 1)
+    return frames * 8 * (size * size + 2 * half) / 2**20
+
+
+def operators(size: int, frames: int) -> dict[str, float]:
+    """Share of a gradient's time by kind of operation, by torch's profiler on the CPU."""
+    asked, phases = problem(size, frames, "cpu")
+    noise, floor = torch.tensor(1.0), torch.full((size, size // 2 + 1), 1.0)
+    slope(asked, phases, noise, floor, 0.0)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as seen:
+        for _ in range(REPEATS):
+            slope(asked, phases, noise, floor, 0.0)
+    events = [(event.key, event.self_cpu_time_total) for event in seen.key_averages()]
+    total = sum(spent for _, spent in events)
+    largest = sorted(events, key=lambda event: -event[1])[:12]
+    return {name: spent / total for name, spent in largest}
+
+
+def main() -> None:
+    """Measure what is asked for, print it, keep it."""
+    asked = argparse.ArgumentParser()
+    asked.add_argument("folder", type=Path)
+    asked.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    asked.add_argument("--only", choices=["gradients", "frames"])
+    asked.add_argument("--frames", type=int, nargs="+", default=list(FRAMES))
+    words = asked.parse_args()
+    words.folder.mkdir(parents=True, exist_ok=True)
+    file = words.folder / "scaling.json"
+    found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+
+    def keep(name: str, rows: Iterator[Row]) -> None:
+        found[name] = []
+        for row in rows:
+            found[name].append(row)
+            print(name, json.dumps({k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}), flush=True)
+            save_json(file, found)
+
+    with on_device(words.device):
+        if words.only != "frames":
+            keep(f"pixels_{words.device}", (gradient(size, BATCH, words.device) for size in SIZES))
+            keep(f"batch_{words.device}", (gradient(SIZE, frames, words.device) for frames in BATCHES))
+            if words.device == "cpu":
+                keep("operators", iter([operators(SIZE, BATCH), operators(256, BATCH)]))
+        if words.only != "gradients":
+            name = f"frames_{words.device}"
+            keep(name, against_frames(words.folder, words.frames, found.get(name, [])))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""Draws what docs/solver.md shows from what ablation.py and scaling.py measured, and writes their tables into it.
+
+    python benchmarks/solver_page.py ABLATION_FOLDER SCALING_FOLDER
+
+Pictures go to docs/solver/, tables between the marks `<!-- NAME -->` and `<!-- end -->`. What was not measured yet is
+left out.
+"""
+
+import io
+import json
+import math
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ablation import ROWS, table
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from configs.load import load_config
+from flows.capture import lineage, restore_capture
+from storage.capture import capture_at
+from storage.export import stretched
+from storage.page_chart import Chart, Series, drawn
+from storage.product import Scene
+from storage.readers import open_capture
+from storage.store import Store
+from storage.truth import beside
+from tasks.oracle import known_psfs
+from tasks.solve_sky import solve_sky
+
+DOCS = Path(__file__).parent.parent / "docs"
+CASE = "planet-8"
+GROW = 2
+LEGEND = ("#c2570c", "#2563a8", "#17803d", "#8d919c", "#8a6d3b")
+STYLE = """
+svg { font-family: sans-serif; background: #fff } text { fill: #626878; font-size: 12px }
+.grid, .axis { fill: none; stroke: #dcdbd4 } .axis { stroke: #626878 } .line { fill: none; stroke-width: 2 }
+.word { fill: #1b1e28; font-size: 11px } .mark { stroke: #1b1e28; stroke-dasharray: 4 4; opacity: .55 } .band { opacity: 0 }
+""" + "".join(f".line.c{k} {{ stroke: {c} }} .dot.c{k} {{ fill: {c} }}\n" for k, c in enumerate(LEGEND, start=1))  # fmt: skip
+Row = dict[str, Any]
+
+
+def save_chart(name: str, chart: Chart) -> None:
+    """A chart as a file of its own: its style within, the names of its lines at their ends."""
+    words = []
+    for k, series in enumerate(chart.series):
+        colour = LEGEND[series.colour - 1]
+        words.append(f'<text x="74" y="{26 + 15 * k}" style="fill: {colour}">{series.name}</text>')
+    head = (
+        f'xmlns="http://www.w3.org/2000/svg" width="460" height="250"><title>{chart.title}</title><style>{STYLE}</style'
+    )
+    text = str(drawn(chart)).replace(">", f" {head}>", 1).replace("</svg>", "".join(words) + "</svg>")
+    (DOCS / "solver" / f"{name}.svg").write_text(text + "\n", encoding="utf-8")
+
+
+def column(rows: Sequence[Row], name: str) -> NDArray[np.float64]:
+    """One figure of every row."""
+    return np.array([row[name] for row in rows], float)
+
+
+def charts(found: dict[str, Any]) -> None:
+    """Quality against frames and seconds, seconds against frames and pixels."""
+    rows = sorted((row for row in found.get("frames_cpu", []) if not row["luckiest"]), key=lambda row: row["frames"])
+    if rows:
+        doublings, seconds = np.log2(column(rows, "frames") / 64), column(rows, "seconds")
+        curves = [
+            Series(name, doublings, column(rows, name), "line", k)
+            for k, name in ((1, "sky"), (2, "oracle"), (4, "stack"))
+        ]
+        levels = ("dB against the truth", "")
+        save_chart(
+            "frames",
+            Chart("Quality against frames", "", "doublings of 64 frames", levels[0], tuple(curves[1::-1] + curves[2:])),
+        )
+        sky = Series("sky", seconds, column(rows, "sky"), "line", 1)
+        save_chart("seconds", Chart("Quality against seconds", "", "processor seconds", levels[0], (sky,)))
+        cost = Series("seconds", column(rows, "frames"), seconds, "line", 1)
+        save_chart("cost", Chart("Seconds against frames", "", "frames", "processor seconds", (cost,)))
+    rows = found.get("pixels_cpu", [])
+    if rows:
+        pixels = column(rows, "size") ** 2
+        per = 1e3 / column(rows, "frames")
+        law = pixels * np.log(pixels)
+        law *= (column(rows, "seconds") * per)[-1] / law[-1]
+        lines = (
+            Series("one gradient", pixels / 1e3, column(rows, "seconds") * per, "line", 1),
+            Series("its transforms alone", pixels / 1e3, column(rows, "fft") * per, "line", 2),
+            Series("n log n", pixels / 1e3, law, "line", 4),
+        )
+        save_chart("pixels", Chart("Cost against pixels", "", "pixels, thousands", "ms per frame", lines))
+
+
+def picture(folder: Path) -> None:
+    """One frame, the stack, the sky and the oracle's sky, all with the same black and white."""
+    film = folder / f"{CASE}.ser"
+    config = load_config(beside(film)["config"], words=ROWS["default"].words)
+    store, capture = Store(folder / "store"), capture_at(film)
+    restore_capture(store, capture, config)  # a row of changed code has taken its sky away
+    made = {product.step: product for product in lineage(store, capture, config)}
+    scene = Scene(made["ingest"], made["average"], made["shift_average"], made["seeing"])
+    known = known_psfs(store, scene, capture_at(beside(film)["psfs"]), config.telescope)
+    believed = config.rounds[-1].sky.model_copy(update={"air_share": 0.0})
+    oracle = solve_sky(store, scene, known, scene.first, config.telescope, believed)
+    with open_capture(film) as reader:
+        panels = [next(iter(reader.blocks(1)))[0].astype(np.float32)]
+    for product, name in ((scene.first, "stack"), (made["solve_sky"], "sky"), (oracle, "sky")):
+        with store.open(product) as file:
+            panels.append(file[name][:])
+    codes = stretched(np.concatenate(panels, axis=-1), "gamma")[..., 0]
+    light = (codes / 257).astype(np.uint8).repeat(GROW, axis=0).repeat(GROW, axis=1)
+    data = io.BytesIO()
+    Pillow.fromarray(light).save(data, "PNG", optimize=True)
+    (DOCS / "solver" / "planet.png").write_bytes(data.getvalue())
+
+
+def lines_of(rows: Sequence[Row], columns: dict[str, Callable[[Row], str]]) -> list[str]:
+    """A Markdown table."""
+    head = [f"| {' | '.join(columns)} |", "|" + "---:|" * len(columns)]
+    return head + [f"| {' | '.join(cell(row) for cell in columns.values())} |" for row in rows]
+
+
+def tables(done: dict[str, Any], found: dict[str, Any]) -> dict[str, list[str]]:
+    """Every table by the name of its mark."""
+    frames = sorted(found.get("frames_cpu", []), key=lambda row: (row["frames"], row["luckiest"]))
+    levels: dict[str, Callable[[Row], str]] = {
+        "frames": lambda row: f"{'luckiest 64 of ' if row['luckiest'] else ''}{row['frames']}",
+        "solved": lambda row: f"{row['solved']}",
+        **{name: lambda row, name=name: f"{row[name]:.1f}" for name in ("stack", "sky", "oracle")},  # type: ignore[misc]
+        "processor seconds": lambda row: f"{row['seconds']:.0f}{' more' if row['luckiest'] else ''}",
+        "peak GiB": lambda row: f"{row['peak_gib']:.2f}",
+    }
+    sizes: dict[str, Callable[[Row], str]] = {
+        "pixels": lambda row: f"{row['size']}²",
+        "frames": lambda row: f"{row['frames']}",
+        "ms per frame and step": lambda row: f"{1e3 * row['seconds'] / row['frames']:.2f}",
+        "frames · steps / s": lambda row: f"{row['frame_steps_per_s']:,.0f}",
+        "bare transforms could": lambda row: f"{row['bound_per_s']:,.0f}",
+        "share in transforms": lambda row: f"{row['share']:.0%}",
+        "ns per pixel and log2 pixel": lambda row: f"{_per_law(row):.2f}",
+        "MiB held": lambda row: f"{row['mib']:.0f}",
+    }
+    speed = [*found.get("pixels_cpu", []), *found.get("batch_cpu", [])]
+    return {"ablation": list(table(done)), "frames": lines_of(frames, levels), "speed": lines_of(speed, sizes)}
+
+
+def _per_law(row: Row) -> float:
+    pixels = row["size"] ** 2
+    return float(1e9 * row["seconds"] / row["frames"] / pixels / math.log2(pixels))
+
+
+def main(ablation: Path, scaling: Path) -> None:
+    """Draw, and write the tables."""
+    (DOCS / "solver").mkdir(exist_ok=True)
+    done, found = (json.loads(p.read_text()) for p in (ablation / "rows.json", scaling / "scaling.json"))
+    (DOCS / "solver" / "measured.json").write_text(json.dumps({"ablation": done, "scaling": found}, indent=1) + "\n")
+    charts(found)
+    picture(ablation)
+    page = DOCS / "solver.md"
+    text = page.read_text(encoding="utf-8")
+    for name, lines in tables(done, found).items():
+        body = "\n".join(lines)
+        text = re.sub(rf"(<!-- {name} -->\n).*?(<!-- end -->)", lambda m: f"{m[1]}{body}\n{m[2]}", text, flags=re.S)  # noqa: B023
+    page.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
