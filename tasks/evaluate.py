@@ -24,7 +24,7 @@ MODES = 60
 """Modes with which held-out frames are fitted: enough to tell a sharp sky from a soft one, too few to imitate noise."""
 
 
-@step(version="4")
+@step(version="5")
 def evaluate(work: Work, scene: Scene, sky: Product, telescope: Telescope, settings: Evaluate) -> None:
     """Fit only the PSFs of held-out frames to the sky and to the stack; publish the one that explains them better."""
     with contextlib.ExitStack() as stack:
@@ -43,7 +43,8 @@ def evaluate(work: Work, scene: Scene, sky: Product, telescope: Telescope, setti
             skies = solved["spectrum"][channel], np.fft.rfft2(field.laid(field.stack)).astype(np.complex64)
             verdicts.append(_verdict(work.device, eye, frames, skies, d_over_r0, settings.steps))
             work.progress(channel + 1, clean.stack.shape[1])
-        better = all(v.prefers_sky for v in verdicts) and _is_what_was_judged(solved, stacked)
+        doubt = _doubt(verdicts, solved, stacked)
+        better = not doubt
         with work.create() as file:
             file["stack"], file["lucky"], file["solved"] = stacked["stack"][:], stacked["sky"][:], solved["sky"][:]
             file["sky"] = solved["sky"][:] if better else stacked["stack"][:]
@@ -51,7 +52,7 @@ def evaluate(work: Work, scene: Scene, sky: Product, telescope: Telescope, setti
             file["chi2_sky"], file["chi2_stack"] = np.stack([v.each for v in verdicts], axis=1)  # (channel, frame)
             file.attrs["published"] = "sky" if better else "stack"
             file.attrs["stretch"] = settings.stretch
-            file.attrs["report"] = json.dumps(_report(verdicts, solved, stacked, seen))
+            file.attrs["report"] = json.dumps({"doubt": doubt, **_report(verdicts, solved, stacked, seen)})
 
 
 def _verdict(
@@ -60,6 +61,15 @@ def _verdict(
     """How well sky and stack, in this order, explain the held-out frames (frame, y, x) of one channel."""
     sky, stack = (torch.from_numpy(spectrum).to(device) for spectrum in skies)
     return judge(eye.to(device), torch.fft.rfft2(frames.to(device)), sky, stack, d_over_r0, steps)
+
+
+def _doubt(verdicts: list[Verdict], solved: Any, stacked: Any) -> str:
+    """Why the sky is not published; empty if it is."""
+    if not all(v.prefers_sky for v in verdicts):
+        return "they do not prefer the sky by more than chance"
+    if not _is_what_was_judged(solved, stacked):
+        return "they prefer the sky as it was solved, but the one to deliver, on its wider canvas, has left it too far"
+    return ""
 
 
 def _is_what_was_judged(solved: Any, stacked: Any) -> bool:

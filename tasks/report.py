@@ -141,7 +141,7 @@ def _verdict(report: dict[str, Any]) -> list[str]:
     if report["published"] == "sky":
         lines = [f"The sky is published: {why}."]
     else:
-        lines = [f"The STACK is published instead of the sky: {why}; the solve did not help this capture."]
+        lines = [f"The STACK is published instead of the sky: {why}; {report['doubt']}."]
     strengths = ", ".join(f"{r['d_over_r0']:.1f}" for r in rows)
     used = report["frames"]
     lines.append(
