@@ -129,7 +129,8 @@ def tables(done: dict[str, Any], found: dict[str, Any]) -> dict[str, list[str]]:
     levels: dict[str, Callable[[Row], str]] = {
         "frames": lambda row: f"{'luckiest 64 of ' if row['luckiest'] else ''}{row['frames']}",
         "solved": lambda row: f"{row['solved']}",
-        **{name: lambda row, name=name: f"{row[name]:.1f}" for name in ("stack", "sky", "oracle")},  # type: ignore[misc]
+        **{name: lambda row, name=name: f"{row[name]:.1f}" for name in ("stack", "sky")},  # type: ignore[misc]
+        "oracle": lambda row: "" if row["luckiest"] else f"{row['oracle']:.1f}",
         "processor seconds": lambda row: f"{row['seconds']:.0f}{' more' if row['luckiest'] else ''}",
         "peak GiB": lambda row: f"{row['peak_gib']:.2f}",
     }
