@@ -16,7 +16,7 @@ from flows.publish import publish_result
 from storage.capture import Capture, capture_at
 from storage.errors import StoreError
 from storage.product import Product
-from storage.store import Store
+from storage.store import HOST, Store
 
 Done = tuple[Store, Product, Capture, Config]
 
@@ -47,8 +47,8 @@ def test_files_agree_with_the_store(done: Done, tmp_path: Path) -> None:
 
 def test_publishing_over_an_older_result_leaves_no_remains(done: Done, tmp_path: Path) -> None:
     gone = 2**22 - 3  # no process has this number
-    (tmp_path / f".sky.fits.{gone}.abcdef.tmp").write_text("half")
-    living = tmp_path / f".sky.fits.{os.getpid()}.abcdef.tmp"
+    (tmp_path / f".sky.fits.{HOST}.{gone}.abcdef.tmp").write_text("half")
+    living = tmp_path / f".sky.fits.{HOST}.{os.getpid()}.abcdef.tmp"
     living.write_text("half")
     (tmp_path / ".mine.tmp").write_text("kept")
     (tmp_path / "sky.fits").write_text("old")

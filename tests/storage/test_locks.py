@@ -163,6 +163,7 @@ def test_looking_at_a_lock_takes_it_from_nobody(lock: Path) -> None:
     def look() -> None:
         while not over.is_set():
             is_held(lock)
+            over.wait(0.001)
 
     descriptor = take(lock, "first")
     assert descriptor is not None
