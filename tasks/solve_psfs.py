@@ -66,15 +66,17 @@ class Piece:
     """At the end of every segment."""
 
 
-@step(version="3")
+@step(version="4")
 def solve_psfs(work: Work, scene: Scene, sky: Product, telescope: Telescope, settings: Psfs) -> None:
     """Fit the PSFs of the chosen frames that have none yet; leave their parameters and the sums A, B of each batch."""
     with work.open(scene.first) as stacked, work.open(sky) as before:
         channels, order, size = len(stacked["stack"]), stacked["order"][:], field_of(stacked, 0).size
         chosen = order[: settings.frames] if settings.frames else order
         todo = chosen[~np.isin(chosen, before["frames"][:])] if sky.step == "solve_sky" else chosen
-    many = math.ceil(len(todo) / settings.batch_frames)
-    starts = 1 if sky.step == "solve_sky" else settings.starts
+    many, starts = math.ceil(len(todo) / settings.batch_frames), 1
+    if sky.step != "solve_sky":  # from nothing: full batches of the luckiest, the rest waits for the sky that they find
+        many, starts = max(1, len(todo) // settings.batch_frames), settings.starts
+        todo = todo[: many * settings.batch_frames]
     batches = [todo[first::many] for _ in range(starts) for first in range(many)]  # each has its share of the luckiest
     todo = np.concatenate([todo[:0], *batches])
     numbered = enumerate(itertools.product(range(channels), batches))
