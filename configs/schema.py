@@ -139,8 +139,8 @@ class Psfs(Section):
     temperature: Annotated[float, Field(ge=1)]
     """The noise is multiplied by this at the start and cooled to one: coarse structure before fine."""
     batch_frames: Annotated[int, Field(ge=2, le=512)]
-    """Frames solved together; memory grows with it. Where nothing is known yet only full batches of the luckiest frames are
-    solved, at least one; the others wait for the next round."""
+    """Most frames solved together; memory grows with it. Where nothing is known yet, frames beyond whole batches wait for
+    the next round if they are less than half a batch: few poor frames by themselves find a poor sky."""
     seed: Annotated[int, Field(ge=0)]
     """Seed of the starting phases."""
     starts: Annotated[int, Field(ge=1, le=16)] = 1

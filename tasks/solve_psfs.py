@@ -74,8 +74,8 @@ def solve_psfs(work: Work, scene: Scene, sky: Product, telescope: Telescope, set
         chosen = order[: settings.frames] if settings.frames else order
         todo = chosen[~np.isin(chosen, before["frames"][:])] if sky.step == "solve_sky" else chosen
     many, starts = math.ceil(len(todo) / settings.batch_frames), 1
-    if sky.step != "solve_sky":  # from nothing: full batches of the luckiest, the rest waits for the sky that they find
-        many, starts = max(1, len(todo) // settings.batch_frames), settings.starts
+    if sky.step != "solve_sky":  # from nothing; less than half a batch waits for the sky that the luckier ones find
+        many, starts = max(1, round(len(todo) / settings.batch_frames)), settings.starts
         todo = todo[: many * settings.batch_frames]
     batches = [todo[first::many] for _ in range(starts) for first in range(many)]  # each has its share of the luckiest
     todo = np.concatenate([todo[:0], *batches])

@@ -42,7 +42,7 @@ def test_batches_and_segments_are_put_together(planet: Any, tmp_path: Path, star
     words = (
         "rounds.0.psfs.modes=6",
         "rounds.1.psfs.modes=6",
-        "rounds.0.psfs.frames=8",  # two full batches; the last two wait
+        "rounds.0.psfs.frames=7",  # two whole batches; the last one waits
         "rounds.0.psfs.steps=3",
         "rounds.0.psfs.batch_frames=3",
         f"rounds.0.psfs.starts={starts}",
