@@ -66,7 +66,7 @@ class Piece:
     """At the end of every segment."""
 
 
-@step(version="4")
+@step(version="5")
 def solve_psfs(work: Work, scene: Scene, sky: Product, telescope: Telescope, settings: Psfs) -> None:
     """Fit the PSFs of the chosen frames that have none yet; leave their parameters and the sums A, B of each batch."""
     with work.open(scene.first) as stacked, work.open(sky) as before:
