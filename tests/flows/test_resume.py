@@ -1,10 +1,13 @@
 """A restore killed at any moment goes on where it was and ends in the same sky; a change redoes what follows from it."""
 
+import contextlib
 import multiprocessing
+import os
 import random
 import shutil
 import signal
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -81,18 +84,25 @@ class Restorer:
         return lineage(Store(root), capture_at(self.film), config)
 
 
+def _there(root: Path) -> Iterator[Path]:
+    """Every file and folder below; what a living process removes meanwhile is passed over."""
+    for folder, folders, files in os.walk(root):
+        yield from (Path(folder) / name for name in (*folders, *files))
+
+
 def _made(root: Path) -> dict[str, int]:
     """Every whole file in the store and when it was written, ns: products, and parts of a step's journal."""
-    return {
-        str(path.relative_to(root)): path.stat().st_mtime_ns
-        for path in root.rglob("*.h5")
-        if not path.name.startswith(".")
-    }
+    found = {}
+    for path in _there(root):
+        with contextlib.suppress(FileNotFoundError):
+            if path.suffix == ".h5" and not path.name.startswith("."):
+                found[str(path.relative_to(root))] = path.stat().st_mtime_ns
+    return found
 
 
 def _left(root: Path) -> list[str]:
     """What must not be there after a run: temporaries, journals of finished steps."""
-    return [str(p.relative_to(root.parent)) for p in root.parent.rglob("*") if p.suffix in (".tmp", ".parts")]
+    return [str(p.relative_to(root.parent)) for p in _there(root.parent) if p.suffix in (".tmp", ".parts")]
 
 
 def _sky(root: Path) -> NDArray[np.float32]:
