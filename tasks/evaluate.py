@@ -15,7 +15,7 @@ from tasks.halves import halves_of
 from tasks.numerics.heldout import Verdict, judge
 from tasks.numerics.metrics import frc_cutoff
 from tasks.numerics.pupil import Pupil, pupil
-from tasks.optics import cutoff_cpp, most_modes, obstruction
+from tasks.optics import eye_of, most_modes
 from tasks.prepared import prepared
 from tasks.step import Work, step
 
@@ -36,9 +36,8 @@ def evaluate(work: Work, scene: Scene, sky: Product, telescope: Telescope, setti
         for channel in range(clean.stack.shape[1]):
             field = field_of(stacked, channel)
             d_over_r0 = float(seen[f"channel{channel}"].attrs["d_over_r0"])
-            cutoff = min(cutoff_cpp(telescope, channel, average), 0.5)
-            modes = most_modes(MODES, cutoff * field.size, obstruction(telescope))
-            eye = pupil(field.size, cutoff * field.size, obstruction(telescope), modes)
+            shape = eye_of(telescope, channel, average, field.size)
+            eye = pupil(field.size, *shape, most_modes(MODES, *shape))
             frames = torch.from_numpy(field.frames(clean, held))
             skies = solved["spectrum"][channel], np.fft.rfft2(field.laid(field.stack)).astype(np.complex64)
             verdicts.append(_verdict(work.device, eye, frames, skies, d_over_r0, settings.steps))

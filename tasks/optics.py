@@ -40,3 +40,8 @@ def most_modes(wanted: int, diameter: float, blocked: float) -> int:
 def obstruction(telescope: Telescope) -> float:
     """Central obstruction; a pupil of unknown size is taken as open."""
     return telescope.obstruction if telescope.aperture_m is not None else 0.0
+
+
+def eye_of(telescope: Telescope, channel: int, average: Any, size: int) -> tuple[float, float]:
+    """The pupil of a channel on a canvas of `size`: diameter in cells, no more than the pixels can hold, and obstruction."""
+    return min(cutoff_cpp(telescope, channel, average), 0.5) * size, obstruction(telescope)

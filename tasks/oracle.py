@@ -21,7 +21,7 @@ from tasks.numerics.likelihood import Sums, sums
 from tasks.numerics.models import transfer_functions
 from tasks.numerics.shifting import split
 from tasks.numerics.sky import corner_noise
-from tasks.optics import cutoff_cpp, obstruction
+from tasks.optics import cutoff_cpp, eye_of
 from tasks.prepared import Prepared, prepared
 from tasks.step import Work, step
 
@@ -65,7 +65,7 @@ def psf_error(store: Store, line: list[Product], telescope: Telescope, truth: Pa
         sky, solved, stacked, average = (stack.enter_context(store.open(last[name])) for name in names)
         known = stack.enter_context(true_psfs(truth))
         size = field_of(stacked, 0).size
-        eye = (min(cutoff_cpp(telescope, 0, average), 0.5) * size, obstruction(telescope))
+        eye = eye_of(telescope, 0, average, size)
         frames, psfs = sky["frames"][:], sky["psfs0"]
         if known.shape[0] != len(stacked["shifts"]):
             return None

@@ -23,7 +23,7 @@ from tasks.memory import in_halves
 from tasks.numerics.likelihood import Sums, loss_of
 from tasks.numerics.models import MODELS, Batch, Memory, Plan, Solved
 from tasks.numerics.sky import corner_noise, floor_of, ring_power
-from tasks.optics import cutoff_cpp, most_modes, obstruction
+from tasks.optics import eye_of, most_modes
 from tasks.prepared import prepared
 from tasks.spread import spread
 from tasks.step import Work, step
@@ -181,7 +181,7 @@ def _problem(work: Work, job: Job) -> tuple[Batch, Plan]:
         opened = (scene.first, scene.air, scene.mean, job.sky)
         stacked, seen, average, before = (stack.enter_context(work.open(p)) for p in opened)
         field = field_of(stacked, channel)
-        eye = (min(cutoff_cpp(job.telescope, channel, average), 0.5) * field.size, obstruction(job.telescope))
+        eye = eye_of(job.telescope, channel, average, field.size)
         spectra = torch.fft.rfft2(torch.from_numpy(field.frames(clean, job.frames)).to(work.device))
         others, sky, sky_power = _known(before if job.sky.step == "solve_sky" else None, field, work.device)
         d_over_r0 = float(seen[f"channel{channel}"].attrs["d_over_r0"])

@@ -23,7 +23,7 @@ from tasks.numerics.models import moved, transfer_functions
 from tasks.numerics.pupil import perfect, pupil
 from tasks.numerics.shifting import ramp
 from tasks.numerics.sky import positive
-from tasks.optics import cutoff_cpp, obstruction
+from tasks.optics import eye_of
 from tasks.prepared import Prepared, prepared
 from tasks.step import Work, step
 
@@ -74,7 +74,7 @@ def solve_sky(work: Work, scene: Scene, psfs: Product, before: Product, telescop
         file = stack.enter_context(work.create())
         for channel in range(len(stacked["stack"])):
             field = field_of(stacked, channel)
-            eye = (min(cutoff_cpp(telescope, channel, average), 0.5) * field.size, obstruction(telescope))
+            eye = eye_of(telescope, channel, average, field.size)
             group = solved[f"channel{channel}"]
             turn = Turn(work, clean, field, eye, frames, weights, str(solved.attrs["model"]), settings, notes)
             channels.append(_channel(turn, group, last, seen[f"channel{channel}"], file))

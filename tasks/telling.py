@@ -11,7 +11,7 @@ from tasks.field import field_of
 from tasks.halves import halves_of
 from tasks.numerics.canvas import lone_box
 from tasks.numerics.metrics import frc_cutoff
-from tasks.optics import cutoff_cpp, obstruction
+from tasks.optics import eye_of
 from tasks.page_trust import misfit_of
 from tasks.prepared import Prepared
 from tasks.report import line_of
@@ -37,7 +37,7 @@ def rounds_so_far(store: Store, sky: Product, telescope: Telescope) -> list[dict
         mean, first, air = (files[step] for step in ("average", "shift_average", "seeing"))
         channel = 1 if len(first["stack"]) == 3 else 0
         field = field_of(first, channel)
-        eye = (min(cutoff_cpp(telescope, channel, mean), 0.5) * field.size, obstruction(telescope))
+        eye = eye_of(telescope, channel, mean, field.size)
         clean = Prepared(FrameStack(files["ingest"]), mean["bad"][:], mean["noise"][:])
         rows = []
         for number, (psfs, solved) in enumerate(zip(*turns, strict=True), start=1):
