@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from configs.schema import Evaluate, Telescope
 from storage.product import Product, Scene
 from tasks.field import field_of
-from tasks.halves import halves_of
+from tasks.halves import halves_agree
 from tasks.numerics.heldout import Verdict, judge
 from tasks.numerics.metrics import frc_cutoff
 from tasks.numerics.pupil import Pupil, pupil
@@ -24,7 +24,7 @@ MODES = 60
 """Modes with which held-out frames are fitted: enough to tell a sharp sky from a soft one, too few to imitate noise."""
 
 
-@step(version="5")
+@step(version="6")
 def evaluate(work: Work, scene: Scene, sky: Product, telescope: Telescope, settings: Evaluate) -> None:
     """Fit only the PSFs of held-out frames to the sky and to the stack; publish the one that explains them better."""
     with contextlib.ExitStack() as stack:
@@ -90,7 +90,7 @@ def _report(verdicts: list[Verdict], solved: Any, stacked: Any, seen: Any) -> di
                 "heldout_chi2_sky": verdict.sky,
                 "heldout_chi2_stack": verdict.stack,
                 "residual_whiteness": verdict.whiteness,
-                "split_half_frc_cutoff_cpp": frc_cutoff(halves_of(solved, c)),
+                "split_half_frc_cutoff_cpp": frc_cutoff(halves_agree(solved, c)),
                 "cutoff_cpp": float(group.attrs["cutoff"]),
                 "d_over_r0": float(group.attrs["d_over_r0"]),
                 "d_over_r0_uncertainty": float(group.attrs["uncertainty"]),

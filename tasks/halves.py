@@ -1,4 +1,4 @@
-"""How fine two halves of the frames agree on a sky: from the sums of a solve_sky product."""
+"""The two halves of a solve, as a solve_sky product holds them, and how far their skies agree."""
 
 from typing import Any
 
@@ -6,18 +6,26 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tasks.numerics.inspection import halves_agree
+from tasks.numerics.agreement import Halves, agreement
 from tasks.numerics.likelihood import Sums
 from tasks.numerics.sky import floor_of
 
 
-def halves_of(sky: Any, channel: int) -> NDArray[np.float64]:
-    """Correlation (ring,) of the skies from the two halves of the frames of an open solve_sky product."""
-    return halves_agree(sums_in(sky, channel), sums_in(sky, channel, "_half"), floor_in(sky, channel))
+def halves_agree(sky: Any, channel: int) -> NDArray[np.float64]:
+    """Share (ring,) of the power of an open solve_sky product's sky that its halves agree on, up to half a cycle per pixel."""
+    found = halves_in(sky, channel)
+    share = agreement(found, floor_in(sky, channel))
+    return np.asarray(share[: sky["A"].shape[1] // 2 + 1].numpy(), np.float64)
+
+
+def halves_in(sky: Any, channel: int) -> Halves:
+    """The sums of an open solve_sky product."""
+    total, half = (sums_in(sky, channel, tail) for tail in ("", "_half"))
+    return Halves(total, half, float(sky["shared"][channel]), float(sky["noise"][channel]))
 
 
 def sums_in(sky: Any, channel: int, tail: str = "") -> Sums:
-    """Sums over all frames of an open solve_sky product; with the tail `_half` over every second one."""
+    """Sums over all frames of an open solve_sky product; with the tail `_half` over those of one half."""
     power, cross = (torch.from_numpy(sky[f"{name}{tail}"][channel]) for name in ("A", "B"))
     return Sums(power, cross, round(float(power[0, 0])))
 

@@ -17,10 +17,10 @@ from storage.truth import TruePsfs, true_psfs
 from tasks.field import Field, field_of
 from tasks.numerics.bordered import wide_size
 from tasks.numerics.known import known_transfer, psf_rms_error
-from tasks.numerics.likelihood import Sums, sums
+from tasks.numerics.likelihood import sums
 from tasks.numerics.models import transfer_functions
 from tasks.numerics.shifting import split
-from tasks.numerics.sky import corner_noise
+from tasks.numerics.sky import corner_noise, ring_light
 from tasks.optics import cutoff_cpp, eye_of
 from tasks.prepared import Prepared, prepared
 from tasks.step import Work, step
@@ -31,7 +31,7 @@ MODEL = "freeform"
 """True PSFs travel as pixels."""
 
 
-@step(version="1")
+@step(version="2")
 def known_psfs(work: Work, scene: Scene, truth: Capture, telescope: Telescope) -> None:
     """Leave what `solve_psfs` leaves, with the true PSFs of `truth` in the place of solved ones."""
     with contextlib.ExitStack() as stack:
@@ -50,8 +50,8 @@ def known_psfs(work: Work, scene: Scene, truth: Capture, telescope: Telescope) -
             cutoff = min(cutoff_cpp(telescope, channel, average), 0.5)
             _channel(clean, field, known, chosen, file.create_group(f"channel{channel}"), cutoff)
             work.progress(channel + 1, clean.stack.shape[1])
-        file["frames"] = chosen
-        file.attrs["model"], file.attrs["starts"] = MODEL, 1
+        file["frames"], file["half"] = chosen, np.zeros(1, np.int8)
+        file.attrs["model"], file.attrs["starts"], file.attrs["shared"] = MODEL, 1, 0.0
 
 
 def psf_error(store: Store, line: list[Product], telescope: Telescope, truth: Path) -> float | None:
@@ -84,7 +84,7 @@ def _channel(
     """Sums A and B of one channel, and its PSFs on the canvas that the sky step wants."""
     moves = _moves(field, known, chosen)
     wide = wide_size(*field.stack.shape)
-    total, half, noises = [], [], []
+    total, light, noises = [], [], []
     group.create_dataset("psfs", (len(chosen), wide, wide), np.float32)
     for start in range(0, len(chosen), BLOCK):
         part = slice(start, start + BLOCK)
@@ -92,19 +92,14 @@ def _channel(
         true = known.take(chosen[part])
         transfer = known_transfer(true, moves[part], known.pixel_fill, field.size)
         total.append(sums(spectra, transfer))
-        half.append(sums(spectra[::2], transfer[::2]))
+        light.append(len(spectra) / len(chosen) * ring_light(spectra))
         noises.append(corner_noise(spectra, cutoff))
         there = known_transfer(true, moves[part], known.pixel_fill, wide)
         group["psfs"][part] = torch.fft.irfft2(there, s=(wide, wide)).numpy()
-    _write(group, "", total)
-    _write(group, "_half", half)
+    group["A"] = sum(part.power for part in total).numpy()[None]  # type: ignore[union-attr]
+    group["B"] = sum(part.cross for part in total).numpy()[None]  # type: ignore[union-attr]
+    group["light"] = sum(light).numpy()[None]  # type: ignore[union-attr]
     group.attrs["noise"] = float(np.median(noises))
-
-
-def _write(group: Any, tail: str, parts: list[Sums]) -> None:
-    """All blocks as one batch."""
-    group[f"A{tail}"] = sum(part.power for part in parts).numpy()[None]  # type: ignore[union-attr]
-    group[f"B{tail}"] = sum(part.cross for part in parts).numpy()[None]  # type: ignore[union-attr]
 
 
 def _moves(field: Field, known: TruePsfs, chosen: NDArray[np.int64]) -> NDArray[np.float64]:

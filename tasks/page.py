@@ -16,7 +16,7 @@ from storage.page_chart import Chart
 from storage.product import Product
 from storage.store import Store
 from tasks.field import field_of
-from tasks.halves import halves_of
+from tasks.halves import halves_agree
 from tasks.numerics.inspection import FINE, flawless, portraits, strengths
 from tasks.numerics.metrics import fourier_ring_correlation, frc_cutoff, match
 from tasks.numerics.shifting import shift_frames
@@ -207,7 +207,7 @@ def _turns(opened: Opened, truth: Image | None, misfits: tuple[Misfit, ...]) -> 
             "PSFs": f"{float(psfs.attrs['seconds']):.1f} s",
             "sky": f"{float(sky.attrs['seconds']):.1f} s",
             "misfit / noise": f"{misfits[number - 1].median:.2f}",
-            "cycles/px resolved": f"{frc_cutoff(halves_of(sky, channel)):.2f}",
+            "cycles/px resolved": f"{frc_cutoff(halves_agree(sky, channel)):.2f}",
             **against(sky["sky"][:]),
         }
         turns.append(Turn(f"Round {number}", "sky" if number == len(opened.turns) else f"round{number}", rows))
@@ -217,7 +217,7 @@ def _turns(opened: Opened, truth: Image | None, misfits: tuple[Misfit, ...]) -> 
 def _curves(opened: Opened, truth: Image | None, pictures: tuple[Picture, ...]) -> dict[str, NDArray[np.float64]]:
     """Ring correlations: of the sky's two halves, and with the truth where it is known."""
     c = opened.channel
-    curves = {"two halves of the frames": halves_of(opened.turns[-1][1], c)}
+    curves = {"halves solved apart": halves_agree(opened.turns[-1][1], c)}
     views = {picture.key: picture.light[c] for picture in pictures}
     if truth is not None:
         curves["sky and truth"] = fourier_ring_correlation(views["truth"], views["sky"])

@@ -19,10 +19,12 @@ from configs.schema import Psfs, Telescope
 from storage.errors import StoreError
 from storage.product import Product, Scene
 from tasks.field import Field, field_of
+from tasks.halves import halves_in
 from tasks.memory import in_halves
 from tasks.numerics.likelihood import Sums, loss_of
 from tasks.numerics.models import MODELS, Batch, Memory, Plan, Solved
-from tasks.numerics.sky import corner_noise, floor_of, ring_power
+from tasks.numerics.pupil import rings
+from tasks.numerics.sky import corner_noise, floor_of, ring_light, ring_power
 from tasks.optics import eye_of, most_modes
 from tasks.prepared import prepared
 from tasks.spread import spread
@@ -32,8 +34,8 @@ SEGMENT = 50
 """Gradient steps between two part files: the most that a kill can cost."""
 PIECE = 10**9
 """Between the numbers of parts that a batch and its halves leave: more than all batches have together."""
-SUMS = {"A": np.float32, "B": np.complex64, "A_half": np.float32, "B_half": np.complex64}
-"""The sums of a batch, (batch, y, x//2+1) each: over all its frames, over every second one."""
+SUMS = {"A": np.float32, "B": np.complex64}
+"""The sums of a batch, (batch, y, x//2+1) each."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Job:
     settings: Psfs
     channel: int
     frames: NDArray[np.int64]
+    half: int
+    """0 or 1: batches of one half never learn of the other's sky, so that the two can be compared."""
     first_part: int
     """Number of its first part: one for each segment, then one for the result."""
 
@@ -62,25 +66,22 @@ class Piece:
     solved: Solved
     noise: float
     """Per coefficient."""
+    light: NDArray[np.float32]
+    """(ring,) mean |Y|^2 of the frames."""
     losses: list[float]
     """At the end of every segment."""
 
 
-@step(version="5")
+@step(version="6")
 def solve_psfs(work: Work, scene: Scene, sky: Product, telescope: Telescope, settings: Psfs) -> None:
     """Fit the PSFs of the chosen frames that have none yet; leave their parameters and the sums A, B of each batch."""
     with work.open(scene.first) as stacked, work.open(sky) as before:
         channels, order, size = len(stacked["stack"]), stacked["order"][:], field_of(stacked, 0).size
         chosen = order[: settings.frames] if settings.frames else order
         todo = chosen[~np.isin(chosen, before["frames"][:])] if sky.step == "solve_sky" else chosen
-    many, starts = math.ceil(len(todo) / settings.batch_frames), 1
-    if sky.step != "solve_sky":  # from nothing; less than half a batch waits for the sky that the luckier ones find
-        many, starts = max(1, round(len(todo) / settings.batch_frames)), settings.starts
-        todo = todo[: many * settings.batch_frames]
-    batches = [todo[first::many] for _ in range(starts) for first in range(many)]  # each has its share of the luckiest
-    todo = np.concatenate([todo[:0], *batches])
+    batches, starts = _batches(todo, settings, sky.step != "solve_sky")
     numbered = enumerate(itertools.product(range(channels), batches))
-    jobs = [Job(scene, sky, telescope, settings, channel, batch, 1000 * k) for k, (channel, batch) in numbered]
+    jobs = [Job(scene, sky, telescope, settings, channel, *batch, 1000 * k) for k, (channel, batch) in numbered]
     spread(work, solve_batch, jobs)
     with work.create() as file:
         notes, loss = list[str](), 0.0
@@ -88,14 +89,32 @@ def solve_psfs(work: Work, scene: Scene, sky: Product, telescope: Telescope, set
             own = [job for job in jobs if job.channel == channel]
             notes += _gather(work, own, file.create_group(f"channel{channel}"), size)
             loss += float(file[f"channel{channel}/loss"][:, -1].sum())
-        file["frames"], file.attrs["notes"], file.attrs["loss"] = todo, json.dumps(notes), loss
+        file["frames"] = np.concatenate([todo[:0], *(frames for frames, _ in batches)])
+        file["half"] = np.array([half for _, half in batches], np.int8)
+        file.attrs["notes"], file.attrs["loss"] = json.dumps(notes), loss
         file.attrs["model"], file.attrs["starts"] = settings.model, starts
+        file.attrs["shared"] = float(starts > 1 and len(batches) == starts)
+
+
+def _batches(todo: NDArray[np.int64], settings: Psfs, alone: bool) -> tuple[list[tuple[NDArray[np.int64], int]], int]:
+    """Frames and half of every batch, each with its share of the luckiest, and how often each frame is solved.
+
+    Batches solved `alone`, from nothing, are about as large as the settings say: less than half a one waits for the sky
+    that the luckier frames find. The halves are every second batch, or every second start where there is one batch.
+    """
+    if not alone:
+        many = math.ceil(len(todo) / settings.batch_frames)
+        return [(todo[first::many], first % 2) for first in range(many)], 1
+    many = max(1, round(len(todo) / settings.batch_frames))
+    kept = todo[: many * settings.batch_frames]
+    numbers = itertools.product(range(settings.starts), range(many))
+    return [(kept[first::many], (first if many > 1 else start) % 2) for start, first in numbers], settings.starts
 
 
 def solve_batch(work: Work, job: Job) -> None:
     """Solve one batch in segments of so many steps, each left as a part: whoever comes next goes on after the last.
 
-    The result is one more part, with the batch's parameters, its sums A and B, and those of every second frame.
+    The result is one more part, with the batch's parameters and its sums A and B.
     """
 
     def make(file: Any) -> None:
@@ -108,12 +127,11 @@ def solve_batch(work: Work, job: Job) -> None:
 
         for each in in_halves(job.frames.tolist(), piece, notes.append):
             found.append(each)  # before the next half is begun
-        whole, half = (_added([getattr(each.solved, name) for each in found]) for name in ("sums", "halves"))
+        whole = _added([each.solved.sums for each in found])
         assert whole is not None
-        assert half is not None
         file["psfs"] = torch.cat([each.solved.psfs for each in found]).cpu().numpy()
-        sums = {"A": whole.power, "B": whole.cross, "A_half": half.power, "B_half": half.cross}
-        file.update({name: values.cpu().numpy() for name, values in sums.items()})
+        file["A"], file["B"] = whole.power.cpu().numpy(), whole.cross.cpu().numpy()
+        file["light"] = np.average([p.light for p in found], axis=0, weights=[p.solved.sums.frames for p in found])
         file["loss"] = np.sum([each.losses for each in found], axis=0)
         file.attrs["noise"] = float(np.mean([each.noise for each in found]))
         file.attrs["notes"] = json.dumps(notes)
@@ -130,7 +148,7 @@ def _piece(work: Work, job: Job, beside: Sums | None) -> Piece:
         power = ring_power(beside, batch.noise) if batch.sky_power is None else batch.sky_power
         batch = replace(batch, others=others, sky_power=power)
     solved, losses = _solved(work, job, batch, plan)
-    return Piece(solved, batch.noise, losses)
+    return Piece(solved, batch.noise, ring_light(batch.spectra).cpu().numpy(), losses)
 
 
 def _added(sums: Sequence[Sums]) -> Sums | None:
@@ -183,20 +201,22 @@ def _problem(work: Work, job: Job) -> tuple[Batch, Plan]:
         field = field_of(stacked, channel)
         eye = eye_of(job.telescope, channel, average, field.size)
         spectra = torch.fft.rfft2(torch.from_numpy(field.frames(clean, job.frames)).to(work.device))
-        others, sky, sky_power = _known(before if job.sky.step == "solve_sky" else None, field, work.device)
+        others, sky, sky_power = _known(before if job.sky.step == "solve_sky" else None, job.half, field, work.device)
         d_over_r0 = float(seen[f"channel{channel}"].attrs["d_over_r0"])
     batch = Batch(spectra, *eye, d_over_r0, corner_noise(spectra, eye[0] / field.size), others, sky, sky_power)
     modes = most_modes(settings.modes, *eye)
     return batch, Plan(modes, settings.steps, settings.rate_rad, settings.temperature, settings.seed + job.first_part)
 
 
-def _known(before: Any, field: Field, device: str) -> tuple[Sums | None, torch.Tensor, torch.Tensor | None]:
-    """What the round before left: sums, the sky's spectrum (the stack's before the first round), the sky's power."""
+def _known(before: Any, half: int, field: Field, device: str) -> tuple[Sums | None, torch.Tensor, torch.Tensor | None]:
+    """What the round before left: the sums of one half, the sky's spectrum (before the first round the stack's), its power."""
     if before is None:
         return None, torch.fft.rfft2(torch.from_numpy(field.laid(field.stack))).to(device), None
-    names = ("spectrum", "A", "B", "sky_power")
-    sky, power, cross, sky_power = (torch.from_numpy(before[name][field.channel]).to(device) for name in names)
-    return Sums(power, cross, round(float(power[0, 0]))), sky, sky_power
+    found = halves_in(before, field.channel)
+    known = found.total if found.alone else (found.half, found.total - found.half)[half]
+    sums = Sums(known.power.to(device), known.cross.to(device), known.frames)
+    sky, sky_power = (torch.from_numpy(before[name][field.channel]).to(device) for name in ("spectrum", "sky_power"))
+    return sums, sky, sky_power
 
 
 def _gather(work: Work, jobs: Sequence[Job], group: Any, size: int) -> list[str]:
@@ -206,6 +226,7 @@ def _gather(work: Work, jobs: Sequence[Job], group: Any, size: int) -> list[str]
     group.create_dataset("loss", (len(jobs), len(ends)), np.float64).attrs["steps"] = ends
     for name, kind in SUMS.items():
         group.create_dataset(name, (len(jobs), size, size // 2 + 1), kind)
+    group.create_dataset("light", (len(jobs), int(rings(size).max()) + 1), np.float32)
     noises, notes, row = [], [], 0
     for number, job in enumerate(jobs):
         with work.part(job.result, _lost) as part:
@@ -213,7 +234,7 @@ def _gather(work: Work, jobs: Sequence[Job], group: Any, size: int) -> list[str]
             if number == 0:
                 group.create_dataset("psfs", (sum(len(j.frames) for j in jobs), *rows.shape[1:]), np.float32)
             group["psfs"][row : row + len(rows)] = rows
-            for name in SUMS:
+            for name in (*SUMS, "light"):
                 group[name][number] = part[name][:]
             noises.append(float(part.attrs["noise"]))
             group["loss"][number] = part["loss"][:]

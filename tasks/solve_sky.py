@@ -16,8 +16,9 @@ from configs.schema import Sky, Telescope
 from storage.product import Product, Scene
 from tasks.field import Field, field_of
 from tasks.memory import in_blocks
+from tasks.numerics.agreement import Halves
 from tasks.numerics.bordered import place, solve_wide, wide_size, widened
-from tasks.numerics.deliver import amplitude, batch_sky, deliver, sky_move
+from tasks.numerics.deliver import Air, Delivered, batch_sky, deliver, sky_move
 from tasks.numerics.likelihood import Sums
 from tasks.numerics.models import moved, transfer_functions
 from tasks.numerics.pupil import perfect, pupil
@@ -56,7 +57,7 @@ class Turn:
     """Receives what the report is to tell."""
 
 
-@step(version="4")
+@step(version="5")
 def solve_sky(work: Work, scene: Scene, psfs: Product, before: Product, telescope: Telescope, settings: Sky) -> None:
     """Sum the batches onto the sums of the round before; leave the sky as this telescope would show it without air."""
     with contextlib.ExitStack() as stack:
@@ -75,44 +76,55 @@ def solve_sky(work: Work, scene: Scene, psfs: Product, before: Product, telescop
         for channel in range(len(stacked["stack"])):
             field = field_of(stacked, channel)
             eye = eye_of(telescope, channel, average, field.size)
-            group = solved[f"channel{channel}"]
             turn = Turn(work, clean, field, eye, frames, weights, str(solved.attrs["model"]), settings, notes)
-            channels.append(_channel(turn, group, last, seen[f"channel{channel}"], file))
+            channels.append(_channel(turn, solved, last, seen[f"channel{channel}"], file))
             work.progress(channel + 1, len(stacked["stack"]))
         file["frames"], file["weights"], file.attrs["notes"] = frames, weights, json.dumps(notes)
         for name in channels[0]:
             file[name] = np.stack([rows[name] for rows in channels])
 
 
-def _channel(turn: Turn, group: Any, last: Any, air: Any, file: Any) -> Rows:
+def _channel(turn: Turn, solved: Any, last: Any, seen: Any, file: Any) -> Rows:
     """The sky of one channel: on the tapered canvas for the rounds to come, on the wide one for the eye.
 
     The parameters of the PSFs go into `file` at once.
     """
     field, channel = turn.field, turn.field.channel
-    noise = float(last["noise"][channel] if last is not None and not len(group["A"]) else group.attrs["noise"])
+    group, half = solved[f"channel{channel}"], solved["half"][:]
+    noise = float(last["noise"][channel] if last is not None and not len(half) else group.attrs["noise"])
     moves = _moves(group, noise, last is None)
-    sums, half = (_summed(turn, group, last, tail, moves) for tail in ("", "_half"))
+    sums, part = (
+        _summed(turn, group, last, tail, moves, chosen) for tail, chosen in (("", half > -1), ("_half", half == 0))
+    )
+    before = float(last["A"][channel, 0, 0]) if last is not None else 0.0
+    fresh, light = (sums.frames - before) / sums.frames, group["light"][:].sum(axis=0) / max(1, len(half))
+    shared = fresh * float(solved.attrs["shared"])
+    if last is not None:
+        shared = shared + (1 - fresh) * float(last["shared"][channel])
+        light = fresh * light + (1 - fresh) * last["light"][channel]
     psfs = _placed(group, last, moves, turn, file)
-    factor = amplitude(sums, _mean_power(air, turn.frames), turn.eye[0] / field.size, turn.settings.air_share)
-    whole = deliver(sums, noise, factor, turn.eye)
-    wide = turn.settings.border_turns > 0
+    found = Halves(sums, part, shared, noise)
+    air = Air(torch.from_numpy(np.float32(light)), _mean_power(seen, turn.frames), turn.settings.air_share)
+    whole = deliver(found, air, turn.eye)
     tapered = field.back(whole.sky.numpy())
-    sky = _wide(turn, psfs, whole.sky_power / factor**2, factor, noise) if wide else tapered
+    sky = _wide(turn, psfs, whole, noise) if turn.settings.border_turns > 0 else tapered
     return {
         "A": sums.power.numpy(),
         "B": sums.cross.numpy(),
-        "A_half": half.power.numpy(),
-        "B_half": half.cross.numpy(),
+        "A_half": part.power.numpy(),
+        "B_half": part.cross.numpy(),
+        "shared": np.array(shared),
+        "light": np.asarray(light, np.float32),
         "spectrum": whole.spectrum.numpy(),
-        "sky_power": (whole.sky_power / factor**2).numpy(),
+        "sky_power": whole.sky_power.numpy(),
+        "gain": whole.gain.numpy(),
         "noise": np.array(noise),
         "sky": field.embedded(_finished(turn, sky)),
         "tapered": field.embedded(tapered),
     }
 
 
-def _wide(turn: Turn, psfs: Any, power: Tensor, factor: Tensor, noise: float) -> NDArray[np.float32]:
+def _wide(turn: Turn, psfs: Any, whole: Delivered, noise: float) -> NDArray[np.float32]:
     """The sky (y, x) from the frames as windows on a wider canvas, in camera units."""
     field, device = turn.field, turn.work.device
     height, width = field.stack.shape
@@ -130,10 +142,12 @@ def _wide(turn: Turn, psfs: Any, power: Tensor, factor: Tensor, noise: float) ->
             yield (share * light).to(device), mask.to(device), (share * transfer).to(device)
 
     # Noise and sky power per coefficient grow with the area over which a transform sums: their ratio stays.
-    floor = torch.from_numpy(noise / np.maximum(widened(power, field.size, size), 1e-30)).float().to(device)
+    floor = torch.from_numpy(noise / np.maximum(widened(whole.sky_power, field.size, size), 1e-30)).float().to(device)
     turns = turn.settings.border_turns
     spectrum = in_blocks(BLOCK, lambda few: solve_wide(partial(blocks, few), floor, turns).cpu(), turn.notes.append)
-    spectrum = spectrum * perfect(pupil(size, *eye, 3)) * torch.from_numpy(widened(factor, field.size, size)).float()
+    spectrum = (
+        spectrum * perfect(pupil(size, *eye, 3)) * torch.from_numpy(widened(whole.gain, field.size, size)).float()
+    )
     top, left = (size - height) // 2, (size - width) // 2
     sky = torch.fft.irfft2(spectrum, s=(size, size))[top : top + height, left : left + width] + level
     return np.asarray(sky.numpy(), np.float32)
@@ -151,8 +165,8 @@ def _finished(turn: Turn, sky: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray((sky - field.dark) * gain + field.dark, np.float32)
 
 
-def _summed(turn: Turn, group: Any, last: Any, tail: str, moves: Moves) -> Sums:
-    """A and B over all batches, each moved to where the first one has the sky, and over the rounds before.
+def _summed(turn: Turn, group: Any, last: Any, tail: str, moves: Moves, chosen: NDArray[np.bool_]) -> Sums:
+    """A and B over the chosen batches, each moved to where the first one has the sky, and over the rounds before.
 
     One batch is in memory at a time.
     """
@@ -160,10 +174,10 @@ def _summed(turn: Turn, group: Any, last: Any, tail: str, moves: Moves) -> Sums:
     power, cross = np.zeros((size, size // 2 + 1), np.float32), np.zeros((size, size // 2 + 1), np.complex64)
     if last is not None:
         power, cross = last[f"A{tail}"][channel], last[f"B{tail}"][channel]
-    for number, move in enumerate(moves):
-        weight = turn.weights[-1]
-        power = power + weight * group[f"A{tail}"][number]
-        cross = cross + weight * group[f"B{tail}"][number] * ramp((size, size), np.array(move, np.float32))
+    for number in np.flatnonzero(chosen):
+        weight, move = turn.weights[-1], ramp((size, size), np.array(moves[number], np.float32))
+        power = power + weight * group["A"][number]
+        cross = cross + weight * group["B"][number] * move
     return Sums(torch.from_numpy(power), torch.from_numpy(cross), round(float(power[0, 0])))
 
 

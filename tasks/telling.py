@@ -8,7 +8,7 @@ from storage.frames import FrameStack
 from storage.product import Product
 from storage.store import Store
 from tasks.field import field_of
-from tasks.halves import halves_of
+from tasks.halves import halves_agree
 from tasks.numerics.canvas import lone_box
 from tasks.numerics.metrics import frc_cutoff
 from tasks.optics import eye_of
@@ -47,7 +47,7 @@ def rounds_so_far(store: Store, sky: Product, telescope: Telescope) -> list[dict
                 "frames": float(len(solved["frames"])),
                 **{word: float(left[name]) for name, word in SHOWN.items() if name in left},
                 "misfit / noise": misfit_of(clean, field, solved, str(left["model"]), eye).median,
-                "cycles/px resolved": frc_cutoff(halves_of(solved, channel)),
+                "cycles/px resolved": frc_cutoff(halves_agree(solved, channel)),
                 "D/r0": float(air[f"channel{channel}"].attrs["d_over_r0"]),
                 "seconds": float(psfs.attrs["seconds"] + solved.attrs["seconds"]),
             }

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tasks.numerics.likelihood import CHUNK, Problem, Slope, Sums, slope
-from tasks.numerics.pupil import otfs, ring_mean, rings
-from tasks.numerics.sky import floor_of, power_law, renew_power
+from tasks.numerics.likelihood import Problem, Slope, slope
+from tasks.numerics.sky import floor_of, loosened, power_law, ring_power
 
 MEMORY = (0.9, 0.99)  # Adam's memory of the gradient and of its square
 
@@ -29,8 +28,6 @@ class Schedule:
     """Fraction of the steps over which the temperature falls geometrically to 1."""
     renew: int = 15
     """The sky's ring prior follows every so many steps; 0 holds it."""
-    evidence: float = 0.0
-    """0 takes the best sky, 1 integrates over all skies the data allow (see likelihood.loss_of)."""
 
 
 @dataclass(frozen=True)
@@ -48,20 +45,6 @@ class State:
     step: int = 0
 
 
-@dataclass(frozen=True)
-class Solution:
-    """What a solve leaves of a batch."""
-
-    phases: Tensor
-    """(frame, mode) rad."""
-    sums: Sums
-    """A and B of this batch alone."""
-    sky_power: Tensor
-    """(ring,) power of the sky per coefficient."""
-    loss: float
-    """Minus log-likelihood at temperature 1, nats; comparable between solves of the same frames."""
-
-
 def temperature(schedule: Schedule, step: int) -> float:
     """By how much the noise power is multiplied at `step`."""
     done = step / max(1.0, schedule.cooling * schedule.steps)
@@ -76,12 +59,6 @@ def draw(frames: int, spread: Tensor, seed: int, tilt: float = 0.1) -> Tensor:
     return unit * spread
 
 
-def faint(frames: int, spread: Tensor, seed: int, size: float = 1e-2) -> Tensor:
-    """Cold start: phases of `size` rad, which break the symmetry and assume nothing of the air."""
-    dice = torch.Generator().manual_seed(seed)
-    return size * torch.randn(frames, len(spread), generator=dice).to(spread.device)
-
-
 def begin(problem: Problem, phases: Tensor, sky_power: Tensor | None = None) -> State:
     """State before the first step; without `sky_power` the prior starts as a power law."""
     if sky_power is None:
@@ -89,21 +66,16 @@ def begin(problem: Problem, phases: Tensor, sky_power: Tensor | None = None) -> 
     return State(phases, torch.zeros_like(phases), torch.zeros_like(phases), sky_power)
 
 
-def everything(problem: Problem, own: Sums) -> Sums:
-    """The batch's sums with those of the frames held fixed."""
-    return own if problem.others is None else own + problem.others
-
-
-def at(problem: Problem, phases: Tensor, sky_power: Tensor, noise: float, evidence: float = 0.0) -> Slope:
-    """Loss, gradient and sums at `phases`."""
+def at(problem: Problem, phases: Tensor, sky_power: Tensor, noise: float) -> Slope:
+    """Loss, gradient and sums at `phases`; the best sky is taken."""
     level = torch.tensor(noise, device=phases.device)
-    return slope(problem, phases, level, floor_of(sky_power, noise, problem.eye.size), evidence)
+    return slope(problem, phases, level, floor_of(sky_power, noise, problem.eye.size), evidence=0.0)
 
 
 def advance(problem: Problem, state: State, spread: Tensor, noise: float, schedule: Schedule) -> State:
     """One step of Adam on likelihood and air prior N(0, spread^2)."""
     hot = noise * temperature(schedule, state.step)
-    here = at(problem, state.phases, state.sky_power, hot, schedule.evidence)
+    here = at(problem, state.phases, state.sky_power, hot)
     gradient = here.phases + state.phases / spread**2
     first = MEMORY[0] * state.first + (1 - MEMORY[0]) * gradient
     second = MEMORY[1] * state.second + (1 - MEMORY[1]) * gradient**2
@@ -115,31 +87,7 @@ def advance(problem: Problem, state: State, spread: Tensor, noise: float, schedu
         phases = torch.cat([phases[:, :2] - phases[:, :2].mean(0), phases[:, 2:]], 1)
     power = state.sky_power
     if schedule.renew and done % schedule.renew == 0:
-        power = renew_power(everything(problem, here.sums), power, hot)
+        power = ring_power(here.sums if problem.others is None else here.sums + problem.others, hot)
+        if hot > noise:
+            power = loosened(power, problem.eye.size)
     return State(phases, first, second, power, done)
-
-
-def finish(problem: Problem, state: State, noise: float, evidence: float = 0.0, turns: int = 5) -> Solution:
-    """The solution at temperature 1; `turns` of the ring prior, 0 where it is held."""
-    own = at(problem, state.phases, state.sky_power, noise, evidence).sums
-    power = renew_power(everything(problem, own), state.sky_power, noise, turns)
-    here = at(problem, state.phases, power, noise, evidence)
-    return Solution(state.phases, here.sums, power, here.loss)
-
-
-def solve(problem: Problem, state: State, spread: Tensor, noise: float, schedule: Schedule) -> Solution:
-    """Run what is left of the schedule: from scratch (`others` None) or a batch against the sums of others."""
-    while state.step < schedule.steps:
-        state = advance(problem, state, spread, noise, schedule)
-    return finish(problem, state, noise, schedule.evidence, 5 if schedule.renew else 0)
-
-
-def mean_power(problem: Problem, phases: Tensor) -> Tensor:
-    """Mean |H|^2 per ring (ring,) of the estimated PSFs, for `sky.tie`."""
-    total = torch.zeros(problem.eye.size, problem.eye.size // 2 + 1, device=phases.device)
-    for start in range(0, len(phases), CHUNK):
-        transfer = otfs(problem.eye, phases[start : start + CHUNK])
-        if problem.veil is not None:
-            transfer = transfer * problem.veil
-        total += (transfer.real**2 + transfer.imag**2).sum(0)
-    return ring_mean(total / len(phases), rings(problem.eye.size, phases.device))

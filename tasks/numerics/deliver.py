@@ -1,4 +1,4 @@
-"""The sky that is delivered: its prior chosen by the data, its amplitude held to the air's mean power, seen through T."""
+"""The sky that is delivered: what solves agree on, as bright as the frames and the air say, seen through T."""
 
 from __future__ import annotations
 
@@ -9,14 +9,29 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tasks.numerics.agreement import Halves, agreement, smooth
 from tasks.numerics.likelihood import Sums
 from tasks.numerics.pupil import perfect, pupil, ring_mean, rings
 from tasks.numerics.shifting import best_move
-from tasks.numerics.sky import floor_of, ring_power, tie, wiener
+from tasks.numerics.sky import floor_of, ring_power, wiener
 from tasks.numerics.speckle import RINGS
 
 FARTHEST = 4
 """Px by which skies of two batches can be apart: as much as registration can be wrong on average."""
+LIMIT = 4.0
+"""Farthest that theory may move a ring's amplitude, either way."""
+
+
+@dataclass(frozen=True)
+class Air:
+    """What is known of the light without knowing the sky."""
+
+    light: Tensor
+    """(ring,) mean |Y|^2 of the frames."""
+    mean_power: NDArray[np.float64]
+    """Mean |H|^2 that the air left them, at `speckle.RINGS`."""
+    share: float
+    """How far this is believed against the solve's own PSFs, 1 wholly, 0 not at all."""
 
 
 @dataclass(frozen=True)
@@ -28,36 +43,45 @@ class Delivered:
     spectrum: Tensor
     """(y, x//2+1) before the telescope."""
     sky_power: Tensor
-    """(ring,) power per coefficient, chosen by the data."""
+    """(ring,) power per coefficient, chosen by the data, in the units of the sums."""
+    gain: Tensor
+    """(ring,) by which Wiener's sky was multiplied."""
 
 
-def deliver(
-    total: Sums, noise: float, factor: Tensor, eye: tuple[float, float], sky_power: Tensor | None = None
-) -> Delivered:
-    """Sums of all frames to a sky. `eye` is (pupil diameter in cells, obstruction), `factor` (ring,) from `amplitude`."""
+def deliver(found: Halves, air: Air, eye: tuple[float, float]) -> Delivered:
+    """Sums of all frames to a sky. `eye` is (pupil diameter in cells, obstruction)."""
+    size = found.total.power.shape[-2]
+    power = ring_power(found.total, found.noise)
+    floor = floor_of(power, found.noise, size)
+    gain = ring_gain(found, floor, air, eye[0] / size)
+    spectrum = wiener(found.total, floor) * gain[rings(size)]
+    sky = torch.fft.irfft2(perfect(pupil(size, *eye, 3)) * spectrum, s=(size, size))
+    return Delivered(sky, spectrum, power, gain)
+
+
+def ring_gain(found: Halves, floor: Tensor, air: Air, cutoff: float) -> Tensor:
+    """Factor (ring,) on Wiener's sky X that brings it nearest to the true one.
+
+    Of X's power P the share w is sky, so the best factor is sqrt(w S / P), with S the true sky's power. S needs no sky to
+    be known: it is the frames' power without noise over the air's <|H|^2>. As far as the air is not believed, X is as
+    bright as it should be but for what the prior took, which makes the factor w over that.
+    """
+    total = found.total
     size = total.power.shape[-2]
     number = rings(size)
-    total = Sums(total.power / factor[number] ** 2, total.cross / factor[number], total.frames)
-    power = sky_power if sky_power is not None else ring_power(total, noise)
-    spectrum = wiener(total, floor_of(power, noise, size))
-    sky = torch.fft.irfft2(perfect(pupil(size, *eye, 3)) * spectrum, s=(size, size))
-    return Delivered(sky, spectrum, power)
-
-
-def amplitude(total: Sums, mean_power: NDArray[np.float64], cutoff: float, share: float) -> Tensor:
-    """Factor (ring,) on the sky's amplitude that brings the PSFs' mean power to the air's <|H|^2>.
-
-    `share` says how far the air's theory is believed against the solve's own PSFs, 1 wholly, 0 not at all.
-    """
-    size = total.power.shape[-2]
-    found = ring_mean(total.power, rings(size)) / max(1, total.frames)
-    where = np.arange(len(found)) / size / cutoff
-    wanted = np.exp(np.interp(where, RINGS, np.log(np.maximum(mean_power, 1e-9))))
-    wanted[where > 1] = 0.0  # nothing is known beyond the cut-off
-    curve = tie(found, torch.from_numpy(wanted).float(), share)
-    padded = torch.cat([curve[:1], curve, curve[-1:]])
-    smooth = (padded[:-2] + padded[1:-1] + padded[2:]) / 3
-    return torch.cat([curve[:1], smooth[1:]])  # flux is what it is
+    sky = wiener(total, floor)
+    power = ring_mean(sky.real**2 + sky.imag**2, number).clamp_min(1e-30)
+    trust = agreement(found, floor)
+    kept = ring_mean(total.power / (total.power + floor), number).clamp_min(1e-3)
+    where = np.arange(len(power)) / size / cutoff
+    theory = np.exp(np.interp(where, RINGS, np.log(np.maximum(air.mean_power, 1e-9))))
+    told = smooth((air.light - found.noise).clamp_min(0) / torch.from_numpy(theory).float() / power)
+    told = torch.minimum(torch.maximum(told, trust / LIMIT**2), trust * LIMIT**2)
+    gain = (trust / kept) ** (1 - air.share) * (trust * told).sqrt() ** air.share
+    gain = gain / gain[1:3].mean()
+    gain[torch.from_numpy(where) > 1] = 0.0  # nothing is known beyond the cut-off
+    gain[0] = 1.0  # light is neither lost nor made
+    return gain
 
 
 def batch_sky(power: NDArray[np.float32], cross: NDArray[np.complex64], noise: float) -> Tensor:

@@ -11,10 +11,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from tasks.numerics.air import noll_variances
-from tasks.numerics.likelihood import Sums
-from tasks.numerics.metrics import split_half
-from tasks.numerics.pupil import Pupil, perfect, psfs, pupil, ring_mean, rings
-from tasks.numerics.sky import wiener
+from tasks.numerics.pupil import Pupil, perfect, psfs, pupil
 
 Image = NDArray[np.float32]
 CHUNK = 16
@@ -100,17 +97,3 @@ def misfit(blocks: Iterable[tuple[Image, Tensor]], sky: Tensor, taper: Image, va
     lit = taper >= LEAST_LIGHT
     ratio = total / max(count, 1) / np.where(lit, np.maximum(variance, 1e-30) * taper**2, 1)
     return np.where(lit, ratio, np.nan).astype(np.float32)
-
-
-def halves_agree(total: Sums, half: Sums, floor: Tensor) -> NDArray[np.float64]:
-    """Correlation (ring,) of the skies of two halves of the frames, up to half a cycle per pixel, as of the whole.
-
-    `half` is part of `total`. Compared as spectra: pictures leak their coarse light into the fine rings, which then agree.
-    """
-    one, other = wiener(half, floor), wiener(total - half, floor)
-    number = rings(total.power.shape[-2])
-    cross, first, second = (
-        ring_mean(v, number).numpy()
-        for v in ((one * other.conj()).real, one.real**2 + one.imag**2, other.real**2 + other.imag**2)
-    )
-    return split_half(cross / np.sqrt(first * second + 1e-30))[: total.power.shape[-2] // 2 + 1]

@@ -70,20 +70,16 @@ class Problem:
     """(frame, y, x//2+1) complex spectra of the frames."""
     others: Sums | None = None
     """A and B of frames held fixed; None solves this batch on its own."""
-    veil: Tensor | None = None
-    """(y, x//2+1) what every transfer function loses to air finer than the modes and to motion; None = nothing."""
 
 
 def slope(problem: Problem, phases: Tensor, noise: Tensor, floor: Tensor, evidence: float = 1.0) -> Slope:
     """Loss and gradient at `phases` (frame, mode), the best sky put back in."""
     eye, spectra = problem.eye, problem.spectra
-    veil = problem.veil
     kept, parts = [], []
     for start in range(0, len(phases), CHUNK):
         cells = cells_of(eye, phases[start : start + CHUNK])
         field = fields(eye, cells)
         transfer = torch.fft.rfft2((field.real**2 + field.imag**2) / light(eye))
-        transfer = transfer if veil is None else transfer * veil
         parts.append(sums(spectra[start : start + CHUNK], transfer))
         kept.append((cells, field, transfer))
     own = parts[0]
@@ -96,7 +92,7 @@ def slope(problem: Problem, phases: Tensor, noise: Tensor, floor: Tensor, eviden
     for i, (cells, field, transfer) in enumerate(kept):
         data = spectra[i * CHUNK : (i + 1) * CHUNK]
         force = (sky * transfer - data) * (sky.conj() / noise) + transfer * (evidence / held)
-        grads.append(pull_back(eye, cells, field, force if veil is None else force * veil))
+        grads.append(pull_back(eye, cells, field, force))
     return Slope(float(loss_of(total, noise, floor, evidence)), torch.cat(grads), own)
 
 

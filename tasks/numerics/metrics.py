@@ -130,9 +130,3 @@ def frc_cutoff(curve: Curve, level: float = 0.5) -> float:
     smooth = np.convolve(np.pad(curve, 1, mode="edge"), np.ones(3) / 3, "valid")
     below = np.nonzero(smooth[1:] < level)[0]
     return float((below[0] + 1) / (2 * (len(curve) - 1))) if below.size else 0.5
-
-
-def split_half(curve: Curve) -> Curve:
-    """FRC of the whole from that of its two independent halves (half the data, twice the noise): 2c / (1 + c)."""
-    kept = np.clip(curve, 0, 1)
-    return np.asarray(2 * kept / (1 + kept))

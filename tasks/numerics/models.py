@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -64,8 +66,6 @@ class Solved:
     """(frame, ...) the parameters of every PSF: phases (mode,) or pixels (y, x)."""
     sums: Sums
     """A and B of these frames."""
-    halves: Sums
-    """A and B of every second one of them."""
 
 
 class Model(NamedTuple):
@@ -109,20 +109,9 @@ def _stored(state: State) -> Memory:
 
 def _finish_pupil(batch: Batch, plan: Plan, memory: Memory) -> Solved:
     eye, phases = _eye(batch, plan), memory["phases"]
-    parts = [
-        sums(batch.spectra[i : i + CHUNK : skip], otfs(eye, phases[i : i + CHUNK : skip]))
-        for skip in (1, 2)
-        for i in range(0, len(phases), CHUNK)
-    ]
-    count = len(parts) // 2
-    return Solved(phases, _total(parts[:count]), _total(parts[count:]))
-
-
-def _total(parts: list[Sums]) -> Sums:
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    return total
+    blocks = (slice(start, start + CHUNK) for start in range(0, len(phases), CHUNK))
+    parts = (sums(batch.spectra[block], otfs(eye, phases[block])) for block in blocks)
+    return Solved(phases, functools.reduce(operator.add, parts))
 
 
 def _begin_freeform(batch: Batch, plan: Plan) -> Memory:
@@ -138,7 +127,7 @@ def _advance_freeform(batch: Batch, plan: Plan, memory: Memory, steps: int) -> M
 
 def _finish_freeform(batch: Batch, plan: Plan, memory: Memory) -> Solved:
     transfer = torch.fft.rfft2(memory["psfs"])
-    return Solved(memory["psfs"], sums(batch.spectra, transfer), sums(batch.spectra[::2], transfer[::2]))
+    return Solved(memory["psfs"], sums(batch.spectra, transfer))
 
 
 def transfer_functions(model: str, psfs: Tensor, eye: tuple[float, float], size: int) -> Tensor:

@@ -31,6 +31,12 @@ def corner_noise(spectra: Tensor, cutoff: float, margin: float = 1.03) -> float:
     return float((corner.real**2 + corner.imag**2).median() / math.log(2))
 
 
+def ring_light(spectra: Tensor) -> Tensor:
+    """Mean |Y|^2 (ring,) of spectra (frame, y, x//2+1)."""
+    mean = (spectra.real**2 + spectra.imag**2).mean(0)
+    return ring_mean(mean, rings(spectra.shape[-2], spectra.device))
+
+
 def power_law(mean: Tensor, low: int = 2, high: int = 6, exponent: float = 3.0) -> Tensor:
     """First guess of the sky's power per ring (ring,): the law f^-exponent through the lowest rings of a spectrum.
 
@@ -47,17 +53,6 @@ def power_law(mean: Tensor, low: int = 2, high: int = 6, exponent: float = 3.0) 
 def floor_of(sky_power: Tensor, noise: float, size: int) -> Tensor:
     """Wiener's g (y, x//2+1) from the sky's power per ring (ring,)."""
     return noise / sky_power[rings(size, sky_power.device)].clamp_min(1e-30)
-
-
-def renew_power(total: Sums, sky_power: Tensor, noise: float, turns: int = 1) -> Tensor:
-    """Sky power per ring: the average of |X|^2 plus what the data leave open (expectation-maximisation)."""
-    size = total.power.shape[-2]
-    number = rings(size, total.power.device)
-    for _ in range(turns):
-        floor = floor_of(sky_power, noise, size)
-        sky = wiener(total, floor)
-        sky_power = ring_mean(sky.real**2 + sky.imag**2 + noise / (total.power + floor), number)
-    return sky_power
 
 
 def ring_power(total: Sums, noise: float, turns: int = 4) -> Tensor:
@@ -80,17 +75,12 @@ def ring_power(total: Sums, noise: float, turns: int = 4) -> Tensor:
     return sky_power
 
 
-def tie(mean_power: Tensor, target: Tensor, strength: float = 1.0, limit: float = 3.0) -> Tensor:
-    """Factor per ring (ring,) that undoes what estimated PSFs, too sharp or too soft, did to the sky.
+def loosened(sky_power: Tensor, size: int) -> Tensor:
+    """Sky power per ring (ring,) half way, in decibels, to one number for all rings: their mean over all coefficients.
 
-    A ring filter can wander from the sky to all PSFs at once and no frame objects. `mean_power` is the PSFs' mean
-    |H|^2 per ring, `target` what the air's theory says it should be; `strength` 0..1 says how far theory is trusted.
+    Where a search begins no ring has yet the power it should, the finest least: held to what was found they stay dark.
     """
-    ratio = (mean_power.clamp_min(1e-12) / target.clamp_min(1e-12)).sqrt() ** strength
-    factor = ratio.clamp(1 / limit, limit)
-    factor[target <= 0] = 1.0
-    factor[0] = 1.0  # light is neither lost nor made
-    return factor
+    return (sky_power * sky_power[rings(size, sky_power.device)].mean()).sqrt()
 
 
 def positive(sky: Tensor) -> Tensor:

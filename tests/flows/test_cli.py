@@ -132,7 +132,15 @@ def test_full_disk_then_room_again(desk: Any, film: Path, tmp_path: Path, quick:
     assert "make room" in full.err
     assert _whole(tmp_path) == []
     # The frames fit, but not what more modes of more frames need: what is done stays, and the reason is the disk again.
-    words = (*words, "--set", "rounds.0.psfs.batch_frames=2", "--set", "shift_average.heldout_share=0.2")
+    words = (
+        *words,
+        "--set",
+        "rounds.0.psfs.frames=24",
+        "--set",
+        "rounds.0.psfs.batch_frames=2",
+        "--set",
+        "shift_average.heldout_share=0.2",
+    )
     kept = desk.ask(*words, largest_file_bytes=240_000)
     assert kept.code == 1, kept.err
     assert kept.err.count("\n") == 1

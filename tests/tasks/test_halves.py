@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.halves import halves_of, sums_in
+from tasks.halves import halves_agree, sums_in
 from tasks.numerics.metrics import frc_cutoff
 
 
@@ -26,6 +26,7 @@ def drawn(fine: float) -> dict[str, Any]:
     found = {
         "A": np.full(f.shape, 20.0), "A_half": np.full(f.shape, 10.0), "B": one + other, "B_half": one,
         "sky_power": np.where(ring < fine, 1e9 * np.maximum(ring * size, 1) ** -3.0, 1.0), "noise": np.array(2.0),
+        "shared": np.array(0.0),
     }  # fmt: skip
     kinds = {"B": np.complex64, "B_half": np.complex64}
     return {name: np.asarray(values, kinds.get(name, np.float32))[None] for name, values in found.items()}
@@ -33,7 +34,7 @@ def drawn(fine: float) -> dict[str, Any]:
 
 @pytest.mark.parametrize("fine", [0.15, 0.25, 0.4])
 def test_the_halves_agree_to_where_the_light_ends(fine: float) -> None:
-    assert frc_cutoff(halves_of(drawn(fine), 0)) == pytest.approx(fine, abs=0.035)
+    assert frc_cutoff(halves_agree(drawn(fine), 0)) == pytest.approx(fine, abs=0.035)
 
 
 def test_sums_count_their_frames() -> None:
@@ -44,5 +45,5 @@ def test_sums_count_their_frames() -> None:
 def test_the_reports_resolution_is_that_of_the_page(planet: Any) -> None:
     (row,) = json.loads(planet.note(planet.result, "report"))["channels"]
     with planet.store.open(planet.sky) as sky:
-        assert row["split_half_frc_cutoff_cpp"] == frc_cutoff(halves_of(sky, 0))
+        assert row["split_half_frc_cutoff_cpp"] == frc_cutoff(halves_agree(sky, 0))
     assert 0.1 < row["split_half_frc_cutoff_cpp"] <= row["cutoff_cpp"] + 0.05

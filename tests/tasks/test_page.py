@@ -78,7 +78,7 @@ def test_without_a_truth_nothing_is_compared_with_it(planet: Any) -> None:
     assert "truth" not in {picture.key for picture in page.pictures}
     assert "Truth" not in page.figures
     assert "PSNR" not in page.turns[0].rows
-    assert [series.name for series in page.resolution[0].series] == ["two halves of the frames"]
+    assert [series.name for series in page.resolution[0].series] == ["halves solved apart"]
     assert "Against the known truth" not in rendered(page)
 
 

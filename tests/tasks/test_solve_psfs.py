@@ -32,7 +32,7 @@ def test_sums_hold_the_light_of_every_frame(planet: Any) -> None:
         power = planet.read(psfs, "channel0/A").sum(0)
         assert power[0, 0] == pytest.approx(count, rel=1e-3)  # every PSF sums to one
         assert power.max() <= count * 1.001  # and none amplifies
-        assert planet.read(psfs, "channel0/A_half").sum(0)[0, 0] == pytest.approx(-(-count // 2), rel=1e-3)
+        assert (planet.read(psfs, "channel0/light") > 0).all()
 
 
 @pytest.mark.parametrize("starts", [1, 2])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+import tasks.solve_psfs
 import tasks.solve_sky
 from tasks.numerics.metrics import psnr
 
@@ -63,10 +64,45 @@ def test_every_round_beats_the_lucky_stack(planet: Any) -> None:
         assert psnr(planet.truth, planet.read(sky, "sky")[0]) > lucky + 3
 
 
-def test_halves_share_the_frames(planet: Any) -> None:
-    power, half = planet.read(planet.sky, "A")[0], planet.read(planet.sky, "A_half")[0]
+@pytest.mark.parametrize(("batch", "starts", "shared"), [(8, 1, 0.0), (16, 2, 1.0), (16, 1, 0.0)])
+def test_halves_are_solved_apart(planet: Any, tmp_path: Path, batch: int, starts: int, shared: float) -> None:
+    """Every second batch, or every second start of the only one; a lone solve has no other half."""
+    filmed, (one, two) = planet.elsewhere(tmp_path), planet.config.rounds
+    psfs = {"steps": 5, "batch_frames": batch, "starts": starts}
+    found = filmed.psfs_of(filmed.first, one.psfs.model_copy(update=psfs))
+    turn = one.sky.model_copy(update={"border_turns": 0})
+    sky = filmed.sky_of(found, filmed.first, turn)
+    lone = (batch, starts) == (16, 1)
+    power, half = filmed.read(sky, "A")[0], filmed.read(sky, "A_half")[0]
     assert (half <= power * 1.001 + 1e-3).all()
-    assert half[0, 0] == pytest.approx(power[0, 0] / 2, abs=1.01)
+    assert half[0, 0] == pytest.approx(16 if lone else 8, rel=1e-3)
+    assert filmed.read(sky, "shared")[0] == shared
+    later = filmed.psfs_of(sky, two.psfs.model_copy(update={"steps": 5, "batch_frames": 6}))
+    assert filmed.read(later, "half").tolist() == [0, 1]
+    last = filmed.sky_of(later, sky, turn)
+    frames, kept = filmed.read(last, "A")[0, 0, 0], filmed.read(last, "A_half")[0, 0, 0]
+    assert frames == pytest.approx(len(filmed.read(filmed.first, "order")), rel=1e-3)
+    assert kept == pytest.approx((16 if lone else 8) + (frames - 16) / 2, abs=0.51)
+    assert filmed.read(last, "shared")[0] == pytest.approx(shared * 16 / frames, rel=1e-3)
+
+
+def test_a_half_never_learns_of_the_other(planet: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    filmed, (one, two) = planet.elsewhere(tmp_path), planet.config.rounds
+    found = filmed.psfs_of(filmed.first, one.psfs.model_copy(update={"steps": 5, "batch_frames": 8}))
+    sky = filmed.sky_of(found, filmed.first, one.sky)
+    held: list[np.ndarray] = []
+    begin = tasks.solve_psfs.MODELS["pupil"].begin
+
+    def noted(batch: Any, plan: Any) -> Any:
+        held.append(batch.others.cross.numpy())
+        return begin(batch, plan)
+
+    row = tasks.solve_psfs.MODELS["pupil"]._replace(begin=noted)
+    monkeypatch.setitem(tasks.solve_psfs.MODELS, "pupil", row)
+    filmed.psfs_of(sky, two.psfs.model_copy(update={"steps": 5, "batch_frames": 6}))
+    whole, half = filmed.read(sky, "B")[0], filmed.read(sky, "B_half")[0]
+    np.testing.assert_allclose(held[0], half)
+    np.testing.assert_allclose(held[1], whole - half)
 
 
 def test_colour_capture_gives_a_sky_per_channel_on_its_own_grid(coloured: Any) -> None:

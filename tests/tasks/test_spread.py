@@ -96,7 +96,7 @@ def alone(planet: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, P
 
 
 def arrays(store: Store, product: Product) -> dict[str, Any]:
-    names = ("frames", *(f"channel0/{name}" for name in ("psfs", "A", "B", "A_half", "B_half")))
+    names = ("frames", *(f"channel0/{name}" for name in ("psfs", "A", "B", "light")))
     with store.open(product) as file:
         return {name: file[name][()] for name in names}
 

@@ -10,16 +10,14 @@ from torch import Tensor
 from tasks.numerics.air import noll_variances
 from tasks.numerics.bootstrap import (
     Schedule,
+    State,
     advance,
     begin,
     draw,
-    faint,
-    mean_power,
-    solve,
     temperature,
 )
 from tasks.numerics.likelihood import Problem, sums
-from tasks.numerics.pupil import Pupil, otfs, perfect, pupil, ring_mean, rings
+from tasks.numerics.pupil import Pupil, otfs, perfect, pupil
 from tasks.numerics.sky import corner_noise, floor_of, wiener
 
 SIZE, MODES, STRENGTH = 48, 20, 3.0
@@ -41,6 +39,13 @@ def capture(frames: int) -> tuple[Pupil, Tensor, Tensor, Tensor]:
     return eye, truth, torch.fft.rfft2(clean + 0.2 * torch.randn(clean.shape, generator=dice)), sky
 
 
+def solve(problem: Problem, state: State, noise: float, schedule: Schedule) -> State:
+    """Run what is left of the schedule."""
+    while state.step < schedule.steps:
+        state = advance(problem, state, spread(), noise, schedule)
+    return state
+
+
 def likeness(one: Tensor, two: Tensor) -> float:
     return float(torch.corrcoef(torch.stack([one.ravel(), two.ravel()]))[0, 1])
 
@@ -49,8 +54,8 @@ def test_solve_from_scratch_is_sharper_than_the_mean() -> None:
     eye, _, spectra, sky = capture(24)
     noise = corner_noise(spectra, 0.5)
     problem = Problem(eye, spectra)
-    found = solve(problem, begin(problem, draw(24, spread(), 0)), spread(), noise, Schedule(steps=150))
-    spectrum = wiener(found.sums, floor_of(found.sky_power, noise, SIZE))
+    found = solve(problem, begin(problem, draw(24, spread(), 0)), noise, Schedule(steps=150))
+    spectrum = wiener(sums(spectra, otfs(eye, found.phases)), floor_of(found.sky_power, noise, SIZE))
     image = torch.fft.irfft2(spectrum * perfect(eye), s=(SIZE, SIZE))
     clear = torch.fft.irfft2(torch.fft.rfft2(sky) * perfect(eye), s=(SIZE, SIZE))
     mean = torch.fft.irfft2(spectra.mean(0), s=(SIZE, SIZE))
@@ -65,31 +70,29 @@ def test_a_batch_against_the_sums_of_others_finds_its_psfs() -> None:
     held = sums(spectra[:16], otfs(eye, truth[:16]))
     problem = Problem(eye, spectra[16:], held)
     schedule = Schedule(steps=150, hot=30.0)
-    found = solve(problem, begin(problem, faint(4, spread(), 1)), spread(), noise, schedule)
+    found = solve(problem, begin(problem, 0.01 * draw(4, spread(), 1)), noise, schedule)
     right, mine = otfs(eye, truth[16:]), otfs(eye, found.phases)
     error = ((mine - right).abs() ** 2).sum() / (right.abs() ** 2).sum()
     blind = ((perfect(eye) - right).abs() ** 2).sum() / (right.abs() ** 2).sum()
     assert error < 0.3 * blind
-    assert found.sums.frames == 4
 
 
 def test_a_solve_taken_up_again_ends_where_it_would_have() -> None:
     eye, _, spectra, _ = capture(6)
     problem, schedule = Problem(eye, spectra), Schedule(steps=12, renew=5)
     first = begin(problem, draw(6, spread(), 2))
-    whole = solve(problem, first, spread(), 50.0, schedule)
+    whole = solve(problem, first, 50.0, schedule)
     half = first
     for _ in range(7):
         half = advance(problem, half, spread(), 50.0, schedule)
-    again = solve(problem, replace(half, phases=half.phases.clone()), spread(), 50.0, schedule)
+    again = solve(problem, replace(half, phases=half.phases.clone()), 50.0, schedule)
     assert torch.equal(whole.phases, again.phases)
-    assert whole.loss == again.loss
+    assert torch.equal(whole.sky_power, again.sky_power)
 
 
 def test_same_seed_same_start() -> None:
     assert torch.equal(draw(3, spread(), 4), draw(3, spread(), 4))
     assert not torch.equal(draw(3, spread(), 4), draw(3, spread(), 5))
-    assert faint(3, spread(), 4).abs().max() < 0.1
 
 
 def test_the_solve_cools_to_one() -> None:
@@ -103,11 +106,17 @@ def test_held_prior_stays_put() -> None:
     eye, _, spectra, _ = capture(4)
     problem = Problem(eye, spectra)
     first = begin(problem, draw(4, spread(), 2))
-    found = solve(problem, first, spread(), 50.0, Schedule(steps=3, renew=0))
+    found = solve(problem, first, 50.0, Schedule(steps=3, renew=0))
     assert torch.equal(found.sky_power, first.sky_power)
 
 
-def test_mean_power_is_the_psfs_own() -> None:
-    eye, truth, spectra, _ = capture(10)
-    expected = ring_mean((otfs(eye, truth).abs() ** 2).mean(0), rings(SIZE))
-    torch.testing.assert_close(mean_power(Problem(eye, spectra), truth), expected)
+def test_the_prior_is_loose_while_it_is_hot() -> None:
+    """Fine rings may be brighter than what was found, until the noise is what it is."""
+    eye, _, spectra, _ = capture(6)
+    problem, first = Problem(eye, spectra), begin(Problem(eye, spectra), draw(6, spread(), 2))
+    hot, cold = (
+        solve(problem, first, 50.0, Schedule(steps=3, rate=0.0, hot=heat, cooling=1.0, renew=3)).sky_power
+        for heat in (1.0001, 1.0)
+    )
+    assert (hot[18:23] > 3 * cold[18:23]).all()
+    assert hot[1] < cold[1]

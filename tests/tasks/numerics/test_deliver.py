@@ -1,25 +1,30 @@
-"""The delivered sky: its flux is the frames', its rings hold the power that the air left, its prior comes from the data."""
+"""The delivered sky: its flux is the frames', its rings hold the power that frames and air say, and no made-up light."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from tasks.numerics.agreement import Halves
 from tasks.numerics.air import noll_variances
 from tasks.numerics.bootstrap import draw
-from tasks.numerics.deliver import amplitude, deliver
+from tasks.numerics.deliver import Air, deliver, ring_gain
 from tasks.numerics.likelihood import Sums, sums
 from tasks.numerics.pupil import otfs, perfect, pupil, ring_mean, rings
+from tasks.numerics.sky import floor_of, ring_light, ring_power
 from tasks.numerics.speckle import RINGS
 
 SIZE, MODES, FRAMES, CUTOFF = 48, 15, 24, 0.5
 NOISE = 0.5**2 * SIZE**2
 EYE = (24.0, 0.3)
+NUMBER = rings(SIZE)
 
 
 @pytest.fixture(scope="module")
-def scene() -> tuple[Sums, Tensor, np.ndarray]:
-    """Sums with the true PSFs, the sky's spectrum, and the true <|H|^2> at speckle.RINGS."""
+def scene() -> tuple[Halves, Tensor, Air]:
+    """Sums with the true PSFs, the sky's spectrum, and the true light and <|H|^2>."""
     dice = torch.Generator().manual_seed(5)
     eye = pupil(SIZE, *EYE, MODES)
     axis = (torch.arange(SIZE) - SIZE // 2).float()
@@ -28,90 +33,98 @@ def scene() -> tuple[Sums, Tensor, np.ndarray]:
     spread = torch.from_numpy(np.sqrt(noll_variances(MODES) * 3.0 ** (5 / 3))).float()
     transfer = otfs(eye, draw(FRAMES, spread, 9))
     light = torch.fft.irfft2(transfer * sky, s=(SIZE, SIZE))
-    total = sums(torch.fft.rfft2(light + 0.5 * torch.randn(light.shape, generator=dice)), transfer)
-    return total, sky, at_rings(total)
+    spectra = torch.fft.rfft2(light + 0.5 * torch.randn(light.shape, generator=dice))
+    total = sums(spectra, transfer)
+    curve = (ring_mean(total.power, NUMBER) / FRAMES).numpy()
+    power = np.exp(np.interp(RINGS * CUTOFF * SIZE, np.arange(len(curve)), np.log(np.maximum(curve, 1e-9))))
+    half = sums(spectra[::2], transfer[::2])
+    return Halves(total, half, 0.0, NOISE), sky, Air(ring_light(spectra), power.astype(np.float64), 1.0)
 
 
-def curve(total: Sums) -> np.ndarray:
-    """Mean |H|^2 (ring,) of summed frames."""
-    return (ring_mean(total.power, rings(SIZE)) / total.frames).numpy()
-
-
-def at_rings(total: Sums) -> np.ndarray:
-    found = curve(total)
-    where = RINGS * CUTOFF * SIZE
-    return np.exp(np.interp(where, np.arange(len(found)), np.log(np.maximum(found, 1e-9)))).astype(np.float64)
-
-
-def wandered(total: Sums, wrong: Tensor) -> Sums:
+def wandered(found: Halves, wrong: Tensor) -> Halves:
     """The sums as PSFs would give them that are all wrong by the same ring filter, which no frame objects to."""
-    filtered = wrong[rings(SIZE)]
-    return Sums(total.power * filtered**2, total.cross * filtered, total.frames)
+
+    def filtered(part: Sums) -> Sums:
+        return Sums(part.power * wrong[NUMBER] ** 2, part.cross * wrong[NUMBER], part.frames)
+
+    return replace(found, total=filtered(found.total), half=filtered(found.half))
 
 
 def slope(strength: float) -> Tensor:
-    """A ring filter (ring,): one at zero, exp(strength) at the cut-off."""
-    ring = torch.arange(int(rings(SIZE).max()) + 1)
-    return torch.exp(strength * (ring / 24).clamp(max=1))
+    """A ring filter (ring,): one on the coarsest rings, exp(strength) at the cut-off."""
+    ring = torch.arange(int(NUMBER.max()) + 1)
+    return torch.exp(strength * ((ring - 3) / 21).clamp(0, 1))
 
 
-def test_sums_over_the_factor_hold_the_airs_power(scene: tuple[Sums, Tensor, np.ndarray]) -> None:
-    total, _, power = scene
-    wrong = wandered(total, slope(0.5))
-    factor = amplitude(wrong, power, CUTOFF, 1.0)
-    held = wandered(wrong, 1 / factor)
-    before, after, wanted = (np.log(curve(s)[1:20]) for s in (wrong, held, total))
-    assert np.abs(before - wanted).max() > 0.5
-    assert np.abs(after - wanted).max() < 0.1
-    assert float(factor[0]) == 1
+def gain_of(found: Halves, air: Air) -> Tensor:
+    """The gain (ring,) that `deliver` takes."""
+    floor = floor_of(ring_power(found.total, found.noise), found.noise, SIZE)
+    return ring_gain(found, floor, air, CUTOFF)
 
 
-def test_right_sums_are_left_alone(scene: tuple[Sums, Tensor, np.ndarray]) -> None:
-    total, _, power = scene
-    np.testing.assert_allclose(amplitude(total, power, CUTOFF, 1.0)[:20], 1, atol=0.03)
+def clear(sky: Tensor) -> Tensor:
+    """The sky (y, x) as the telescope shows it without air."""
+    return torch.fft.irfft2(sky * perfect(pupil(SIZE, *EYE, 3)), s=(SIZE, SIZE))
 
 
-def test_share_says_how_far_the_air_is_believed(scene: tuple[Sums, Tensor, np.ndarray]) -> None:
-    total, _, power = scene
-    wrong = wandered(total, slope(0.5))
-    none, half, whole = (amplitude(wrong, power, CUTOFF, share) for share in (0.0, 0.5, 1.0))
-    np.testing.assert_allclose(none, 1)
-    np.testing.assert_allclose(half[3:20], whole[3:20].sqrt(), rtol=0.02)
+def error(found: Halves, sky: Tensor, air: Air) -> float:
+    """Rms error of the delivered sky over the brightest light."""
+    truth = clear(sky)
+    return float((deliver(found, air, EYE).sky - truth).square().mean().sqrt() / truth.max())
 
 
-def test_no_ring_is_changed_beyond_reason(scene: tuple[Sums, Tensor, np.ndarray]) -> None:
-    total, _, power = scene
+def test_right_sums_are_left_alone(scene: tuple[Halves, Tensor, Air]) -> None:
+    found, sky, air = scene
+    np.testing.assert_allclose(gain_of(found, air)[:18], 1, atol=0.1)
+    assert error(found, sky, air) < 0.02
+
+
+@pytest.mark.parametrize("strength", [-1.0, 1.0])
+def test_a_wandered_solve_gives_the_right_sky_by_the_air(scene: tuple[Halves, Tensor, Air], strength: float) -> None:
+    found, sky, air = scene
+    wrong = wandered(found, slope(strength))
+    ratio = gain_of(wrong, air) / gain_of(found, air)
+    np.testing.assert_allclose(ratio[3:18], slope(strength)[3:18], rtol=0.08)
+    unaware, aware = (error(wrong, sky, replace(air, share=share)) for share in (0.0, 1.0))
+    assert aware < 0.5 * unaware
+
+
+def test_share_says_how_far_the_air_is_believed(scene: tuple[Halves, Tensor, Air]) -> None:
+    found, _, air = scene
+    wrong = wandered(found, slope(0.5))
+    none, half, whole = (gain_of(wrong, replace(air, share=share)) for share in (0.0, 0.5, 1.0))
+    np.testing.assert_allclose(none[3:15], 1, atol=0.1)
+    np.testing.assert_allclose(half[3:15], (none * whole).sqrt()[3:15], rtol=0.02)
+
+
+def test_no_ring_is_changed_beyond_reason(scene: tuple[Halves, Tensor, Air]) -> None:
+    found, _, air = scene
     for scale in (1e-4, 1e4):
-        factor = amplitude(total, power * scale, CUTOFF, 1.0)
-        assert 0.2 < float(factor.min()) <= float(factor.max()) < 5
-        assert float(factor[0]) == 1
+        gain = gain_of(found, replace(air, mean_power=air.mean_power * scale ** (RINGS > 0.4)))
+        assert 0.2 < float(gain[:20].min()) <= float(gain.max()) < 5
+        assert float(gain[0]) == 1
 
 
-def test_a_wandered_solve_gives_the_right_sky_once_tied(scene: tuple[Sums, Tensor, np.ndarray]) -> None:
-    total, sky, power = scene
-    wrong = wandered(total, slope(-0.5))
-    truth = torch.fft.irfft2(sky * perfect(pupil(SIZE, *EYE, 3)), s=(SIZE, SIZE))
-    errors = [
-        float((deliver(wrong, NOISE, amplitude(wrong, power, CUTOFF, share), EYE).sky - truth).square().mean().sqrt())
-        for share in (0.0, 1.0)
-    ]
-    assert errors[1] < 0.5 * errors[0]
-    assert errors[1] < 0.05 * float(truth.max())
+def test_light_that_one_half_made_up_is_not_shown(scene: tuple[Halves, Tensor, Air]) -> None:
+    found, sky, air = scene
+    dice = torch.Generator().manual_seed(8)
+    fancy = 100 * torch.fft.rfft2(torch.randn(SIZE, SIZE, generator=dice)) * (NUMBER > 6)
+    parts = [found.half, found.total - found.half]
+    bent = [Sums(p.power, p.cross + sign * p.power * fancy, p.frames) for p, sign in zip(parts, (1, 0), strict=True)]
+    made_up = replace(found, total=bent[0] + bent[1], half=bent[0])
+    lone = replace(made_up, half=Sums(0 * fancy.real, 0 * fancy, 0))
+    assert error(made_up, sky, air) < 0.8 * error(lone, sky, air)
 
 
-def test_flux_is_the_frames(scene: tuple[Sums, Tensor, np.ndarray]) -> None:
-    total, sky, power = scene
-    found = deliver(total, NOISE, amplitude(total, power, CUTOFF, 1.0), EYE)
-    assert float(found.sky.sum()) == pytest.approx(float(sky[0, 0].real), rel=2e-3)
-    assert found.sky.shape == (SIZE, SIZE)
-    assert found.spectrum.shape == (SIZE, SIZE // 2 + 1)
-    assert (found.sky_power > 0).all()
+def test_nothing_is_shown_beyond_the_cut_off(scene: tuple[Halves, Tensor, Air]) -> None:
+    found, _, air = scene
+    assert (gain_of(found, air)[26:] == 0).all()
 
 
-def test_a_given_power_is_kept(scene: tuple[Sums, Tensor, np.ndarray]) -> None:
-    total, _, _ = scene
-    factor = torch.ones(int(rings(SIZE).max()) + 1)
-    whole = deliver(total, NOISE, factor, EYE)
-    again = deliver(total, NOISE, factor, EYE, whole.sky_power)
-    torch.testing.assert_close(again.sky_power, whole.sky_power)
-    torch.testing.assert_close(again.sky, whole.sky)
+def test_flux_is_the_frames(scene: tuple[Halves, Tensor, Air]) -> None:
+    found, sky, air = scene
+    given = deliver(found, air, EYE)
+    assert float(given.sky.sum()) == pytest.approx(float(sky[0, 0].real), rel=2e-3)
+    assert given.sky.shape == (SIZE, SIZE)
+    assert given.spectrum.shape == (SIZE, SIZE // 2 + 1)
+    assert (given.sky_power > 0).all()

@@ -6,8 +6,7 @@ import torch
 
 from tasks.numerics.air import noll_variances
 from tasks.numerics.bootstrap import draw
-from tasks.numerics.inspection import FINE, flawless, halves_agree, misfit, noise_line, portraits, strengths
-from tasks.numerics.likelihood import Sums, sums
+from tasks.numerics.inspection import FINE, flawless, misfit, noise_line, portraits, strengths
 from tasks.numerics.pupil import otfs, psfs, pupil
 
 EYE, SIZE, MODES = (32.0, 0.3), 64, 28
@@ -84,19 +83,3 @@ def test_misfit_is_one_where_the_model_holds_and_more_where_it_does_not() -> Non
     assert np.isnan(found[:, :5]).all()
     assert np.median(found[:, 5:]) == pytest.approx(1, abs=0.1)
     assert found[20:24, 30:34].mean() == pytest.approx(1 + 8**2 / 4, rel=0.1)
-
-
-def test_halves_agree_on_the_sky_and_not_on_noise() -> None:
-    dice = torch.Generator().manual_seed(6)
-    transfer = otfs(pupil(SIZE, *EYE, MODES), torch.from_numpy(drawn(2.0)))
-    light = torch.fft.irfft2(torch.fft.rfft2(100 * torch.rand(SIZE, SIZE, generator=dice)) * transfer, s=(SIZE, SIZE))
-    noise = torch.randn(12, SIZE, SIZE, generator=dice)
-    skies = {}
-    for name, frames in (("sky", light + 0.01 * noise), ("noise", noise)):
-        spectra = torch.fft.rfft2(frames)
-        total, half = sums(spectra, transfer), sums(spectra[::2], transfer[::2])
-        skies[name] = halves_agree(total, half, torch.tensor(1e-3))
-    assert len(skies["sky"]) == SIZE // 2 + 1
-    assert (skies["sky"][:20] > 0.99).all()
-    assert skies["noise"].mean() < 0.4
-    assert isinstance(total - half, Sums)

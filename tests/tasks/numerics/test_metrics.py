@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 from skimage.metrics import structural_similarity
 
-from tasks.numerics.metrics import fourier_ring_correlation, frc_cutoff, match, psnr, split_half, ssim
+from tasks.numerics.metrics import fourier_ring_correlation, frc_cutoff, match, psnr, ssim
 from tasks.numerics.shifting import shift_frames
 
 N = 96
@@ -61,7 +61,3 @@ def test_ring_correlation_ends_where_the_detail_does(sky):
     assert frc_cutoff(curve) == pytest.approx(0.25, abs=0.035)
     assert abs(curve[35:].mean()) < 0.1
     assert frc_cutoff(fourier_ring_correlation(sky, sky)) == 0.5
-
-
-def test_split_half_makes_good_the_missing_half():
-    assert split_half(np.array([0.0, 0.5, 1.0, -0.2])) == pytest.approx([0, 2 / 3, 1, 0])
