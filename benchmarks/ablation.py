@@ -57,6 +57,13 @@ def noise_only(found: Halves, floor: Tensor) -> Tensor:
 
 
 @contextlib.contextmanager
+def air_believed() -> Iterator[None]:
+    """The air's word alone counts."""
+    with patch("tasks.numerics.deliver.belief", lambda apart, spread: 1.0):
+        yield
+
+
+@contextlib.contextmanager
 def strict_solve() -> Iterator[None]:
     """The solve's prior is never loosened."""
     with patch("tasks.numerics.bootstrap.loosened", strict):
@@ -99,7 +106,7 @@ ONE = "rounds.0.psfs.starts=1"
 ROWS: dict[str, Ablation] = {
     "default": Ablation("as delivered"),
     "no-seeing": Ablation("the seeing is not used (air_share 0)", both("sky.air_share=0")),
-    "full-seeing": Ablation("the seeing is believed wholly (air_share 1)", both("sky.air_share=1")),
+    "full-seeing": Ablation("the seeing is believed wholly", change=air_believed, redone=REACHED[1:]),
     "taper": Ablation("tapered frames only (border_turns 0)", both("sky.border_turns=0")),
     "noise-only": Ablation(
         "the halves are not compared, only the noise is known", change=halves_unasked, redone=REACHED[1:]

@@ -154,7 +154,8 @@ class Sky(Section):
     prior: Literal["wiener", "positive"]
     """wiener: the data choose the power of the sky ring by ring; positive: the same, then without negative light."""
     air_share: Annotated[float, Field(ge=0, le=1)]
-    """How far the sky's amplitude is held to the air's mean power, 1 wholly; 0 believes the solve's own PSFs."""
+    """How far the sky's amplitude is held to the air's mean power: 1 as far as the seeing is sure of it; 0 believes the
+    solve's own PSFs."""
     border_turns: Annotated[int, Field(ge=0, le=100)]
     """Number of turns of conjugate gradients on a canvas wider than the frame, each a pass over all frames; 0: no such
     canvas, the frames are tapered and the border shows the stack."""

@@ -57,7 +57,7 @@ class Turn:
     """Receives what the report is to tell."""
 
 
-@step(version="5")
+@step(version="7")
 def solve_sky(work: Work, scene: Scene, psfs: Product, before: Product, telescope: Telescope, settings: Sky) -> None:
     """Sum the batches onto the sums of the round before; leave the sky as this telescope would show it without air."""
     with contextlib.ExitStack() as stack:
@@ -104,7 +104,8 @@ def _channel(turn: Turn, solved: Any, last: Any, seen: Any, file: Any) -> Rows:
         light = fresh * light + (1 - fresh) * last["light"][channel]
     psfs = _placed(group, last, moves, turn, file)
     found = Halves(sums, part, shared, noise)
-    air = Air(torch.from_numpy(np.float32(light)), _mean_power(seen, turn.frames), turn.settings.air_share)
+    power = _mean_power(seen, turn.frames)
+    air = Air(torch.from_numpy(np.float32(light)), power, seen["spread"][:], turn.settings.air_share)
     whole = deliver(found, air, turn.eye)
     tapered = field.back(whole.sky.numpy())
     sky = _wide(turn, psfs, whole, noise) if turn.settings.border_turns > 0 else tapered

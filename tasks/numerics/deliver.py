@@ -20,6 +20,10 @@ FARTHEST = 4
 """Px by which skies of two batches can be apart: as much as registration can be wrong on average."""
 LIMIT = 4.0
 """Farthest that theory may move a ring's amplitude, either way."""
+SEEN = 0.9
+"""Share of a ring that must be sky for its brightness to be compared."""
+ALIKE = 0.5
+"""Share of the air's word where nothing speaks for or against it."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,10 @@ class Air:
     """(ring,) mean |Y|^2 of the frames."""
     mean_power: NDArray[np.float64]
     """Mean |H|^2 that the air left them, at `speckle.RINGS`."""
+    spread: NDArray[np.float64]
+    """Standard deviation of its logarithm."""
     share: float
-    """How far this is believed against the solve's own PSFs, 1 wholly, 0 not at all."""
+    """How far this is believed, 1 as far as its spread allows, 0 not at all."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +69,8 @@ def ring_gain(found: Halves, floor: Tensor, air: Air, cutoff: float) -> Tensor:
     """Factor (ring,) on Wiener's sky X that brings it nearest to the true one.
 
     Of X's power P the share w is sky, so the best factor is sqrt(w S / P), with S the true sky's power. S needs no sky to
-    be known: it is the frames' power without noise over the air's <|H|^2>. As far as the air is not believed, X is as
-    bright as it should be but for what the prior took, which makes the factor w over that.
+    be known: it is the frames' power without noise over the air's <|H|^2>. The PSFs say otherwise: X is as bright as it
+    should be but for what the prior took, which makes the factor w over that. Between them decides how sure each is.
     """
     total = found.total
     size = total.power.shape[-2]
@@ -77,11 +83,25 @@ def ring_gain(found: Halves, floor: Tensor, air: Air, cutoff: float) -> Tensor:
     theory = np.exp(np.interp(where, RINGS, np.log(np.maximum(air.mean_power, 1e-9))))
     told = smooth((air.light - found.noise).clamp_min(0) / torch.from_numpy(theory).float() / power)
     told = torch.minimum(torch.maximum(told, trust / LIMIT**2), trust * LIMIT**2)
-    gain = (trust / kept) ** (1 - air.share) * (trust * told).sqrt() ** air.share
+    spread = torch.from_numpy(np.interp(where, RINGS, air.spread)).float()
+    seen = (trust > SEEN) & (told > 0) & torch.from_numpy((where > 0) & (where < 1))
+    share = air.share * belief(torch.log(told * kept**2 / trust)[seen], spread[seen])
+    gain = (trust / kept) ** (1 - share) * (trust * told).sqrt() ** share
     gain = gain / gain[1:3].mean()
     gain[torch.from_numpy(where) > 1] = 0.0  # nothing is known beyond the cut-off
     gain[0] = 1.0  # light is neither lost nor made
     return gain
+
+
+def belief(apart: Tensor, spread: Tensor) -> float:
+    """Share 0..1 of the air's word against the PSFs', which are `apart` by so much in ln(power) (ring,).
+
+    The air knows how sure it is (`spread`), the PSFs do not. What the two are apart beyond what the air's spread explains
+    is the PSFs' doing (James and Stein); where it explains all, they are believed alike.
+    """
+    if not len(apart):
+        return ALIKE
+    return max(ALIKE, 1 - float((spread**2).mean() / (apart**2).mean().clamp_min(1e-12)))
 
 
 def batch_sky(power: NDArray[np.float32], cross: NDArray[np.complex64], noise: float) -> Tensor:

@@ -146,6 +146,6 @@ def test_one_sharp_frame_among_many_blurred_alike_is_found_and_used() -> None:
     truth = torch.fft.irfft2(torch.fft.rfft2(sky()) * perfect(eye()), s=(SIZE, SIZE))
     mean = torch.fft.irfft2(given.spectra.mean(0), s=(SIZE, SIZE))
     nothing = Sums(torch.zeros_like(solved.sums.power), torch.zeros_like(solved.sums.cross), 0)
-    unseen = Air(ring_light(given.spectra), np.ones(len(RINGS)), share=0.0)
+    unseen = Air(ring_light(given.spectra), np.ones(len(RINGS)), np.ones(len(RINGS)), share=0.0)
     found = deliver(Halves(solved.sums, nothing, 0.0, given.noise), unseen, (24.0, 0.3)).sky
     assert psnr(truth.numpy(), found.numpy()) > psnr(truth.numpy(), mean.numpy()) + 2.5
