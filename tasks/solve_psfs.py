@@ -72,14 +72,16 @@ class Piece:
     """At the end of every segment."""
 
 
-@step(version="6")
+@step(version="7")
 def solve_psfs(work: Work, scene: Scene, sky: Product, telescope: Telescope, settings: Psfs) -> None:
     """Fit the PSFs of the chosen frames that have none yet; leave their parameters and the sums A, B of each batch."""
     with work.open(scene.first) as stacked, work.open(sky) as before:
         channels, order, size = len(stacked["stack"]), stacked["order"][:], field_of(stacked, 0).size
         chosen = order[: settings.frames] if settings.frames else order
-        todo = chosen[~np.isin(chosen, before["frames"][:])] if sky.step == "solve_sky" else chosen
-    batches, starts = _batches(todo, settings, sky.step != "solve_sky")
+        later = sky.step == "solve_sky"
+        todo = chosen[~np.isin(chosen, before["frames"][:])] if later else chosen
+        halves = 1 if later and halves_in(before, 0).alone else 2  # what one sky begot has no other half
+    batches, starts = _batches(todo, settings, halves, not later)
     numbered = enumerate(itertools.product(range(channels), batches))
     jobs = [Job(scene, sky, telescope, settings, channel, *batch, 1000 * k) for k, (channel, batch) in numbered]
     spread(work, solve_batch, jobs)
@@ -96,7 +98,9 @@ def solve_psfs(work: Work, scene: Scene, sky: Product, telescope: Telescope, set
         file.attrs["shared"] = float(starts > 1 and len(batches) == starts)
 
 
-def _batches(todo: NDArray[np.int64], settings: Psfs, alone: bool) -> tuple[list[tuple[NDArray[np.int64], int]], int]:
+def _batches(
+    todo: NDArray[np.int64], settings: Psfs, halves: int, alone: bool
+) -> tuple[list[tuple[NDArray[np.int64], int]], int]:
     """Frames and half of every batch, each with its share of the luckiest, and how often each frame is solved.
 
     Batches solved `alone`, from nothing, are about as large as the settings say: less than half a one waits for the sky
@@ -104,7 +108,7 @@ def _batches(todo: NDArray[np.int64], settings: Psfs, alone: bool) -> tuple[list
     """
     if not alone:
         many = math.ceil(len(todo) / settings.batch_frames)
-        return [(todo[first::many], first % 2) for first in range(many)], 1
+        return [(todo[first::many], first % halves) for first in range(many)], 1
     many = max(1, round(len(todo) / settings.batch_frames))
     kept = todo[: many * settings.batch_frames]
     numbers = itertools.product(range(settings.starts), range(many))

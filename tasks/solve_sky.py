@@ -57,7 +57,7 @@ class Turn:
     """Receives what the report is to tell."""
 
 
-@step(version="7")
+@step(version="8")
 def solve_sky(work: Work, scene: Scene, psfs: Product, before: Product, telescope: Telescope, settings: Sky) -> None:
     """Sum the batches onto the sums of the round before; leave the sky as this telescope would show it without air."""
     with contextlib.ExitStack() as stack:
@@ -104,7 +104,7 @@ def _channel(turn: Turn, solved: Any, last: Any, seen: Any, file: Any) -> Rows:
         light = fresh * light + (1 - fresh) * last["light"][channel]
     psfs = _placed(group, last, moves, turn, file)
     found = Halves(sums, part, shared, noise)
-    power = _mean_power(seen, turn.frames)
+    power = _mean_power(seen, np.unique(turn.frames))  # each once, as in the light
     air = Air(torch.from_numpy(np.float32(light)), power, seen["spread"][:], turn.settings.air_share)
     whole = deliver(found, air, turn.eye)
     tapered = field.back(whole.sky.numpy())
