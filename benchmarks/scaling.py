@@ -32,7 +32,7 @@ from storage.store import Store, clock
 from storage.truth import beside, psf_file, true_psfs, truth_beside
 from tasks.benchmark import COMMON, quality
 from tasks.numerics.likelihood import CHUNK, Problem, slope
-from tasks.numerics.pupil import Pupil, pupil
+from tasks.numerics.pupil import Pupil, pictures_of, pupil, spectra_of
 from tasks.oracle import known_psfs
 from tasks.report import against
 from tasks.solve_sky import solve_sky
@@ -124,17 +124,17 @@ def problem(size: int, frames: int, device: str) -> tuple[Problem, torch.Tensor]
 
 def bare(eye: Pupil, frames: int) -> Callable[[], None]:
     """The transforms of one gradient and nothing else: the same shapes, the same chunks."""
-    size, device = eye.size, eye.modes.device
+    grid, device = eye.grid, eye.modes.device
     square = torch.randn(CHUNK, eye.box, eye.box, dtype=torch.complex64, device=device)
-    field = torch.randn(CHUNK, size, size, dtype=torch.complex64, device=device)
-    image = torch.rand(CHUNK, size, size, device=device)
-    force = torch.fft.rfft2(image)
+    field = torch.randn(CHUNK, grid, grid, dtype=torch.complex64, device=device)
+    image = torch.rand(CHUNK, grid, grid, device=device)
+    force = spectra_of(eye, image)
 
     def run() -> None:
         for _ in range(0, frames, CHUNK):
-            torch.fft.fft(torch.fft.fft(square, n=size, dim=-1), n=size, dim=-2)
-            torch.fft.rfft2(image)
-            torch.fft.irfft2(force, s=(size, size))
+            torch.fft.fft(torch.fft.fft(square, n=grid, dim=-1), n=grid, dim=-2)
+            spectra_of(eye, image)
+            pictures_of(eye, force)
             torch.fft.ifft(torch.fft.ifft(field, dim=-2)[:, : eye.box], dim=-1)
 
     return run
@@ -162,7 +162,7 @@ def gradient(size: int, frames: int, device: str) -> Row:
     """Seconds of one gradient, of its bare transforms, and what it holds in memory."""
     asked, phases = problem(size, frames, device)
     noise, floor = torch.tensor(1.0, device=device), torch.full((size, size // 2 + 1), 1.0, device=device)
-    whole = seconds_of(lambda: slope(asked, phases, noise, floor, 0.0), device)
+    whole = seconds_of(lambda: slope(asked, phases, noise, floor), device)
     transforms = seconds_of(bare(asked.eye, frames), device)
     row = {"size": size, "frames": frames, "seconds": whole, "fft": transforms, "share": transforms / whole}
     return row | {"frame_steps_per_s": frames / whole, "bound_per_s": frames / transforms, "mib": _held(frames, size)}
@@ -178,10 +178,10 @@ def operators(size: int, frames: int) -> dict[str, float]:
     """Share of a gradient's time by kind of operation, by torch's profiler on the CPU."""
     asked, phases = problem(size, frames, "cpu")
     noise, floor = torch.tensor(1.0), torch.full((size, size // 2 + 1), 1.0)
-    slope(asked, phases, noise, floor, 0.0)
+    slope(asked, phases, noise, floor)
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as seen:
         for _ in range(REPEATS):
-            slope(asked, phases, noise, floor, 0.0)
+            slope(asked, phases, noise, floor)
     events = [(event.key, event.self_cpu_time_total) for event in seen.key_averages()]
     total = sum(spent for _, spent in events)
     largest = sorted(events, key=lambda event: -event[1])[:12]

@@ -33,7 +33,7 @@ METRICS = {
     "heldout_chi2_sky": "held-out χ², sky",
     "heldout_chi2_stack": "held-out χ², stack",
     "residual_whiteness": "whiteness of residuals",
-    "split_half_frc_cutoff_cpp": "halves agree to, cycles/px",
+    "halves_agree_cutoff_cpp": "halves agree to, cycles/px",
     "cutoff_cpp": "telescope's cut-off, cycles/px",
     "d_over_r0": "D/r0",
     "flux_sky_over_stack": "light, sky over stack",

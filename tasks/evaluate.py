@@ -12,6 +12,7 @@ from configs.schema import Evaluate, Telescope
 from storage.product import Product, Scene
 from tasks.field import field_of
 from tasks.halves import halves_agree
+from tasks.numerics.canvas import psf_size
 from tasks.numerics.heldout import Verdict, judge
 from tasks.numerics.metrics import frc_cutoff
 from tasks.numerics.pupil import Pupil, pupil
@@ -24,7 +25,7 @@ MODES = 60
 """Modes with which held-out frames are fitted: enough to tell a sharp sky from a soft one, too few to imitate noise."""
 
 
-@step(version="6")
+@step(version="7")
 def evaluate(work: Work, scene: Scene, sky: Product, telescope: Telescope, settings: Evaluate) -> None:
     """Fit only the PSFs of held-out frames to the sky and to the stack; publish the one that explains them better."""
     with contextlib.ExitStack() as stack:
@@ -37,7 +38,7 @@ def evaluate(work: Work, scene: Scene, sky: Product, telescope: Telescope, setti
             field = field_of(stacked, channel)
             d_over_r0 = float(seen[f"channel{channel}"].attrs["d_over_r0"])
             shape = eye_of(telescope, channel, average, field.size)
-            eye = pupil(field.size, *shape, most_modes(MODES, *shape))
+            eye = pupil(field.size, *shape, most_modes(MODES, *shape), psf_size(field.size, shape[0], d_over_r0))
             frames = torch.from_numpy(field.frames(clean, held))
             skies = solved["spectrum"][channel], np.fft.rfft2(field.laid(field.stack)).astype(np.complex64)
             verdicts.append(_verdict(work.device, eye, frames, skies, d_over_r0, settings.steps))
@@ -90,7 +91,7 @@ def _report(verdicts: list[Verdict], solved: Any, stacked: Any, seen: Any) -> di
                 "heldout_chi2_sky": verdict.sky,
                 "heldout_chi2_stack": verdict.stack,
                 "residual_whiteness": verdict.whiteness,
-                "split_half_frc_cutoff_cpp": frc_cutoff(halves_agree(solved, c)),
+                "halves_agree_cutoff_cpp": frc_cutoff(halves_agree(solved, c)),
                 "cutoff_cpp": float(group.attrs["cutoff"]),
                 "d_over_r0": float(group.attrs["d_over_r0"]),
                 "d_over_r0_uncertainty": float(group.attrs["uncertainty"]),

@@ -61,18 +61,19 @@ def psf_error(store: Store, line: list[Product], telescope: Telescope, truth: Pa
     """
     last = {product.step: product for product in line}
     with contextlib.ExitStack() as stack:
-        names = ("solve_sky", "solve_psfs", "shift_average", "average")
-        sky, solved, stacked, average = (stack.enter_context(store.open(last[name])) for name in names)
+        names = ("solve_sky", "solve_psfs", "shift_average", "seeing", "average")
+        sky, solved, stacked, seen, average = (stack.enter_context(store.open(last[name])) for name in names)
         known = stack.enter_context(true_psfs(truth))
         size = field_of(stacked, 0).size
         eye = eye_of(telescope, 0, average, size)
         frames, psfs = sky["frames"][:], sky["psfs0"]
         if known.shape[0] != len(stacked["shifts"]):
             return None
+        model, strength = str(solved.attrs["model"]), float(seen["channel0"].attrs["d_over_r0"])
         errors = []
         for start in range(0, len(frames), BLOCK):
             part = slice(start, start + BLOCK)
-            found = transfer_functions(str(solved.attrs["model"]), torch.from_numpy(psfs[part]), eye, size)
+            found = transfer_functions(model, torch.from_numpy(psfs[part]), eye, size, strength)
             still = np.zeros((len(found), 2))
             errors.append(psf_rms_error(found, known_transfer(known.take(frames[part]), still, known.pixel_fill, size)))
     return float(np.median(np.concatenate(errors)))

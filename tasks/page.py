@@ -67,8 +67,12 @@ class Opened:
     @property
     def across(self) -> int:
         """Wavelengths / D across the portrait of a PSF; even, so that its middle is a pixel."""
-        strength = float(self.air[f"channel{self.channel}"].attrs["d_over_r0"])
-        return 2 * round(float(np.clip(AROUND * strength, NARROWEST, WIDEST)) / 2)
+        return 2 * round(float(np.clip(AROUND * self.strength, NARROWEST, WIDEST)) / 2)
+
+    @property
+    def strength(self) -> float:
+        """D/r0 of the shown channel."""
+        return float(self.air[f"channel{self.channel}"].attrs["d_over_r0"])
 
     @property
     def cutoff(self) -> float:
@@ -269,7 +273,11 @@ def _misfits(opened: Opened) -> tuple[Misfit, ...]:
     field = field_of(opened.first, opened.channel)
     eye = (opened.cutoff * field.size, obstruction(opened.telescope))
     clean = opened.clean
-    return tuple(misfit_of(clean, field, sky, str(psfs.attrs["model"]), eye) for psfs, sky in opened.turns)
+    models = [str(psfs.attrs["model"]) for psfs, _ in opened.turns]
+    skies = [sky for _, sky in opened.turns]
+    return tuple(
+        misfit_of(clean, field, sky, model, eye, opened.strength) for model, sky in zip(models, skies, strict=True)
+    )
 
 
 def _figures(report: Mapping[str, Any], telescope: Telescope) -> dict[str, tuple[str, str]]:

@@ -19,7 +19,9 @@ FRAMES, BLOCK, CELLS = 24, 8, 2**23
 """Frames that are compared; at most so many at a time, and fewer of so large a canvas that they hold more cells."""
 
 
-def misfit_of(clean: Prepared, field: Field, sky: Any, model: str, eye: tuple[float, float]) -> Misfit:
+def misfit_of(
+    clean: Prepared, field: Field, sky: Any, model: str, eye: tuple[float, float], d_over_r0: float
+) -> Misfit:
     """Compare the first frames of a solve_sky product with its model of them, on the canvas of `field`."""
     chosen = sky["frames"][:FRAMES]
     psfs = np.asarray(sky[f"psfs{field.channel}"][: len(chosen)], np.float32)
@@ -37,7 +39,7 @@ def misfit_of(clean: Prepared, field: Field, sky: Any, model: str, eye: tuple[fl
     def blocks() -> Iterator[tuple[NDArray[np.float32], torch.Tensor]]:
         for start in range(0, len(chosen), few):
             part = slice(start, start + few)
-            transfer = transfer_functions(model, torch.from_numpy(psfs[part]), eye, size)
+            transfer = transfer_functions(model, torch.from_numpy(psfs[part]), eye, size, d_over_r0)
             yield field.frames(clean, chosen[part]), transfer
 
     ratio = misfit(blocks(), spectrum, field.taper, variance)

@@ -72,7 +72,7 @@ class Piece:
     """At the end of every segment."""
 
 
-@step(version="7")
+@step(version="8")
 def solve_psfs(work: Work, scene: Scene, sky: Product, telescope: Telescope, settings: Psfs) -> None:
     """Fit the PSFs of the chosen frames that have none yet; leave their parameters and the sums A, B of each batch."""
     with work.open(scene.first) as stacked, work.open(sky) as before:
@@ -99,15 +99,15 @@ def solve_psfs(work: Work, scene: Scene, sky: Product, telescope: Telescope, set
 
 
 def _batches(
-    todo: NDArray[np.int64], settings: Psfs, halves: int, alone: bool
+    todo: NDArray[np.int64], settings: Psfs, halves: int, afresh: bool
 ) -> tuple[list[tuple[NDArray[np.int64], int]], int]:
     """Frames and half of every batch, each with its share of the luckiest, and how often each frame is solved.
 
-    Batches solved `alone`, from nothing, are about as large as the settings say: less than half a one waits for the sky
+    Batches solved `afresh`, from nothing, are about as large as the settings say: less than half a one waits for the sky
     that the luckier frames find. The halves are every second batch, or every second start where there is one batch.
     """
-    if not alone:
-        many = math.ceil(len(todo) / settings.batch_frames)
+    if not afresh:
+        many = max(min(halves, len(todo)), math.ceil(len(todo) / settings.batch_frames))
         return [(todo[first::many], first % halves) for first in range(many)], 1
     many = max(1, round(len(todo) / settings.batch_frames))
     kept = todo[: many * settings.batch_frames]

@@ -48,6 +48,8 @@ class Turn:
     field: Field
     eye: tuple[float, float]
     """Pupil diameter in cells of the canvas, obstruction."""
+    d_over_r0: float
+    """Strength of the air."""
     frames: NDArray[np.int64]
     weights: NDArray[np.float32]
     """(frame,) one over how many times the frame was solved."""
@@ -57,7 +59,7 @@ class Turn:
     """Receives what the report is to tell."""
 
 
-@step(version="8")
+@step(version="9")
 def solve_sky(work: Work, scene: Scene, psfs: Product, before: Product, telescope: Telescope, settings: Sky) -> None:
     """Sum the batches onto the sums of the round before; leave the sky as this telescope would show it without air."""
     with contextlib.ExitStack() as stack:
@@ -76,8 +78,10 @@ def solve_sky(work: Work, scene: Scene, psfs: Product, before: Product, telescop
         for channel in range(len(stacked["stack"])):
             field = field_of(stacked, channel)
             eye = eye_of(telescope, channel, average, field.size)
-            turn = Turn(work, clean, field, eye, frames, weights, str(solved.attrs["model"]), settings, notes)
-            channels.append(_channel(turn, solved, last, seen[f"channel{channel}"], file))
+            air, model = seen[f"channel{channel}"], str(solved.attrs["model"])
+            strength = float(air.attrs["d_over_r0"])
+            turn = Turn(work, clean, field, eye, strength, frames, weights, model, settings, notes)
+            channels.append(_channel(turn, solved, last, air, file))
             work.progress(channel + 1, len(stacked["stack"]))
         file["frames"], file["weights"], file.attrs["notes"] = frames, weights, json.dumps(notes)
         for name in channels[0]:
@@ -91,7 +95,7 @@ def _channel(turn: Turn, solved: Any, last: Any, seen: Any, file: Any) -> Rows:
     """
     field, channel = turn.field, turn.field.channel
     group, half = solved[f"channel{channel}"], solved["half"][:]
-    noise = float(last["noise"][channel] if last is not None and not len(half) else group.attrs["noise"])
+    noise = float(group.attrs["noise"]) if len(half) else 0.0
     moves = _moves(group, noise, last is None)
     sums, part = (
         _summed(turn, group, last, tail, moves, chosen) for tail, chosen in (("", half > -1), ("_half", half == 0))
@@ -102,6 +106,7 @@ def _channel(turn: Turn, solved: Any, last: Any, seen: Any, file: Any) -> Rows:
     if last is not None:
         shared = shared + (1 - fresh) * float(last["shared"][channel])
         light = fresh * light + (1 - fresh) * last["light"][channel]
+        noise = fresh * noise + (1 - fresh) * float(last["noise"][channel])
     psfs = _placed(group, last, moves, turn, file)
     found = Halves(sums, part, shared, noise)
     power = _mean_power(seen, np.unique(turn.frames))  # each once, as in the light
@@ -118,7 +123,6 @@ def _channel(turn: Turn, solved: Any, last: Any, seen: Any, file: Any) -> Rows:
         "light": np.asarray(light, np.float32),
         "spectrum": whole.spectrum.numpy(),
         "sky_power": whole.sky_power.numpy(),
-        "gain": whole.gain.numpy(),
         "noise": np.array(noise),
         "sky": field.embedded(_finished(turn, sky)),
         "tapered": field.embedded(tapered),
@@ -138,7 +142,7 @@ def _wide(turn: Turn, psfs: Any, whole: Delivered, noise: float) -> NDArray[np.f
             part = slice(start, start + few)
             frames, whole = field.even(turn.clean, turn.frames[part])
             light, mask = place(frames - np.float32(level), whole, size)
-            transfer = transfer_functions(turn.model, torch.from_numpy(psfs[part]), eye, size)
+            transfer = transfer_functions(turn.model, torch.from_numpy(psfs[part]), eye, size, turn.d_over_r0)
             share = torch.from_numpy(np.sqrt(turn.weights[part]))[:, None, None]
             yield (share * light).to(device), mask.to(device), (share * transfer).to(device)
 

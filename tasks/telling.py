@@ -39,6 +39,7 @@ def rounds_so_far(store: Store, sky: Product, telescope: Telescope) -> list[dict
         field = field_of(first, channel)
         eye = eye_of(telescope, channel, mean, field.size)
         clean = Prepared(FrameStack(files["ingest"]), mean["bad"][:], mean["noise"][:])
+        strength = float(air[f"channel{channel}"].attrs["d_over_r0"])
         rows = []
         for number, (psfs, solved) in enumerate(zip(*turns, strict=True), start=1):
             left = {**psfs.attrs, **solved.attrs}
@@ -46,9 +47,9 @@ def rounds_so_far(store: Store, sky: Product, telescope: Telescope) -> list[dict
                 "round": float(number),
                 "frames": float(len(solved["frames"])),
                 **{word: float(left[name]) for name, word in SHOWN.items() if name in left},
-                "misfit / noise": misfit_of(clean, field, solved, str(left["model"]), eye).median,
+                "misfit / noise": misfit_of(clean, field, solved, str(left["model"]), eye, strength).median,
                 "cycles/px resolved": frc_cutoff(halves_agree(solved, channel)),
-                "D/r0": float(air[f"channel{channel}"].attrs["d_over_r0"]),
+                "D/r0": strength,
                 "seconds": float(psfs.attrs["seconds"] + solved.attrs["seconds"]),
             }
             rows.append(row)

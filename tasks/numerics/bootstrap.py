@@ -69,7 +69,7 @@ def begin(problem: Problem, phases: Tensor, sky_power: Tensor | None = None) -> 
 def at(problem: Problem, phases: Tensor, sky_power: Tensor, noise: float) -> Slope:
     """Loss, gradient and sums at `phases`; the best sky is taken."""
     level = torch.tensor(noise, device=phases.device)
-    return slope(problem, phases, level, floor_of(sky_power, noise, problem.eye.size), evidence=0.0)
+    return slope(problem, phases, level, floor_of(sky_power, noise, problem.eye.size))
 
 
 def advance(problem: Problem, state: State, spread: Tensor, noise: float, schedule: Schedule) -> State:

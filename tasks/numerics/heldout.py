@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tasks.numerics.air import noll_variances
 from tasks.numerics.likelihood import chi2, pull_back
-from tasks.numerics.pupil import Pupil, cells_of, fields, frequencies, light, otfs, ring_mean, rings
+from tasks.numerics.pupil import Pupil, cells_of, fields, frequencies, intensity, otfs, ring_mean, rings, spectra_of
 from tasks.numerics.sky import corner_noise
 
 CHUNK = 8
@@ -42,7 +42,7 @@ class Verdict:
 
 def judge(eye: Pupil, spectra: Tensor, sky: Tensor, stack: Tensor, d_over_r0: float, steps: int) -> Verdict:
     """Fit the phases of the frames (frame, y, x//2+1) to each of two sky spectra and compare what is left."""
-    cutoff = eye.box / eye.size
+    cutoff = eye.box / eye.grid
     seen = (frequencies(eye.size, spectra.device) < cutoff).float()
     noise = torch.tensor(corner_noise(spectra, cutoff), device=spectra.device)
     spread = torch.from_numpy(noll_variances(len(eye.modes)) * d_over_r0 ** (5 / 3)).sqrt().float().to(spectra.device)
@@ -86,7 +86,7 @@ def _slope(eye: Pupil, spectra: Tensor, sky: Tensor, noise: Tensor, phases: Tens
     for start in range(0, len(phases), CHUNK):
         cells = cells_of(eye, phases[start : start + CHUNK])
         field = fields(eye, cells)
-        transfer = torch.fft.rfft2((field.real**2 + field.imag**2) / light(eye))
+        transfer = spectra_of(eye, intensity(eye, field))
         force = (sky * transfer - spectra[start : start + CHUNK]) * (sky.conj() / noise)
         grads.append(pull_back(eye, cells, field, force))
     return torch.cat(grads)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tasks.numerics.pupil import Pupil, cells_of, fields, light, multiplicity
+from tasks.numerics.pupil import Pupil, cells_of, fields, intensity, light, multiplicity, pictures_of, spectra_of
 
 CHUNK = 8  # frames per transform: more of them spill the cache and halve the speed
 
@@ -72,14 +72,14 @@ class Problem:
     """A and B of frames held fixed; None solves this batch on its own."""
 
 
-def slope(problem: Problem, phases: Tensor, noise: Tensor, floor: Tensor, evidence: float = 1.0) -> Slope:
+def slope(problem: Problem, phases: Tensor, noise: Tensor, floor: Tensor) -> Slope:
     """Loss and gradient at `phases` (frame, mode), the best sky put back in."""
     eye, spectra = problem.eye, problem.spectra
     kept, parts = [], []
     for start in range(0, len(phases), CHUNK):
         cells = cells_of(eye, phases[start : start + CHUNK])
         field = fields(eye, cells)
-        transfer = torch.fft.rfft2((field.real**2 + field.imag**2) / light(eye))
+        transfer = spectra_of(eye, intensity(eye, field))
         parts.append(sums(spectra[start : start + CHUNK], transfer))
         kept.append((cells, field, transfer))
     own = parts[0]
@@ -91,18 +91,17 @@ def slope(problem: Problem, phases: Tensor, noise: Tensor, floor: Tensor, eviden
     grads = []
     for i, (cells, field, transfer) in enumerate(kept):
         data = spectra[i * CHUNK : (i + 1) * CHUNK]
-        force = (sky * transfer - data) * (sky.conj() / noise) + transfer * (evidence / held)
+        force = (sky * transfer - data) * (sky.conj() / noise)
         grads.append(pull_back(eye, cells, field, force))
-    return Slope(float(loss_of(total, noise, floor, evidence)), torch.cat(grads), own)
+    return Slope(float(loss_of(total, noise, floor, evidence=0.0)), torch.cat(grads), own)
 
 
 def pull_back(eye: Pupil, cells: Tensor, field: Tensor, force: Tensor) -> Tensor:
     """Gradient by phases (frame, mode) of a loss whose derivative by conj(H), over the half-plane, is `force`."""
-    size = eye.size
-    by_psf = torch.fft.irfft2(force, s=(size, size)) * (size * size / light(eye))
+    by_psf = pictures_of(eye, force) * (eye.size**2 / light(eye))
     columns = torch.fft.ifft(field * by_psf, dim=-2)[:, : eye.box]
     square = torch.fft.ifft(columns, dim=-1)[:, :, : eye.box].reshape(len(cells), -1)[:, eye.cells]
-    by_cell = (2.0 * size * size) * (square * cells.conj()).imag
+    by_cell = (2.0 * eye.grid**2) * (square * cells.conj()).imag
     by_mode: Tensor = by_cell @ eye.modes.T
     return by_mode
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from tasks.numerics.air import noll_variances
 from tasks.numerics.bootstrap import Schedule, State, advance, begin, draw
+from tasks.numerics.canvas import psf_size
 from tasks.numerics.freeform import flat_start, psf_turn
 from tasks.numerics.likelihood import Problem, Sums, sums
 from tasks.numerics.pupil import Pupil, otfs, pupil, tilt
@@ -78,7 +79,9 @@ class Model(NamedTuple):
 
 
 def _eye(batch: Batch, plan: Plan) -> Pupil:
-    return pupil(batch.spectra.shape[-2], batch.diameter, batch.obstruction, plan.modes).to(batch.spectra.device)
+    size = batch.spectra.shape[-2]
+    grid = psf_size(size, batch.diameter, batch.d_over_r0)
+    return pupil(size, batch.diameter, batch.obstruction, plan.modes, grid).to(batch.spectra.device)
 
 
 def _spread(batch: Batch, plan: Plan) -> Tensor:
@@ -130,13 +133,14 @@ def _finish_freeform(batch: Batch, plan: Plan, memory: Memory) -> Solved:
     return Solved(memory["psfs"], sums(batch.spectra, transfer))
 
 
-def transfer_functions(model: str, psfs: Tensor, eye: tuple[float, float], size: int) -> Tensor:
+def transfer_functions(model: str, psfs: Tensor, eye: tuple[float, float], size: int, d_over_r0: float) -> Tensor:
     """Transfer functions (frame, y, x//2+1) on a canvas of `size` of PSFs given by a model's parameters.
 
     `eye` is (pupil diameter in cells of that canvas, obstruction); PSFs that are pixels are laid on the larger canvas.
     """
     if model == "pupil":
-        return otfs(pupil(size, *eye, psfs.shape[1]).to(psfs.device), psfs)
+        grid = psf_size(size, eye[0], d_over_r0)
+        return otfs(pupil(size, *eye, psfs.shape[1], grid).to(psfs.device), psfs)
     small = psfs.shape[-1]
     centred = torch.fft.fftshift(psfs, dim=(-2, -1))
     wide = torch.zeros(len(psfs), size, size, device=psfs.device)

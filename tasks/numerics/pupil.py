@@ -59,6 +59,8 @@ class Pupil:
 
     size: int
     """Frames are size x size pixels."""
+    grid: int
+    """PSFs are made on grid x grid of these pixels: light that the air carries farther is folded in."""
     box: int
     """Side of the smallest square of cells that holds the pupil."""
     cells: Tensor
@@ -71,22 +73,25 @@ class Pupil:
     def to(self, device: torch.device | str) -> Pupil:
         """The same pupil on another device."""
         moved = (self.cells.to(device), self.amplitude.to(device), self.modes.to(device))
-        return Pupil(self.size, self.box, *moved)
+        return Pupil(self.size, self.grid, self.box, *moved)
 
 
 @functools.lru_cache(maxsize=4)  # the modes cost a QR, and every block of frames asks for the same pupil again
-def pupil(size: int, diameter: float, obstruction: float, n_modes: int) -> Pupil:
-    """The pupil of frames of size x size pixels with Zernike modes j = 2 .. n_modes + 1.
+def pupil(size: int, diameter: float, obstruction: float, n_modes: int, grid: int = 0) -> Pupil:
+    """The pupil of frames of size x size pixels with Zernike modes j = 2 .. n_modes + 1; PSFs are `grid` pixels wide.
 
-    `diameter` in cells may not exceed half the grid by more than a cell: pixels coarser than that alias.
+    `diameter` in cells of the frames' own grid may not exceed half of it by more than a cell: pixels coarser than that
+    alias.
     """
-    mask = aperture(size, diameter, obstruction).astype(np.float64)
+    grid = grid or size
+    diameter *= grid / size
+    mask = aperture(grid, diameter, obstruction).astype(np.float64)
     inside = np.argwhere(mask.max(1) > 0)[:, 0]
     low, high = int(inside[0]), int(inside[-1]) + 1
     mask = mask[low:high, low:high]
     row, col = np.nonzero(mask)
     amplitude = mask[row, col]
-    y, x = (row + low - size // 2) / (diameter / 2), (col + low - size // 2) / (diameter / 2)
+    y, x = (row + low - grid // 2) / (diameter / 2), (col + low - grid // 2) / (diameter / 2)
     rho, theta = np.minimum(np.hypot(y, x), 1.0), np.arctan2(y, x)
     basis = np.stack([zernike(j, rho, theta) for j in range(1, n_modes + 2)], 1)
     weight = np.sqrt(amplitude / amplitude.sum())[:, None]
@@ -94,6 +99,7 @@ def pupil(size: int, diameter: float, obstruction: float, n_modes: int) -> Pupil
     modes = (q * np.sign(np.diag(r)) / weight)[:, 1:].T
     return Pupil(
         size,
+        grid,
         high - low,
         torch.from_numpy(row * (high - low) + col),
         torch.from_numpy(amplitude).float(),
@@ -113,32 +119,69 @@ def fields(eye: Pupil, cells: Tensor) -> Tensor:
     """
     square = torch.zeros(len(cells), eye.box * eye.box, dtype=cells.dtype, device=cells.device)
     square[:, eye.cells] = cells
-    rows = torch.fft.fft(square.view(-1, eye.box, eye.box), n=eye.size, dim=-1)
-    whole: Tensor = torch.fft.fft(rows, n=eye.size, dim=-2)
+    rows = torch.fft.fft(square.view(-1, eye.box, eye.box), n=eye.grid, dim=-1)
+    whole: Tensor = torch.fft.fft(rows, n=eye.grid, dim=-2)
     return whole
 
 
 def light(eye: Pupil) -> float:
     """What |field|^2 sums to: dividing by it makes every PSF sum to one."""
-    return float((eye.amplitude.double() ** 2).sum()) * eye.size**2
+    return float((eye.amplitude.double() ** 2).sum()) * eye.grid**2
 
 
 def psfs(eye: Pupil, phases: Tensor) -> Tensor:
-    """PSFs (frame, y, x), centred on [0, 0], non-negative, sum one, from phases (frame, mode) in rad."""
-    field = fields(eye, cells_of(eye, phases))
+    """PSFs (frame, grid, grid), centred on [0, 0], non-negative, sum one, from phases (frame, mode) in rad."""
+    return intensity(eye, fields(eye, cells_of(eye, phases)))
+
+
+def intensity(eye: Pupil, field: Tensor) -> Tensor:
+    """PSFs (frame, grid, grid) of their complex fields."""
     return (field.real**2 + field.imag**2) / light(eye)
+
+
+def spectra_of(eye: Pupil, psf: Tensor) -> Tensor:
+    """Spectra (frame, y, x//2+1) on the frames' grid of pictures (frame, grid, grid) centred on [0, 0]."""
+    if eye.grid == eye.size:
+        spectra: Tensor = torch.fft.rfft2(psf)
+        return spectra
+    rows = torch.fft.rfft(_apart(psf, eye.size, -1), dim=-1)
+    whole: Tensor = torch.fft.fft(_apart(rows, eye.size, -2), dim=-2)
+    return whole
+
+
+def pictures_of(eye: Pupil, spectra: Tensor) -> Tensor:
+    """The part (frame, grid, grid) around [0, 0] of the pictures that spectra (frame, y, x//2+1) stand for."""
+    if eye.grid == eye.size:
+        pictures: Tensor = torch.fft.irfft2(spectra, s=(eye.size, eye.size))
+        return pictures
+    columns = _together(torch.fft.ifft(spectra, dim=-2), eye.grid, -2)
+    return _together(torch.fft.irfft(columns, n=eye.size, dim=-1), eye.grid, -1)
+
+
+def _apart(values: Tensor, size: int, dim: int) -> Tensor:
+    """Zeros put into the middle of an axis that wraps around, so that it is `size` long."""
+    few = values.shape[dim]
+    shape = list(values.shape)
+    shape[dim] = size - few
+    ahead, behind = values.narrow(dim, 0, few // 2), values.narrow(dim, few // 2, few - few // 2)
+    return torch.cat([ahead, values.new_zeros(shape), behind], dim)
+
+
+def _together(values: Tensor, few: int, dim: int) -> Tensor:
+    """The middle of an axis that wraps around taken out, so that it is `few` long."""
+    behind = few - few // 2
+    return torch.cat([values.narrow(dim, 0, few // 2), values.narrow(dim, values.shape[dim] - behind, behind)], dim)
 
 
 def otfs(eye: Pupil, phases: Tensor) -> Tensor:
     """Transfer functions (frame, y, x//2+1) of phases (frame, mode)."""
-    transfer: Tensor = torch.fft.rfft2(psfs(eye, phases))
-    return transfer
+    return spectra_of(eye, psfs(eye, phases))
 
 
 def tilt(eye: Pupil, move: tuple[float, float]) -> Tensor:
     """Weights (mode,) in rad of the phase that moves a PSF by `move` (dy, dx) px."""
     row, column = eye.cells // eye.box, eye.cells % eye.box
-    wave = 2 * math.pi * (move[0] * row + move[1] * column) / eye.size
+    wave = 2 * math.pi * (move[0] * row + move[1] * column) / eye.grid
     weight = eye.amplitude / eye.amplitude.sum()
     return eye.modes @ (weight * wave.to(eye.modes.dtype))
 

@@ -45,5 +45,5 @@ def test_sums_count_their_frames() -> None:
 def test_the_reports_resolution_is_that_of_the_page(planet: Any) -> None:
     (row,) = json.loads(planet.note(planet.result, "report"))["channels"]
     with planet.store.open(planet.sky) as sky:
-        assert row["split_half_frc_cutoff_cpp"] == frc_cutoff(halves_agree(sky, 0))
-    assert 0.1 < row["split_half_frc_cutoff_cpp"] <= row["cutoff_cpp"] + 0.05
+        assert row["halves_agree_cutoff_cpp"] == frc_cutoff(halves_agree(sky, 0))
+    assert 0.1 < row["halves_agree_cutoff_cpp"] <= row["cutoff_cpp"] + 0.05

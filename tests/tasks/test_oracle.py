@@ -35,7 +35,7 @@ def test_true_psfs_beat_solved_ones(planet: Any, oracle: tuple[Product, Product]
 
 def test_solved_psfs_are_measured_against_the_true_ones(planet: Any, oracle: tuple[Product, Product]) -> None:
     psfs = beside(planet.path)["psfs"]
-    base, telescope = [planet.mean, planet.first], planet.config.telescope
+    base, telescope = [planet.mean, planet.first, planet.air], planet.config.telescope
     solved = psf_error(planet.store, [*base, *planet.rounds[-1]], telescope, psfs)
     assert 0.05 < solved < 0.6
     report = describe(planet.store, planet.result, planet.config.model_dump(mode="json"), planet.truth[None], psfs)

@@ -24,7 +24,8 @@ def maps(filmed: Any, spot: float = 0.0) -> Any:
             clean = Spotted(clean, np.rint(field.shifts).astype(int), spot)
         cutoff = min(cutoff_cpp(filmed.config.telescope, 0, mean), 0.5)
         eye = (cutoff * field.size, filmed.config.telescope.obstruction)
-        return misfit_of(clean, field, sky, "pupil", eye)
+        air = stack.enter_context(store.open(filmed.air))["channel0"]
+        return misfit_of(clean, field, sky, "pupil", eye, float(air.attrs["d_over_r0"]))
 
 
 class Spotted:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.fft import next_fast_len
 
-from tasks.numerics.canvas import border_level, canvas_size, lay, lift, window
+from tasks.numerics.canvas import border_level, canvas_size, lay, lift, psf_size, window
 
 
 def scene(height: int, width: int) -> np.ndarray:
@@ -65,3 +65,19 @@ def test_a_frame_in_the_middle_stays_there() -> None:
 def test_border_level_is_the_borders_light_not_the_planets() -> None:
     assert border_level(scene(64, 64)) == pytest.approx(20, abs=1)
     assert border_level(np.full((4, 4), 7, np.float32)) == pytest.approx(7)  # no border of its own: the mean
+
+
+@pytest.mark.parametrize(("strength", "side"), [(0.0, 96), (4.0, 96), (12.0, 192)])
+def test_a_square_for_a_psf_grows_with_the_air(strength: float, side: int) -> None:
+    assert psf_size(512, 256.0, strength) == side
+    assert psf_size(512, 128.0, strength) == 2 * side  # finer pixels
+    assert psf_size(110, 55.0, strength) == 110  # little would be won
+
+
+def test_a_square_for_a_psf_holds_its_light() -> None:
+    """Long exposures of Kolmogorov air spread most: their light beyond the square is what is folded in."""
+    strength, size = 8.0, 512
+    f = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.fftfreq(size)[None])
+    image = np.fft.fftshift(np.fft.ifft2(np.exp(-3.44 * (2 * f * strength) ** (5 / 3))).real)
+    low = (size - psf_size(size, size / 2, strength)) // 2
+    assert image[low:-low, low:-low].sum() > 0.98

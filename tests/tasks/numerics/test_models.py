@@ -72,9 +72,9 @@ def test_contract_shapes_and_sums(name: str) -> None:
 def test_contract_transfer_functions_are_those_of_the_sums(name: str) -> None:
     model, given = MODELS[name], batch(drawn(3), sky())
     solved = model.finish(given, PLAN, model.advance(given, PLAN, model.begin(given, PLAN), 2))
-    transfer = transfer_functions(name, solved.psfs, (given.diameter, given.obstruction), SIZE)
+    transfer = transfer_functions(name, solved.psfs, (given.diameter, given.obstruction), SIZE, given.d_over_r0)
     torch.testing.assert_close(transfer.abs().square().sum(0), solved.sums.power, rtol=1e-3, atol=1e-3)
-    wide = transfer_functions(name, solved.psfs, (2 * given.diameter, given.obstruction), 2 * SIZE)
+    wide = transfer_functions(name, solved.psfs, (2 * given.diameter, given.obstruction), 2 * SIZE, given.d_over_r0)
     assert wide.shape == (3, 2 * SIZE, SIZE + 1)
     torch.testing.assert_close(wide[:, 0, 0].real, torch.ones(3), rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(wide[:, 2, 0].abs(), transfer[:, 1, 0].abs(), rtol=0.05, atol=0.02)

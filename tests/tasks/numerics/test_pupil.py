@@ -14,10 +14,12 @@ from tasks.numerics.pupil import (
     noll,
     otfs,
     perfect,
+    pictures_of,
     psfs,
     pupil,
     ring_mean,
     rings,
+    spectra_of,
 )
 
 ARCSEC = math.pi / 180 / 3600
@@ -81,3 +83,20 @@ def test_half_plane_weights_count_the_full_plane(size: int) -> None:
     number = torch.round(torch.hypot(f[:, None], f[None, :]) * size).long()
     expected = torch.stack([full[number == i].mean() for i in range(int(number.max()) + 1)])
     torch.testing.assert_close(ring_mean(half, rings(size)), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("grid", [30, 40])
+def test_psfs_of_a_smaller_square_are_those_of_the_whole_canvas(grid: int) -> None:
+    whole, part = (pupil(60, 30.0, 0.3, 10, side) for side in (60, grid))
+    phases = 0.3 * torch.randn(2, 10, generator=torch.Generator().manual_seed(4))
+    assert psfs(part, phases).shape == (2, grid, grid)
+    torch.testing.assert_close(otfs(part, phases)[:, 0, 0].real, torch.ones(2))
+    torch.testing.assert_close(otfs(part, phases), otfs(whole, phases), rtol=0, atol=0.03)
+
+
+def test_spectra_and_pictures_of_a_smaller_square_belong_together() -> None:
+    eye = pupil(30, 15.0, 0.0, 3, 18)
+    picture = torch.rand(2, 18, 18, generator=torch.Generator().manual_seed(2))
+    torch.testing.assert_close(pictures_of(eye, spectra_of(eye, picture)), picture)
+    dark = torch.fft.irfft2(spectra_of(eye, picture), s=(30, 30))[:, 9:21]
+    torch.testing.assert_close(dark, torch.zeros_like(dark), rtol=0, atol=1e-6)
