@@ -31,6 +31,7 @@ from storage.readers.ser import write_ser
 from storage.store import Store, clock
 from storage.truth import beside, psf_file, true_psfs, truth_beside
 from tasks.benchmark import COMMON, quality
+from tasks.numerics.canvas import psf_size
 from tasks.numerics.likelihood import CHUNK, Problem, slope
 from tasks.numerics.pupil import Pupil, pictures_of, pupil, spectra_of
 from tasks.oracle import known_psfs
@@ -42,6 +43,7 @@ FRAMES = (64, 128, 256, 512, 1024, 2048)
 SCENE = {**COMMON, "n_subexposures": 3, "d_over_r0": 6.0, "n_frames": FRAMES[-1], "photons_peak": 1000.0, "seed": 3}
 SIZES, SIZE, BATCHES, BATCH = (128, 192, 256, 384, 512), 128, (16, 32, 64, 128), 32
 MODES = 100
+STRENGTH = 6.0  # D/r0: says how wide a square holds a PSF
 REPEATS = 7
 ONE = ("rounds.0.psfs.starts=1",)
 """One start: half the time."""
@@ -116,7 +118,7 @@ def restored(folder: Path, film: Path, count: int, words: Sequence[str]) -> Row:
 def problem(size: int, frames: int, device: str) -> tuple[Problem, torch.Tensor]:
     """A batch as large as asked for; what is in it does not change the time."""
     dice = torch.Generator().manual_seed(0)
-    eye = pupil(size, size / 2, 0.33, MODES).to(device)
+    eye = pupil(size, size / 2, 0.33, MODES, psf_size(size, size / 2, STRENGTH)).to(device)
     light = torch.rand(frames, size, size, generator=dice)
     phases = 0.3 * torch.randn(frames, MODES, generator=dice)
     return Problem(eye, torch.fft.rfft2(light.to(device))), phases.to(device)
@@ -165,13 +167,18 @@ def gradient(size: int, frames: int, device: str) -> Row:
     whole = seconds_of(lambda: slope(asked, phases, noise, floor), device)
     transforms = seconds_of(bare(asked.eye, frames), device)
     row = {"size": size, "frames": frames, "seconds": whole, "fft": transforms, "share": transforms / whole}
-    return row | {"frame_steps_per_s": frames / whole, "bound_per_s": frames / transforms, "mib": _held(frames, size)}
+    return row | {
+        "frame_steps_per_s": frames / whole,
+        "bound_per_s": frames / transforms,
+        "grid": asked.eye.grid,
+        "mib": _held(frames, size, asked.eye.grid),
+    }
 
 
-def _held(frames: int, size: int) -> float:
+def _held(frames: int, size: int, grid: int) -> float:
     """MiB a gradient keeps between its two passes: field and transfer function; and the frames' spectra."""
     half = size * (size // 2 + 1)
-    return frames * 8 * (size * size + 2 * half) / 2**20
+    return frames * 8 * (grid * grid + 2 * half) / 2**20
 
 
 def operators(size: int, frames: int) -> dict[str, float]:

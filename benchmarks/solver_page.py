@@ -136,6 +136,7 @@ def tables(done: dict[str, Any], found: dict[str, Any]) -> dict[str, list[str]]:
     }
     sizes: dict[str, Callable[[Row], str]] = {
         "pixels": lambda row: f"{row['size']}²",
+        "square of a PSF": lambda row: f"{row['grid']}²",
         "frames": lambda row: f"{row['frames']}",
         "ms per frame and step": lambda row: f"{1e3 * row['seconds'] / row['frames']:.2f}",
         "frames · steps / s": lambda row: f"{row['frame_steps_per_s']:,.0f}",

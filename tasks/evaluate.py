@@ -21,11 +21,13 @@ from tasks.prepared import prepared
 from tasks.step import Work, step
 
 Spectrum = NDArray[np.complex64]
+OUTLYING, LEAST_MORE = 6, 0.1
+"""By how many deviations, and by what share, a frame's misfit must exceed the median to be called unexplained."""
 MODES = 60
 """Modes with which held-out frames are fitted: enough to tell a sharp sky from a soft one, too few to imitate noise."""
 
 
-@step(version="7")
+@step(version="8")
 def evaluate(work: Work, scene: Scene, sky: Product, telescope: Telescope, settings: Evaluate) -> None:
     """Fit only the PSFs of held-out frames to the sky and to the stack; publish the one that explains them better."""
     with contextlib.ExitStack() as stack:
@@ -80,6 +82,19 @@ def _is_what_was_judged(solved: Any, stacked: Any) -> bool:
     return off < step
 
 
+def unexplained(frames: NDArray[np.int64], misfits: NDArray[np.float32]) -> list[int]:
+    """Numbers of the frames that the sky explains so much worse than the others that it is not chance.
+
+    A frame solved from several starts counts with the best of them.
+    """
+    number, which = np.unique(frames, return_inverse=True)
+    best = np.full(len(number), np.inf, np.float32)
+    np.minimum.at(best, which, misfits)
+    middle = np.median(best)
+    scatter = 1.4826 * np.median(np.abs(best - middle))
+    return [int(k) for k in number[best > middle + max(OUTLYING * scatter, LEAST_MORE * middle)]]
+
+
 def _report(verdicts: list[Verdict], solved: Any, stacked: Any, seen: Any) -> dict[str, Any]:
     """The figures of the judgement, per channel, as plain JSON."""
     channels = []
@@ -97,6 +112,7 @@ def _report(verdicts: list[Verdict], solved: Any, stacked: Any, seen: Any) -> di
                 "d_over_r0_uncertainty": float(group.attrs["uncertainty"]),
                 "exposure_travel_apertures": float(group.attrs["travel"]),
                 "alignment_jitter_px": float(group.attrs["jitter_px"]),
+                "unexplained_frames": unexplained(solved["frames"][:], solved["misfits"][c]),
                 "flux_sky_over_stack": float(solved["sky"][c].sum() / stacked["stack"][c].sum()),
             }
         )

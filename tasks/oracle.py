@@ -31,7 +31,7 @@ MODEL = "freeform"
 """True PSFs travel as pixels."""
 
 
-@step(version="2")
+@step(version="3")
 def known_psfs(work: Work, scene: Scene, truth: Capture, telescope: Telescope) -> None:
     """Leave what `solve_psfs` leaves, with the true PSFs of `truth` in the place of solved ones."""
     with contextlib.ExitStack() as stack:
@@ -100,6 +100,7 @@ def _channel(
     group["A"] = sum(part.power for part in total).numpy()[None]  # type: ignore[union-attr]
     group["B"] = sum(part.cross for part in total).numpy()[None]  # type: ignore[union-attr]
     group["light"] = sum(light).numpy()[None]  # type: ignore[union-attr]
+    group["misfits"] = np.ones(len(chosen), np.float32)
     group.attrs["noise"] = float(np.median(noises))
 
 

@@ -17,6 +17,8 @@ from tasks.numerics.metrics import fourier_ring_correlation, frc_cutoff, match, 
 from tasks.oracle import psf_error
 
 PICTURES = ("stack", "lucky", "solved")
+SHOWN = 10
+"""Numbers of frames that a sentence names."""
 
 
 def describe(
@@ -132,6 +134,14 @@ def against(truth: NDArray[np.float32], picture: NDArray[np.float32]) -> dict[st
     return dict(zip(("psnr_db", "ssim", "frc_cutoff_cpp"), means, strict=True))
 
 
+def _unexplained(rows: list[dict[str, Any]]) -> list[str]:
+    """A sentence on the frames that stand out in any channel, if there are such."""
+    odd = sorted({k for row in rows for k in row["unexplained_frames"]})
+    shown = ", ".join(map(str, odd[:SHOWN])) + (", ..." if len(odd) > SHOWN else "")
+    what = "a passing light, or a PSF that got stuck"
+    return [f"{len(odd)} of the solved frames are not explained by the sky ({shown}): {what}."] if odd else []
+
+
 def _verdict(report: dict[str, Any]) -> list[str]:
     """The result in a few sentences."""
     rows = report["channels"]
@@ -148,6 +158,7 @@ def _verdict(report: dict[str, Any]) -> list[str]:
         f"{used['used']} of {report['capture']['frames']} frames used, {used['held_out']} of them only to judge; "
         f"seeing D/r0 = {strengths}."
     )
+    lines += _unexplained(rows)
     lines += [f"{note}." for note in report["notes"]]
     missing = report["capture"]["facts"].get("truncated")
     if missing:

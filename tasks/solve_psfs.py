@@ -22,7 +22,7 @@ from tasks.field import Field, field_of
 from tasks.halves import halves_in
 from tasks.memory import in_halves
 from tasks.numerics.likelihood import Sums, loss_of
-from tasks.numerics.models import MODELS, Batch, Memory, Plan, Solved
+from tasks.numerics.models import MODELS, Batch, Memory, Plan, Solved, misfits
 from tasks.numerics.pupil import rings
 from tasks.numerics.sky import corner_noise, floor_of, ring_light, ring_power
 from tasks.optics import eye_of, most_modes
@@ -68,11 +68,13 @@ class Piece:
     """Per coefficient."""
     light: NDArray[np.float32]
     """(ring,) mean |Y|^2 of the frames."""
+    misfits: NDArray[np.float32]
+    """(frame,) what the sky leaves unexplained of each frame, over the noise."""
     losses: list[float]
     """At the end of every segment."""
 
 
-@step(version="8")
+@step(version="9")
 def solve_psfs(work: Work, scene: Scene, sky: Product, telescope: Telescope, settings: Psfs) -> None:
     """Fit the PSFs of the chosen frames that have none yet; leave their parameters and the sums A, B of each batch."""
     with work.open(scene.first) as stacked, work.open(sky) as before:
@@ -104,7 +106,7 @@ def _batches(
     """Frames and half of every batch, each with its share of the luckiest, and how often each frame is solved.
 
     Batches solved `afresh`, from nothing, are about as large as the settings say: less than half a one waits for the sky
-    that the luckier frames find. The halves are every second batch, or every second start where there is one batch.
+    that the luckier frames find, and there every half gets a batch. The halves are every second batch, or every second start where there is one batch.
     """
     if not afresh:
         many = max(min(halves, len(todo)), math.ceil(len(todo) / settings.batch_frames))
@@ -136,6 +138,7 @@ def solve_batch(work: Work, job: Job) -> None:
         file["psfs"] = torch.cat([each.solved.psfs for each in found]).cpu().numpy()
         file["A"], file["B"] = whole.power.cpu().numpy(), whole.cross.cpu().numpy()
         file["light"] = np.average([p.light for p in found], axis=0, weights=[p.solved.sums.frames for p in found])
+        file["misfits"] = np.concatenate([piece.misfits for piece in found])
         file["loss"] = np.sum([each.losses for each in found], axis=0)
         file.attrs["noise"] = float(np.mean([each.noise for each in found]))
         file.attrs["notes"] = json.dumps(notes)
@@ -152,7 +155,8 @@ def _piece(work: Work, job: Job, beside: Sums | None) -> Piece:
         power = ring_power(beside, batch.noise) if batch.sky_power is None else batch.sky_power
         batch = replace(batch, others=others, sky_power=power)
     solved, losses = _solved(work, job, batch, plan)
-    return Piece(solved, batch.noise, ring_light(batch.spectra).cpu().numpy(), losses)
+    left = misfits(job.settings.model, batch, solved).cpu().numpy()
+    return Piece(solved, batch.noise, ring_light(batch.spectra).cpu().numpy(), left, losses)
 
 
 def _added(sums: Sequence[Sums]) -> Sums | None:
@@ -231,6 +235,7 @@ def _gather(work: Work, jobs: Sequence[Job], group: Any, size: int) -> list[str]
     for name, kind in SUMS.items():
         group.create_dataset(name, (len(jobs), size, size // 2 + 1), kind)
     group.create_dataset("light", (len(jobs), int(rings(size).max()) + 1), np.float32)
+    left = group.create_dataset("misfits", (sum(len(job.frames) for job in jobs),), np.float32)
     noises, notes, row = [], [], 0
     for number, job in enumerate(jobs):
         with work.part(job.result, _lost) as part:
@@ -238,6 +243,7 @@ def _gather(work: Work, jobs: Sequence[Job], group: Any, size: int) -> list[str]
             if number == 0:
                 group.create_dataset("psfs", (sum(len(j.frames) for j in jobs), *rows.shape[1:]), np.float32)
             group["psfs"][row : row + len(rows)] = rows
+            left[row : row + len(rows)] = part["misfits"][:]
             for name in (*SUMS, "light"):
                 group[name][number] = part[name][:]
             noises.append(float(part.attrs["noise"]))

@@ -59,7 +59,7 @@ class Turn:
     """Receives what the report is to tell."""
 
 
-@step(version="9")
+@step(version="10")
 def solve_sky(work: Work, scene: Scene, psfs: Product, before: Product, telescope: Telescope, settings: Sky) -> None:
     """Sum the batches onto the sums of the round before; leave the sky as this telescope would show it without air."""
     with contextlib.ExitStack() as stack:
@@ -124,6 +124,7 @@ def _channel(turn: Turn, solved: Any, last: Any, seen: Any, file: Any) -> Rows:
         "spectrum": whole.spectrum.numpy(),
         "sky_power": whole.sky_power.numpy(),
         "noise": np.array(noise),
+        "misfits": np.append([] if last is None else last["misfits"][channel], group["misfits"][:]),
         "sky": field.embedded(_finished(turn, sky)),
         "tapered": field.embedded(tapered),
     }

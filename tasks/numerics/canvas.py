@@ -10,7 +10,7 @@ Box = tuple[slice, slice]
 LEAST_BOX = 192
 """Smallest side in px to which a frame is cut: PSFs are wide, 192 px hold 99 % of their light at D/r0 = 16."""
 WORTH = 0.8
-"""PSFs wider than this share of the canvas are made on the whole of it: a smaller square saves transforms, not light."""
+"""PSFs that need more than this share of the canvas are made on the whole of it: transforms would hardly be shorter."""
 FAINT = 0.02
 """Light below this share of the target's is taken for the sky's."""
 TAPER = 8  # the outer 1/8 of each side falls to the border's level: a sky that fills the frame goes on past it
@@ -28,7 +28,7 @@ def psf_size(size: int, diameter: float, d_over_r0: float) -> int:
     """Side in px of the square that holds a PSF, on a canvas of `size` where the pupil has `diameter` cells.
 
     The air spreads a point over D/r0 times the telescope's own width: eight times that, and never below 48 of the
-    telescope's, hold all but some thousandths of the light. The whole canvas where little would be won.
+    telescope's, hold all but one or two hundredths of the light. The whole canvas where little would be won.
     """
     width = int(np.ceil(max(48.0, 8 * d_over_r0) * size / diameter))
     least = canvas_size(width, width)

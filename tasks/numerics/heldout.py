@@ -42,7 +42,7 @@ class Verdict:
 
 def judge(eye: Pupil, spectra: Tensor, sky: Tensor, stack: Tensor, d_over_r0: float, steps: int) -> Verdict:
     """Fit the phases of the frames (frame, y, x//2+1) to each of two sky spectra and compare what is left."""
-    cutoff = eye.box / eye.grid
+    cutoff = eye.cutoff
     seen = (frequencies(eye.size, spectra.device) < cutoff).float()
     noise = torch.tensor(corner_noise(spectra, cutoff), device=spectra.device)
     spread = torch.from_numpy(noll_variances(len(eye.modes)) * d_over_r0 ** (5 / 3)).sqrt().float().to(spectra.device)

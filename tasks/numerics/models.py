@@ -16,9 +16,10 @@ from tasks.numerics.air import noll_variances
 from tasks.numerics.bootstrap import Schedule, State, advance, begin, draw
 from tasks.numerics.canvas import psf_size
 from tasks.numerics.freeform import flat_start, psf_turn
-from tasks.numerics.likelihood import Problem, Sums, sums
-from tasks.numerics.pupil import Pupil, otfs, pupil, tilt
+from tasks.numerics.likelihood import Problem, Sums, chi2, sums
+from tasks.numerics.pupil import Pupil, frequencies, otfs, pupil, tilt
 from tasks.numerics.shifting import ramp
+from tasks.numerics.sky import floor_of, ring_power, wiener
 
 CHUNK = 8
 
@@ -131,6 +132,22 @@ def _advance_freeform(batch: Batch, plan: Plan, memory: Memory, steps: int) -> M
 def _finish_freeform(batch: Batch, plan: Plan, memory: Memory) -> Solved:
     transfer = torch.fft.rfft2(memory["psfs"])
     return Solved(memory["psfs"], sums(batch.spectra, transfer))
+
+
+def misfits(model: str, batch: Batch, solved: Solved) -> Tensor:
+    """What is left of each frame (frame,) when the best sky, blurred as found, is taken off: power over the noise, one is
+    all that noise leaves."""
+    total = solved.sums if batch.others is None else solved.sums + batch.others
+    eye, size = (batch.diameter, batch.obstruction), batch.spectra.shape[-2]
+    device = batch.spectra.device
+    sky = wiener(total, floor_of(ring_power(total, batch.noise), batch.noise, size))
+    noise, seen = torch.tensor(batch.noise, device=device), frequencies(size, device) < batch.diameter / size
+    parts = []
+    for start in range(0, len(batch.spectra), CHUNK):
+        block = slice(start, start + CHUNK)
+        transfer = transfer_functions(model, solved.psfs[block], eye, size, batch.d_over_r0)
+        parts.append(chi2(batch.spectra[block], transfer, sky, noise, seen))
+    return torch.cat(parts)
 
 
 def transfer_functions(model: str, psfs: Tensor, eye: tuple[float, float], size: int, d_over_r0: float) -> Tensor:

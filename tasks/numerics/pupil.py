@@ -60,7 +60,9 @@ class Pupil:
     size: int
     """Frames are size x size pixels."""
     grid: int
-    """PSFs are made on grid x grid of these pixels: light that the air carries farther is folded in."""
+    """PSFs are made on grid x grid of these pixels: light that aperture and air carry farther is folded in."""
+    cutoff: float
+    """Highest frequency that passes, cycles per pixel."""
     box: int
     """Side of the smallest square of cells that holds the pupil."""
     cells: Tensor
@@ -73,7 +75,7 @@ class Pupil:
     def to(self, device: torch.device | str) -> Pupil:
         """The same pupil on another device."""
         moved = (self.cells.to(device), self.amplitude.to(device), self.modes.to(device))
-        return Pupil(self.size, self.grid, self.box, *moved)
+        return Pupil(self.size, self.grid, self.cutoff, self.box, *moved)
 
 
 @functools.lru_cache(maxsize=4)  # the modes cost a QR, and every block of frames asks for the same pupil again
@@ -100,6 +102,7 @@ def pupil(size: int, diameter: float, obstruction: float, n_modes: int, grid: in
     return Pupil(
         size,
         grid,
+        diameter / grid,
         high - low,
         torch.from_numpy(row * (high - low) + col),
         torch.from_numpy(amplitude).float(),
@@ -140,22 +143,38 @@ def intensity(eye: Pupil, field: Tensor) -> Tensor:
 
 
 def spectra_of(eye: Pupil, psf: Tensor) -> Tensor:
-    """Spectra (frame, y, x//2+1) on the frames' grid of pictures (frame, grid, grid) centred on [0, 0]."""
+    """Spectra (frame, y, x//2+1) on the frames' grid of pictures (frame, grid, grid) centred on [0, 0].
+
+    A smaller square ends at its edge, which leaks a thousandth beyond the cut-off: nothing passes there.
+    """
     if eye.grid == eye.size:
         spectra: Tensor = torch.fft.rfft2(psf)
         return spectra
     rows = torch.fft.rfft(_apart(psf, eye.size, -1), dim=-1)
     whole: Tensor = torch.fft.fft(_apart(rows, eye.size, -2), dim=-2)
-    return whole
+    return whole * band(eye)
 
 
 def pictures_of(eye: Pupil, spectra: Tensor) -> Tensor:
-    """The part (frame, grid, grid) around [0, 0] of the pictures that spectra (frame, y, x//2+1) stand for."""
+    """The part (frame, grid, grid) around [0, 0] of the pictures that spectra (frame, y, x//2+1) stand for.
+
+    What lies beyond the cut-off is left out where `spectra_of` leaves it out.
+    """
     if eye.grid == eye.size:
         pictures: Tensor = torch.fft.irfft2(spectra, s=(eye.size, eye.size))
         return pictures
-    columns = _together(torch.fft.ifft(spectra, dim=-2), eye.grid, -2)
+    columns = _together(torch.fft.ifft(spectra * band(eye), dim=-2), eye.grid, -2)
     return _together(torch.fft.irfft(columns, n=eye.size, dim=-1), eye.grid, -1)
+
+
+def band(eye: Pupil) -> Tensor:
+    """One (y, x//2+1) where light passes, zero beyond the cut-off."""
+    return _band(eye.size, eye.cutoff, str(eye.modes.device))
+
+
+@functools.lru_cache(maxsize=4)
+def _band(size: int, cutoff: float, device: str) -> Tensor:
+    return (frequencies(size, device) <= cutoff).float()
 
 
 def _apart(values: Tensor, size: int, dim: int) -> Tensor:

@@ -77,13 +77,16 @@ def test_halves_are_solved_apart(planet: Any, tmp_path: Path, batch: int, starts
     assert (half <= power * 1.001 + 1e-3).all()
     assert half[0, 0] == pytest.approx(16 if lone else 8, rel=1e-3)
     assert filmed.read(sky, "shared")[0] == shared
-    later = filmed.psfs_of(sky, two.psfs.model_copy(update={"steps": 5, "batch_frames": 6}))
-    assert filmed.read(later, "half").tolist() == [0, 0 if lone else 1]
+    later = filmed.psfs_of(sky, two.psfs.model_copy(update={"steps": 5, "batch_frames": 64}))
+    assert filmed.read(later, "half").tolist() == ([0] if lone else [0, 1])  # every half learns something
     last = filmed.sky_of(later, sky, turn)
     frames, kept = filmed.read(last, "A")[0, 0, 0], filmed.read(last, "A_half")[0, 0, 0]
     assert frames == pytest.approx(len(filmed.read(filmed.first, "order")), rel=1e-3)
     assert kept == pytest.approx(frames if lone else 8 + (frames - 16) / 2, abs=0.51)
     assert filmed.read(last, "shared")[0] == pytest.approx(shared * 16 / frames, rel=1e-3)
+    noise = [filmed.note(product, "noise", "channel0") for product in (found, later)]
+    assert filmed.read(last, "noise")[0] == pytest.approx(np.average(noise, weights=[16, frames - 16]), rel=1e-3)
+    assert len(filmed.read(last, "misfits")[0]) == len(filmed.read(last, "frames"))
 
 
 def test_a_half_never_learns_of_the_other(planet: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,10 +10,11 @@ from torch import Tensor
 from tasks.numerics.agreement import Halves
 from tasks.numerics.air import noll_variances
 from tasks.numerics.bootstrap import draw
+from tasks.numerics.canvas import psf_size
 from tasks.numerics.deliver import Air, deliver
 from tasks.numerics.likelihood import Sums
 from tasks.numerics.metrics import psnr
-from tasks.numerics.models import MODELS, Batch, Memory, Plan, transfer_functions
+from tasks.numerics.models import MODELS, Batch, Memory, Plan, misfits, transfer_functions
 from tasks.numerics.pupil import Pupil, otfs, perfect, psfs, pupil
 from tasks.numerics.sky import corner_noise, ring_light
 from tasks.numerics.speckle import RINGS
@@ -69,13 +70,19 @@ def test_contract_shapes_and_sums(name: str) -> None:
     assert float(solved.sums.power.max()) <= 10.01
 
 
-def test_contract_transfer_functions_are_those_of_the_sums(name: str) -> None:
+@pytest.mark.parametrize("size", [SIZE, 160])
+def test_contract_transfer_functions_are_those_of_the_sums(name: str, size: int) -> None:
+    """On the larger canvas a PSF's square is smaller than it."""
     model, given = MODELS[name], batch(drawn(3), sky())
+    if size > SIZE:
+        assert psf_size(size, size / 2, STRENGTH) < size
+        spectra = torch.fft.rfft2(torch.rand(3, size, size, generator=torch.Generator().manual_seed(1)))
+        given = replace(given, spectra=spectra, sky=spectra.mean(0), diameter=size / 2)
     solved = model.finish(given, PLAN, model.advance(given, PLAN, model.begin(given, PLAN), 2))
-    transfer = transfer_functions(name, solved.psfs, (given.diameter, given.obstruction), SIZE, given.d_over_r0)
+    transfer = transfer_functions(name, solved.psfs, (given.diameter, given.obstruction), size, given.d_over_r0)
     torch.testing.assert_close(transfer.abs().square().sum(0), solved.sums.power, rtol=1e-3, atol=1e-3)
-    wide = transfer_functions(name, solved.psfs, (2 * given.diameter, given.obstruction), 2 * SIZE, given.d_over_r0)
-    assert wide.shape == (3, 2 * SIZE, SIZE + 1)
+    wide = transfer_functions(name, solved.psfs, (2 * given.diameter, given.obstruction), 2 * size, given.d_over_r0)
+    assert wide.shape == (3, 2 * size, size + 1)
     torch.testing.assert_close(wide[:, 0, 0].real, torch.ones(3), rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(wide[:, 2, 0].abs(), transfer[:, 1, 0].abs(), rtol=0.05, atol=0.02)
 
@@ -149,3 +156,19 @@ def test_one_sharp_frame_among_many_blurred_alike_is_found_and_used() -> None:
     unseen = Air(ring_light(given.spectra), np.ones(len(RINGS)), np.ones(len(RINGS)), share=0.0)
     found = deliver(Halves(solved.sums, nothing, 0.0, given.noise), unseen, (24.0, 0.3)).sky
     assert psnr(truth.numpy(), found.numpy()) > psnr(truth.numpy(), mean.numpy()) + 2.5
+
+
+def test_a_frame_with_a_light_that_the_sky_lacks_is_left_unexplained() -> None:
+    given = batch(drawn(10), sky())
+    spectra = given.spectra.clone()
+    spot = torch.zeros(SIZE, SIZE)
+    spot[20:24, 8:40] = 0.05 * float(torch.fft.irfft2(spectra[0], s=(SIZE, SIZE)).max())
+    spectra[4] += torch.fft.rfft2(spot)
+    given = replace(given, spectra=spectra)
+    memory = {**MODELS["pupil"].begin(given, PLAN), "phases": drawn(10)}
+    left = misfits("pupil", given, MODELS["pupil"].finish(given, PLAN, memory))
+    others = torch.cat([left[:4], left[5:]])
+    assert len(others) == 9
+    assert others.median() < 1.5
+    assert 0.5 < others.median() < 1.5
+    assert left[4] > 2 * others.max()
