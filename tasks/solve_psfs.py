@@ -106,7 +106,8 @@ def _batches(
     """Frames and half of every batch, each with its share of the luckiest, and how often each frame is solved.
 
     Batches solved `afresh`, from nothing, are about as large as the settings say: less than half a one waits for the sky
-    that the luckier frames find, and there every half gets a batch. The halves are every second batch, or every second start where there is one batch.
+    that the luckier frames find, and there every half gets a batch. The halves are every second batch, or every second
+    start where there is one batch.
     """
     if not afresh:
         many = max(min(halves, len(todo)), math.ceil(len(todo) / settings.batch_frames))
