@@ -273,10 +273,8 @@ def _misfits(opened: Opened) -> tuple[Misfit, ...]:
     field = field_of(opened.first, opened.channel)
     eye = (opened.cutoff * field.size, obstruction(opened.telescope))
     clean = opened.clean
-    models = [str(psfs.attrs["model"]) for psfs, _ in opened.turns]
-    skies = [sky for _, sky in opened.turns]
     return tuple(
-        misfit_of(clean, field, sky, model, eye, opened.strength) for model, sky in zip(models, skies, strict=True)
+        misfit_of(clean, field, sky, str(psfs.attrs["model"]), eye, opened.strength) for psfs, sky in opened.turns
     )
 
 

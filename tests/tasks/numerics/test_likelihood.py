@@ -70,7 +70,7 @@ def test_evidence_and_sky_prior_ignore_a_filter_that_wanders_from_sky_to_psfs() 
     assert evidence(two, floor * curve**2) == pytest.approx(evidence(one, floor), rel=1e-6)
     sharp = Sums(one.power * 4, one.cross * 2, FRAMES)
     # With the sky's prior held, the best sky alone rewards sharpness.
-    assert loss_of(sharp, noise, floor, 0.0) < loss_of(one, noise, floor)
+    assert loss_of(sharp, noise, floor, 0.0) < loss_of(one, noise, floor, 0.0)
 
 
 def test_chi2_finds_the_frame_that_does_not_fit() -> None:

@@ -169,6 +169,5 @@ def test_a_frame_with_a_light_that_the_sky_lacks_is_left_unexplained() -> None:
     left = misfits("pupil", given, MODELS["pupil"].finish(given, PLAN, memory))
     others = torch.cat([left[:4], left[5:]])
     assert len(others) == 9
-    assert others.median() < 1.5
     assert 0.5 < others.median() < 1.5
     assert left[4] > 2 * others.max()
