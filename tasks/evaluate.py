@@ -12,10 +12,10 @@ from configs.schema import Evaluate, Telescope
 from storage.product import Product, Scene
 from tasks.field import field_of
 from tasks.halves import halves_agree
-from tasks.numerics.canvas import psf_size
 from tasks.numerics.heldout import Verdict, judge
 from tasks.numerics.metrics import frc_cutoff
-from tasks.numerics.pupil import Pupil, pupil
+from tasks.numerics.models import pupil_in_air
+from tasks.numerics.pupil import Pupil
 from tasks.optics import eye_of, most_modes
 from tasks.prepared import prepared
 from tasks.step import Work, step
@@ -40,7 +40,7 @@ def evaluate(work: Work, scene: Scene, sky: Product, telescope: Telescope, setti
             field = field_of(stacked, channel)
             d_over_r0 = float(seen[f"channel{channel}"].attrs["d_over_r0"])
             shape = eye_of(telescope, channel, average, field.size)
-            eye = pupil(field.size, *shape, most_modes(MODES, *shape), psf_size(field.size, shape[0], d_over_r0))
+            eye = pupil_in_air(field.size, shape, most_modes(MODES, *shape), d_over_r0)
             frames = torch.from_numpy(field.frames(clean, held))
             skies = solved["spectrum"][channel], np.fft.rfft2(field.laid(field.stack)).astype(np.complex64)
             verdicts.append(_verdict(work.device, eye, frames, skies, d_over_r0, settings.steps))

@@ -79,10 +79,17 @@ class Model(NamedTuple):
     finish: Callable[[Batch, Plan, Memory], Solved]
 
 
+def pupil_in_air(size: int, eye: tuple[float, float], modes: int, d_over_r0: float) -> Pupil:
+    """The pupil on a canvas of `size`, its PSFs on a square as wide as the air spreads them.
+
+    `eye` is (pupil diameter in cells of that canvas, obstruction).
+    """
+    return pupil(size, *eye, modes, psf_size(size, eye[0], d_over_r0))
+
+
 def _eye(batch: Batch, plan: Plan) -> Pupil:
-    size = batch.spectra.shape[-2]
-    grid = psf_size(size, batch.diameter, batch.d_over_r0)
-    return pupil(size, batch.diameter, batch.obstruction, plan.modes, grid).to(batch.spectra.device)
+    eye, size = (batch.diameter, batch.obstruction), batch.spectra.shape[-2]
+    return pupil_in_air(size, eye, plan.modes, batch.d_over_r0).to(batch.spectra.device)
 
 
 def _spread(batch: Batch, plan: Plan) -> Tensor:
@@ -156,8 +163,7 @@ def transfer_functions(model: str, psfs: Tensor, eye: tuple[float, float], size:
     `eye` is (pupil diameter in cells of that canvas, obstruction); PSFs that are pixels are laid on the larger canvas.
     """
     if model == "pupil":
-        grid = psf_size(size, eye[0], d_over_r0)
-        return otfs(pupil(size, *eye, psfs.shape[1], grid).to(psfs.device), psfs)
+        return otfs(pupil_in_air(size, eye, psfs.shape[1], d_over_r0).to(psfs.device), psfs)
     small = psfs.shape[-1]
     centred = torch.fft.fftshift(psfs, dim=(-2, -1))
     wide = torch.zeros(len(psfs), size, size, device=psfs.device)
