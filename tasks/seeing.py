@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from configs.schema import Telescope
 from storage.product import Product
 from tasks.field import Field, field_of
-from tasks.numerics.seeing import SpectralSums, fit_seeing, grouped, join, noise_beyond, spectral_sums, travel_prior
+from tasks.numerics.ratios import SpectralSums, grouped, join, noise_beyond, spectral_sums
+from tasks.numerics.seeing import fit_seeing, travel_prior
 from tasks.numerics.shifting import shift_frames
 from tasks.numerics.speckle import RINGS, radii, ring_mean
 from tasks.optics import cutoff_cpp, obstruction
@@ -19,7 +20,7 @@ BLOCK = 32
 FEWEST_GROUPS = 6
 
 
-@step(version="3")
+@step(version="4")
 def seeing(work: Work, frames: Product, mean: Product, first: Product, telescope: Telescope) -> None:
     """Fit D/r0, the air's travel during an exposure and the alignment's jitter to sky-free ratios of the spectra."""
     with prepared(work, frames, mean) as clean, work.open(first) as stacked, work.open(mean) as average:
@@ -31,7 +32,7 @@ def seeing(work: Work, frames: Product, mean: Product, first: Product, telescope
                 cutoff = min(cutoff_cpp(telescope, channel, average), 0.5)
                 sums, power = _sums(work, clean, field, usable, cutoff)
                 noise = noise_beyond(sums, min(cutoff, 0.45))
-                travel = travel_prior(telescope.aperture_m, exposure, None) if telescope.aperture_m else None
+                travel = travel_prior(telescope.aperture_m, exposure) if telescope.aperture_m else None
                 found = fit_seeing(sums, cutoff, obstruction(telescope), noise, travel)
                 group = file.create_group(f"channel{channel}")
                 for name in ("d_over_r0", "travel", "jitter_px", "uncertainty", "rings_used"):
@@ -62,7 +63,7 @@ def _sums(
         part = usable[start : start + BLOCK]
         light = clean.take(part)[:, field.channel : field.channel + 1]
         moved = shift_frames(light, -field.shifts[part])[:, 0] / field.gains[part, None, None]
-        single = spectral_sums(moved, 1)
+        single = spectral_sums(moved, cutoff, 1)
         radius = radii((single.first.shape[1], single.width), cutoff)
         power[part] = ring_mean(single.second[:, radius <= 1.0].astype(np.float64), radius[radius <= 1.0])
         sums = grouped(single, size)
