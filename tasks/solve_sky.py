@@ -59,7 +59,7 @@ class Turn:
     """Receives what the report is to tell."""
 
 
-@step(version="10")
+@step(version="11")
 def solve_sky(work: Work, scene: Scene, psfs: Product, before: Product, telescope: Telescope, settings: Sky) -> None:
     """Sum the batches onto the sums of the round before; leave the sky as this telescope would show it without air."""
     with contextlib.ExitStack() as stack:

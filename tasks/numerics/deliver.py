@@ -20,10 +20,12 @@ FARTHEST = 4
 """Px by which skies of two batches can be apart: as much as registration can be wrong on average."""
 LIMIT = 4.0
 """Farthest that theory may move a ring's amplitude, either way."""
+COARSE = slice(1, 3)
+"""Rings that the air hardly dims: the sky's light is as bright there as it was found."""
 SEEN = 0.9
 """Share of a ring that must be sky for its brightness to be compared."""
-ALIKE = 0.5
-"""Share of the air's word where nothing speaks for or against it."""
+ALIKE = 0.75
+"""Share of the air's word where nothing speaks for or against it: phases are told apart by frames that all sharpen alike."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +87,11 @@ def ring_gain(found: Halves, floor: Tensor, air: Air, cutoff: float) -> Tensor:
     told = torch.minimum(torch.maximum(told, trust / LIMIT**2), trust * LIMIT**2)
     spread = torch.from_numpy(np.interp(where, RINGS, air.spread)).float()
     seen = (trust > SEEN) & (told > 0) & torch.from_numpy((where > 0) & (where < 1))
-    share = air.share * belief(torch.log(told * kept**2 / trust)[seen], spread[seen])
+    apart = torch.log(told * kept**2 / trust)
+    apart = apart - apart[COARSE].mean()  # a common scale divides out below
+    share = air.share * belief(apart[seen], spread[seen])
     gain = (trust / kept) ** (1 - share) * (trust * told).sqrt() ** share
-    gain = gain / gain[1:3].mean()
+    gain = gain / gain[COARSE].mean()
     gain[torch.from_numpy(where) > 1] = 0.0  # nothing is known beyond the cut-off
     gain[0] = 1.0  # light is neither lost nor made
     return gain

@@ -12,7 +12,18 @@ from torch import Tensor
 
 from tasks.numerics.air import noll_variances
 from tasks.numerics.likelihood import chi2, pull_back
-from tasks.numerics.pupil import Pupil, cells_of, fields, frequencies, intensity, otfs, ring_mean, rings, spectra_of
+from tasks.numerics.pupil import (
+    Pupil,
+    cells_of,
+    fields,
+    frequencies,
+    intensity,
+    otfs,
+    passed,
+    ring_mean,
+    rings,
+    spectra_of,
+)
 from tasks.numerics.sky import corner_noise
 
 CHUNK = 8
@@ -68,7 +79,7 @@ def judge(eye: Pupil, spectra: Tensor, sky: Tensor, stack: Tensor, d_over_r0: fl
 
 def fit(eye: Pupil, spectra: Tensor, sky: Tensor, noise: Tensor, spread: Tensor, steps: int) -> Tensor:
     """Phases (frame, mode) that explain each frame by a given sky: Adam from flat, cooled from hot."""
-    phases = torch.zeros(len(spectra), len(spread), device=spectra.device)
+    sky, phases = passed(eye, sky), torch.zeros(len(spectra), len(spread), device=spectra.device)
     first, second = torch.zeros_like(phases), torch.zeros_like(phases)
     for turn in range(steps):
         hot = max(1.0, 100.0 ** (1 - turn / (0.6 * steps)))

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tasks.numerics.pupil import Pupil, cells_of, fields, intensity, light, multiplicity, pictures_of, spectra_of
+from tasks.numerics.pupil import (
+    Pupil,
+    cells_of,
+    fields,
+    intensity,
+    light,
+    multiplicity,
+    passed,
+    pictures_of,
+    spectra_of,
+)
 
 CHUNK = 8  # frames per transform: more of them spill the cache and halve the speed
 
@@ -85,13 +95,15 @@ def slope(problem: Problem, phases: Tensor, noise: Tensor, floor: Tensor) -> Slo
     own = parts[0]
     for part in parts[1:]:
         own = own + part
+    own = Sums(passed(eye, own.power), passed(eye, own.cross), own.frames)  # once, and with it the sky and every force
     total = own if problem.others is None else own + problem.others
     held = total.power + floor
     sky = total.cross / held
+    pull = sky.conj() / noise
     grads = []
     for i, (cells, field, transfer) in enumerate(kept):
         data = spectra[i * CHUNK : (i + 1) * CHUNK]
-        force = (sky * transfer - data) * (sky.conj() / noise)
+        force = (sky * transfer - data) * pull
         grads.append(pull_back(eye, cells, field, force))
     return Slope(float(loss_of(total, noise, floor, evidence=0.0)), torch.cat(grads), own)
 

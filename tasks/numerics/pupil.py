@@ -145,31 +145,28 @@ def intensity(eye: Pupil, field: Tensor) -> Tensor:
 def spectra_of(eye: Pupil, psf: Tensor) -> Tensor:
     """Spectra (frame, y, x//2+1) on the frames' grid of pictures (frame, grid, grid) centred on [0, 0].
 
-    A smaller square ends at its edge, which leaks a thousandth beyond the cut-off: nothing passes there.
+    A smaller square ends at its edge, which leaks a thousandth beyond the cut-off: `passed` takes that off.
     """
     if eye.grid == eye.size:
         spectra: Tensor = torch.fft.rfft2(psf)
         return spectra
     rows = torch.fft.rfft(_apart(psf, eye.size, -1), dim=-1)
     whole: Tensor = torch.fft.fft(_apart(rows, eye.size, -2), dim=-2)
-    return whole * band(eye)
+    return whole
 
 
 def pictures_of(eye: Pupil, spectra: Tensor) -> Tensor:
-    """The part (frame, grid, grid) around [0, 0] of the pictures that spectra (frame, y, x//2+1) stand for.
-
-    What lies beyond the cut-off is left out where `spectra_of` leaves it out.
-    """
+    """The part (frame, grid, grid) around [0, 0] of the pictures that spectra (frame, y, x//2+1) stand for."""
     if eye.grid == eye.size:
         pictures: Tensor = torch.fft.irfft2(spectra, s=(eye.size, eye.size))
         return pictures
-    columns = _together(torch.fft.ifft(spectra * band(eye), dim=-2), eye.grid, -2)
+    columns = _together(torch.fft.ifft(spectra, dim=-2), eye.grid, -2)
     return _together(torch.fft.irfft(columns, n=eye.size, dim=-1), eye.grid, -1)
 
 
-def band(eye: Pupil) -> Tensor:
-    """One (y, x//2+1) where light passes, zero beyond the cut-off."""
-    return _band(eye.size, eye.cutoff, str(eye.modes.device))
+def passed(eye: Pupil, spectra: Tensor) -> Tensor:
+    """What of spectra (..., y, x//2+1) the telescope lets pass: nothing beyond the cut-off, where a smaller square leaks."""
+    return spectra if eye.grid == eye.size else spectra * _band(eye.size, eye.cutoff, str(eye.modes.device))
 
 
 @functools.lru_cache(maxsize=4)
@@ -194,7 +191,7 @@ def _together(values: Tensor, few: int, dim: int) -> Tensor:
 
 def otfs(eye: Pupil, phases: Tensor) -> Tensor:
     """Transfer functions (frame, y, x//2+1) of phases (frame, mode)."""
-    return spectra_of(eye, psfs(eye, phases))
+    return passed(eye, spectra_of(eye, psfs(eye, phases)))
 
 
 def tilt(eye: Pupil, move: tuple[float, float]) -> Tensor:
