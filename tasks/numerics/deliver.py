@@ -24,8 +24,8 @@ COARSE = slice(1, 3)
 """Rings that the air hardly dims: the sky's light is as bright there as it was found."""
 SEEN = 0.9
 """Share of a ring that must be sky for its brightness to be compared."""
-ALIKE = 0.75
-"""Share of the air's word where nothing speaks for or against it: phases are told apart by frames that all sharpen alike."""
+AT_LEAST = 0.75
+"""Share of the air's word where it explains all that the PSFs say otherwise: on simulated captures it is nearer the truth."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +101,11 @@ def belief(apart: Tensor, spread: Tensor) -> float:
     """Share 0..1 of the air's word against the PSFs', which are `apart` by so much in ln(power) (ring,).
 
     The air knows how sure it is (`spread`), the PSFs do not. What the two are apart beyond what the air's spread explains
-    is the PSFs' doing (James and Stein); where it explains all, they are believed alike.
+    is the PSFs' doing (James and Stein); they never count more than the rest of `AT_LEAST`.
     """
     if not len(apart):
-        return ALIKE
-    return max(ALIKE, 1 - float((spread**2).mean() / (apart**2).mean().clamp_min(1e-12)))
+        return AT_LEAST
+    return max(AT_LEAST, 1 - float((spread**2).mean() / (apart**2).mean().clamp_min(1e-12)))
 
 
 def batch_sky(power: NDArray[np.float32], cross: NDArray[np.complex64], noise: float) -> Tensor:

@@ -35,7 +35,7 @@ class SpectralSums(NamedTuple):
     fourth: F32
     """Sum of |Y|^4."""
     softened: F32
-    """Sum of |Y|^2 of the same frames blurred by `SOFT` before the taper: says from where light leaked in."""
+    """Sum of |Y|^2 of the same frames blurred before the taper by `SOFT` of the cut-off they were summed with."""
     width: int
     """The frames' width in pixels, which rfft2 forgets."""
 
@@ -120,7 +120,7 @@ class Rings(NamedTuple):
     coherence: F64
     contrast: F64
     radius: F64
-    """Where the coherence was really seen: a planet's power comes in lobes, not evenly over a ring."""
+    """Where the coherence was really seen: a planet's light comes in lobes, and the taper lets coarser light in."""
     radius_squared: F64
     """The same for the contrast, which weighs by the square of the power."""
 
@@ -129,7 +129,7 @@ def measured(sums: SpectralSums, cutoff: float, noise: float) -> Rings:
     """The frames' ring curves, free of noise and of the likeness of neighbouring frames.
 
     Products of means are taken between different groups only: noise and slow air then drop out instead of being
-    subtracted. Pixels are weighted by 1 / mean power of their ring, so a steep sky does not shift a ring's radius.
+    subtracted. Pixels are weighted by 1 / mean power of their ring, so that its inner ones do not outweigh the others.
     """
     radius = radii((sums.first.shape[1], sums.width), cutoff)
     inside = radius <= 1.0

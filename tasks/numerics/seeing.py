@@ -21,7 +21,7 @@ JITTERS_PX = np.linspace(0.0, 2.0, 21)
 _TEMPER = 2.0  # neighbouring rings share their air: two rings count as one
 _MODEL = 0.06  # what real air and few draws differ from the table's, in ln(D/r0): no fit is surer than this
 _WIND = 10.0  # m/s, the usual 5/3-moment of the wind over the layers
-_USUAL_S = 0.006  # s, exposure of a camera that does not tell it: 2 to 20 ms on planets, the Moon and the Sun
+_USUAL_S = 0.006  # s, exposure of a camera that does not tell it: 2 to 20 ms on bright things, faint ones take longer
 _ALIGNED = 0.15  # resolutions by which an alignment is usually off, rms per axis; much more is rare, not impossible
 
 
@@ -49,7 +49,7 @@ def travel_prior(aperture_m: float, exposure_s: float | None) -> tuple[float, fl
     """What wind and clock say of the air's travel during one exposure: (apertures, spread of its logarithm)."""
     if exposure_s:
         return _WIND * exposure_s / aperture_m, 0.6
-    return _WIND * _USUAL_S / aperture_m, 0.8
+    return _WIND * _USUAL_S / aperture_m, 1.0
 
 
 def _usable(rings: Rings, noise: float, lowest: float) -> NDArray[np.bool_]:
@@ -57,8 +57,8 @@ def _usable(rings: Rings, noise: float, lowest: float) -> NDArray[np.bool_]:
     good = np.isfinite(rings.coherence) & np.isfinite(rings.contrast) & (rings.signal > 0.5 * noise)
     good |= lowest > RINGS
     last = len(RINGS) if good.all() else int(np.argmin(good))
-    sane = np.abs(rings.radius - RINGS) + np.abs(rings.radius_squared - RINGS) < 2.0 / (len(RINGS) - 1)
-    used: NDArray[np.bool_] = sane & (lowest <= RINGS) & (np.arange(len(RINGS)) < last) & (RINGS <= 0.7)
+    somewhere = np.isfinite(rings.radius + rings.radius_squared)
+    used: NDArray[np.bool_] = somewhere & (lowest <= RINGS) & (np.arange(len(RINGS)) < last) & (RINGS <= 0.7)
     return used
 
 
@@ -83,8 +83,11 @@ def _misfit(rings: Rings, errors: Rings, table: SpeckleTable, used: NDArray[np.b
 
 
 def _log_prior(travel: tuple[float, float] | None, cutoff: float) -> F64:
-    """Log of the prior (strength, travel, jitter): amateur to observatory seeing, exposures of about one r0 of air where
-    nothing is known of them, alignments that seldom fail."""
+    """Log of the prior (strength, travel, jitter).
+
+    Amateur to observatory seeing, exposures of about one r0 of air where nothing is known of them, alignments that seldom
+    fail.
+    """
     strength = -0.5 * (np.log(STRENGTHS / 7.0) / 0.8) ** 2
     centre = 1 / STRENGTHS if travel is None else np.full(len(STRENGTHS), travel[0])
     width = 1.0 if travel is None else travel[1]

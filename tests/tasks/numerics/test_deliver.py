@@ -10,7 +10,7 @@ from torch import Tensor
 from tasks.numerics.agreement import Halves
 from tasks.numerics.air import noll_variances
 from tasks.numerics.bootstrap import draw
-from tasks.numerics.deliver import ALIKE, Air, belief, deliver, ring_gain
+from tasks.numerics.deliver import AT_LEAST, Air, belief, deliver, ring_gain
 from tasks.numerics.likelihood import Sums, sums
 from tasks.numerics.pupil import otfs, perfect, pupil, ring_mean, rings
 from tasks.numerics.sky import floor_of, ring_light, ring_power
@@ -93,9 +93,9 @@ def test_a_wandered_solve_gives_the_right_sky_by_the_air(scene: tuple[Halves, Te
 @pytest.mark.parametrize("apart", [0.2, 0.5, 1.0, 2.0])
 def test_the_air_is_believed_as_far_as_it_is_sure(apart: float) -> None:
     curve, unsure = torch.full((20,), apart), torch.full((20,), 0.4)
-    assert belief(curve, unsure) == pytest.approx(max(ALIKE, 1 - (0.4 / apart) ** 2))
+    assert belief(curve, unsure) == pytest.approx(max(AT_LEAST, 1 - (0.4 / apart) ** 2))
     assert belief(curve, 0.01 * unsure) > 0.99
-    assert belief(curve[:0], unsure[:0]) == ALIKE
+    assert belief(curve[:0], unsure[:0]) == AT_LEAST
 
 
 def test_an_unsure_air_changes_less(scene: tuple[Halves, Tensor, Air]) -> None:
@@ -103,6 +103,13 @@ def test_an_unsure_air_changes_less(scene: tuple[Halves, Tensor, Air]) -> None:
     wrong = wandered(found, slope(0.5))
     sure, unsure = (gain_of(wrong, replace(air, spread=np.full(len(RINGS), s))) for s in (0.01, 1.0))
     assert (sure[6:15] > unsure[6:15] * 1.01).all()
+
+
+def test_the_units_of_light_do_not_say_who_is_right(scene: tuple[Halves, Tensor, Air]) -> None:
+    found, _, air = scene
+    wrong, doubtful = wandered(found, slope(1.0)), replace(air, spread=np.full(len(RINGS), 0.3))
+    brighter = replace(doubtful, light=1.5 * (air.light - NOISE) + NOISE)
+    np.testing.assert_allclose(gain_of(wrong, brighter)[:18], gain_of(wrong, doubtful)[:18], rtol=1e-3)
 
 
 def test_share_says_how_far_the_air_is_believed(scene: tuple[Halves, Tensor, Air]) -> None:

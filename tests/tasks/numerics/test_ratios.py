@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tasks.numerics.ratios import RINGS, join, measured, noise_beyond, spectral_sums
+from tasks.numerics.ratios import join, measured, noise_beyond, spectral_sums
+from tasks.numerics.speckle import RINGS
 from tests.tasks.numerics.conftest import SIZE, Frames
 
 

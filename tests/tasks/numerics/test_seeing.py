@@ -5,8 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from tasks.numerics.ratios import noise_beyond, spectral_sums
-from tasks.numerics.seeing import RINGS, Seeing, fit_seeing, travel_prior
-from tasks.numerics.speckle import curves, phases, ring_mean, speckle_table, transfers
+from tasks.numerics.seeing import fit_seeing, travel_prior
+from tasks.numerics.speckle import RINGS, curves, phases, ring_mean, speckle_table, transfers
 from tests.tasks.numerics.conftest import SIZE, Frames
 
 
@@ -98,7 +98,3 @@ def test_too_few_groups_and_too_coarse_pixels_are_refused() -> None:
         fit_seeing(spectral_sums(frames, 0.5, group=6), 0.5, 0.33, noise=1.0)
     with pytest.raises(ValueError, match="cut-off"):
         noise_beyond(spectral_sums(frames, 0.7), 0.7)
-
-
-def test_results_are_plain_values() -> None:
-    assert Seeing._fields[0] == "d_over_r0"
