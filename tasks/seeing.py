@@ -20,7 +20,7 @@ BLOCK = 32
 FEWEST_GROUPS = 6
 
 
-@step(version="4")
+@step(version="5")
 def seeing(work: Work, frames: Product, mean: Product, first: Product, telescope: Telescope) -> None:
     """Fit D/r0, the air's travel during an exposure and the alignment's jitter to sky-free ratios of the spectra."""
     with prepared(work, frames, mean) as clean, work.open(first) as stacked, work.open(mean) as average:
