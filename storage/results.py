@@ -42,7 +42,10 @@ def publish(
 ) -> None:
     """Leave sky.fits, stack.fits, sky.png, report.html and report.json in `out`."""
     check_folder(out)
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{out} cannot be made: {error.strerror}; choose another folder with --out") from None
     # The report comes last: where it is, the others are whole and of the same product.
     (out / FILES[-1]).unlink(missing_ok=True)
     with store.open(result) as file:

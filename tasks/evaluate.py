@@ -67,6 +67,8 @@ def _verdict(
 
 def _doubt(verdicts: list[Verdict], solved: Any, stacked: Any) -> str:
     """Why the sky is not published; empty if it is."""
+    if any(v.sky > v.stack for v in verdicts):
+        return "they prefer the stack"
     if not all(v.prefers_sky for v in verdicts):
         return "they do not prefer the sky by more than chance"
     if not _is_what_was_judged(solved, stacked):

@@ -1,4 +1,4 @@
-"""The two halves of a solve, as a solve_sky product holds them, and how far their skies agree."""
+"""What a solve_sky product is made of: its frames, the two halves of the solve, and how far their skies agree."""
 
 from typing import Any
 
@@ -9,6 +9,11 @@ from numpy.typing import NDArray
 from tasks.numerics.agreement import Halves, agreement
 from tasks.numerics.likelihood import Sums
 from tasks.numerics.sky import floor_of
+
+
+def frames_in(turn: Any) -> int:
+    """How many frames an open product of a round is about; several starts solve the same ones."""
+    return len(np.unique(turn["frames"][:]))
 
 
 def halves_agree(sky: Any, channel: int) -> NDArray[np.float64]:

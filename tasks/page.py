@@ -16,7 +16,7 @@ from storage.page_chart import Chart
 from storage.product import Product
 from storage.store import Store
 from tasks.field import field_of
-from tasks.halves import halves_agree
+from tasks.halves import frames_in, halves_agree
 from tasks.numerics.inspection import FINE, flawless, portraits, strengths
 from tasks.numerics.metrics import fourier_ring_correlation, frc_cutoff, match
 from tasks.numerics.shifting import shift_frames
@@ -164,10 +164,8 @@ def _pictures(opened: Opened, truth: Image | None, seen: Shown) -> tuple[Picture
         Picture("lucky", "Lucky stack", "mean of the sharpest frames", result["lucky"][:]),
     ]
     for number, (_, sky) in enumerate(opened.turns[:-1], start=1):
-        views.append(
-            Picture(f"round{number}", f"Sky, round {number}", f"from {len(sky['frames'])} frames", sky["sky"][:])
-        )
-    said = f"after round {len(opened.turns)}, from {len(opened.turns[-1][1]['frames'])} frames"
+        views.append(Picture(f"round{number}", f"Sky, round {number}", f"from {frames_in(sky)} frames", sky["sky"][:]))
+    said = f"after round {len(opened.turns)}, from {frames_in(opened.turns[-1][1])} frames"
     said += "" if result.attrs["published"] == "sky" else "; not published"
     views.append(Picture("sky", "Sky", said, result["solved"][:]))
     if truth is not None:
@@ -206,8 +204,8 @@ def _turns(opened: Opened, truth: Image | None, misfits: tuple[Misfit, ...]) -> 
     ]
     for number, (psfs, sky) in enumerate(opened.turns, start=1):
         rows = {
-            "frames": f"{len(sky['frames'])}",
-            "newly solved": f"{len(psfs['frames'])}",
+            "frames": f"{frames_in(sky)}",
+            "newly solved": f"{frames_in(psfs)}",
             "PSFs": f"{float(psfs.attrs['seconds']):.1f} s",
             "sky": f"{float(sky.attrs['seconds']):.1f} s",
             "misfit / noise": f"{misfits[number - 1].median:.2f}",
@@ -281,7 +279,7 @@ def _misfits(opened: Opened) -> tuple[Misfit, ...]:
 def _figures(report: Mapping[str, Any], telescope: Telescope) -> dict[str, tuple[str, str]]:
     """The few numbers worth a headline."""
     rows, frames = report["channels"], report["frames"]
-    sky, stack = (float(np.median([r[f"heldout_chi2_{name}"] for r in rows])) for name in ("sky", "stack"))
+    sky, stack = (float(np.mean([r[f"heldout_chi2_{name}"] for r in rows])) for name in ("sky", "stack"))
     strength = rows[1 if len(rows) == 3 else 0]["d_over_r0"]
     air = f"{telescope.aperture_m / strength * 100:.1f} cm r₀" if telescope.aperture_m else "telescope not given"
     figures = {

@@ -19,6 +19,8 @@ from tasks.oracle import psf_error
 PICTURES = ("stack", "lucky", "solved")
 SHOWN = 10
 """Numbers of frames that a sentence names."""
+STRANGE = 10
+"""Held-out frames that are this many times their noise away from stack and sky are not what the model is about."""
 
 
 def describe(
@@ -139,20 +141,35 @@ def _unexplained(rows: list[dict[str, Any]]) -> list[str]:
     odd = sorted({k for row in rows for k in row["unexplained_frames"]})
     shown = ", ".join(map(str, odd[:SHOWN])) + (", ..." if len(odd) > SHOWN else "")
     what = "a passing light, or a PSF that got stuck"
-    return [f"{len(odd)} of the solved frames are not explained by the sky ({shown}): {what}."] if odd else []
+    many = _counted(len(odd), "of the solved frames is", "of the solved frames are")
+    return [f"{many} not explained by the sky ({shown}, counted from 0): {what}."] if odd else []
+
+
+def _strange(left: float) -> list[str]:
+    """A sentence on frames that neither sky nor stack explains: `left` is what the better one leaves, over their noise."""
+    what = "compressed video, a target that leaves the frame, saturation, a wrong [telescope]"
+    return [f"Both leave more than {STRANGE} times the noise: not all frames show one sky through air ({what})."] * (
+        left > STRANGE
+    )
+
+
+def _counted(many: int, one: str, more: str) -> str:
+    """So many of something, with its verb."""
+    return f"{many} {one if many == 1 else more}"
 
 
 def _verdict(report: dict[str, Any]) -> list[str]:
     """The result in a few sentences."""
     rows = report["channels"]
     sky, stack = (float(np.mean([r[f"heldout_chi2_{name}"] for r in rows])) for name in ("sky", "stack"))
-    many = rows[0]["heldout_frames"]
-    why = f"{many} held-out frames are explained by the sky to {sky:.3f} and by the stack to {stack:.3f} of their noise"
+    judges = _counted(rows[0]["heldout_frames"], "held-out frame is", "held-out frames are")
+    why = f"{judges} explained by the sky to {sky:.3f} and by the stack to {stack:.3f} of their noise"
     if report["published"] == "sky":
         lines = [f"The sky is published: {why}."]
     else:
         lines = [f"The STACK is published instead of the sky: {why}; {report['doubt']}."]
     strengths = ", ".join(f"{r['d_over_r0']:.1f}" for r in rows)
+    lines += _strange(min(sky, stack))
     used = report["frames"]
     lines.append(
         f"{used['used']} of {report['capture']['frames']} frames used, {used['held_out']} of them only to judge; "

@@ -8,7 +8,7 @@ from storage.frames import FrameStack
 from storage.product import Product
 from storage.store import Store
 from tasks.field import field_of
-from tasks.halves import halves_agree
+from tasks.halves import frames_in, halves_agree
 from tasks.numerics.canvas import lone_box
 from tasks.numerics.metrics import frc_cutoff
 from tasks.optics import eye_of
@@ -45,7 +45,7 @@ def rounds_so_far(store: Store, sky: Product, telescope: Telescope) -> list[dict
             left = {**psfs.attrs, **solved.attrs}
             row = {
                 "round": float(number),
-                "frames": float(len(solved["frames"])),
+                "frames": float(frames_in(solved)),
                 **{word: float(left[name]) for name, word in SHOWN.items() if name in left},
                 "misfit / noise": misfit_of(clean, field, solved, str(left["model"]), eye, strength).median,
                 "cycles/px resolved": frc_cutoff(halves_agree(solved, channel)),

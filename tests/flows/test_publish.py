@@ -64,6 +64,15 @@ def test_folder_that_cannot_be_made(done: Done, tmp_path: Path) -> None:
     assert (tmp_path / "file").read_text() == "mine"
 
 
+def test_folder_that_the_disk_refuses(done: Done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(StoreError, match="out cannot be made: No space left on device; choose another folder"):
+        publish_result(*done, tmp_path / "out")
+
+
 def test_the_page_shows_the_result_under_the_name_it_has_now(done: Done, tmp_path: Path) -> None:
     store, result, capture, config = done
     named = replace(capture, path=capture.path.with_name("<img src=x onerror=alert(1)>.ser"))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.halves import halves_agree, sums_in
+from tasks.halves import frames_in, halves_agree, sums_in
 from tasks.numerics.metrics import frc_cutoff
 
 
@@ -47,3 +47,8 @@ def test_the_reports_resolution_is_that_of_the_page(planet: Any) -> None:
     with planet.store.open(planet.sky) as sky:
         assert row["halves_agree_cutoff_cpp"] == frc_cutoff(halves_agree(sky, 0))
     assert 0.1 < row["halves_agree_cutoff_cpp"] <= row["cutoff_cpp"] + 0.05
+
+
+def test_frames_of_several_starts_count_once() -> None:
+    assert frames_in({"frames": np.array([3, 5, 8, 3, 5, 8])}) == 3
+    assert frames_in({"frames": np.array([], np.int64)}) == 0

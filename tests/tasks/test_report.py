@@ -50,6 +50,21 @@ def test_words_name_frames_that_the_sky_does_not_explain(planet: Any) -> None:
     assert "8, 9, ..." in line
 
 
+def test_one_frame_is_not_told_as_many(planet: Any) -> None:
+    report = describe(planet.store, planet.result, {}, None)
+    report["channels"][0] |= {"heldout_frames": 1, "unexplained_frames": [7]}
+    words = " ".join(_verdict(report))
+    assert "1 held-out frame is explained" in words
+    assert "1 of the solved frames is not explained by the sky (7, counted from 0)" in words
+
+
+def test_frames_that_no_sky_explains_are_called_strange(planet: Any) -> None:
+    report = describe(planet.store, planet.result, {}, None)
+    assert not any("compressed video" in line for line in _verdict(report))
+    report["channels"][0] |= {"heldout_chi2_sky": 22.0, "heldout_chi2_stack": 93.0}
+    assert any("Both leave more than 10 times the noise" in line for line in _verdict(report))
+
+
 def test_frames_are_counted_by_reason(spoiled: Any) -> None:
     frames = describe(spoiled.store, spoiled.result, {}, None)["frames"]
     assert {"black": 1, "duplicate": 1, "saturated": 1}.items() <= frames.items()
