@@ -22,9 +22,7 @@ _TEMPER = 2.0  # neighbouring rings share their air: two rings count as one
 _MODEL = 0.06  # what real air and few draws differ from the table's, in ln(D/r0): no fit is surer than this
 _WIND = 10.0  # m/s, the usual 5/3-moment of the wind over the layers
 _USUAL_S = 0.006  # s, exposure of a camera that does not tell it: 2 to 20 ms on bright things, faint ones take longer
-_ALIGNED = (
-    0.15  # resolutions by which an alignment is off, rms per axis: 0.06 to 0.4 on nine simulated captures, median 0.14
-)
+_ALIGNED = 0.15  # resolutions that an alignment is off, rms per axis: on nine simulated captures 0.06 to 0.4
 
 
 class Seeing(NamedTuple):
