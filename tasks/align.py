@@ -13,9 +13,9 @@ from tasks.prepared import prepared
 from tasks.step import Work, step
 
 
-@step(version="1")
+@step(version="2")
 def align(work: Work, frames: Product, mean: Product, settings: AlignSettings) -> None:
-    """Shifts (frame, 2) dy, dx px relative to the first usable frame; frames that cannot be aligned are marked."""
+    """Shifts (frame, 2) dy, dx px, zero in the middle of the drift; frames that cannot be aligned are marked."""
     with prepared(work, frames, mean) as clean, work.create() as file:
         flags = clean.stack.flags
         usable = flags == 0

@@ -42,7 +42,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Registration:
-    """What `register` found. shifts are relative to the first usable frame; unusable frames keep their best guess."""
+    """What `register` found. shifts are relative to their median over usable frames; the others keep their best guess."""
 
     shifts: NDArray[np.float32]  # (frame, 2) dy, dx px
     peaks: NDArray[np.float32]  # (frame,) normalised correlation with the mean
@@ -224,7 +224,8 @@ def register(blocks: Blocks, max_rounds: int = 10, settled_px: float = 0.02) -> 
                 break
     if shifts is None or peaks is None or ok is None:
         raise ValueError(f"max_rounds is {max_rounds}, at least 1 is needed")
-    origin = shifts[int(np.argmax(ok))] if ok.any() else np.zeros(2, np.float32)
+    # In the middle of its drift a target is as far from every border as it can be.
+    origin = np.median(shifts[ok], axis=0) if ok.any() else np.zeros(2, np.float32)
     return Registration(shifts - origin, peaks, ok, tuple(residuals))
 
 

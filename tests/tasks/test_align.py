@@ -31,11 +31,11 @@ def pointing(path: Path) -> NDArray[np.float64]:
 def test_drift_is_recovered(planet: Any) -> None:
     shifts = planet.read(planet.shifts, "shifts")
     wanted = pointing(planet.path)
-    wanted -= wanted[0]
-    np.testing.assert_array_equal(shifts[0], 0)
+    wanted -= np.median(wanted, axis=0)
+    np.testing.assert_allclose(np.median(shifts, axis=0), 0, atol=1e-5)
     error = shifts - wanted
     assert np.sqrt(((error - error.mean(0)) ** 2).mean()) < 0.4
-    assert np.abs(error.mean(0)).max() < 0.8  # the zero is the first frame's, with its error
+    assert np.abs(error.mean(0)).max() < 0.8
     scale = (shifts * wanted).sum() / (wanted**2).sum()
     assert scale == pytest.approx(1, abs=0.12)
 
@@ -55,7 +55,7 @@ def test_spoiled_frames_do_not_disturb_the_others(planet: Any, spoiled: Any) -> 
     assert np.abs(difference - np.median(difference, 0)).max() < 0.15
 
 
-def test_zero_is_the_first_usable_frame(planet: Any, tmp_path: Path) -> None:
+def test_zero_is_in_the_middle_of_the_usable_frames(planet: Any, tmp_path: Path) -> None:
     codes = planet.raw[:12, 0].copy()
     codes[0] = 8
     write_ser(tmp_path / "late.ser", codes, 12)
@@ -64,7 +64,7 @@ def test_zero_is_the_first_usable_frame(planet: Any, tmp_path: Path) -> None:
     mean = average(store, frames, planet.config.average)
     with store.open(align(store, frames, mean, planet.config.align)) as file:
         assert reasons(int(file["flags"][0])) == ["black"]
-        np.testing.assert_array_equal(file["shifts"][1], 0)
+        np.testing.assert_allclose(np.median(file["shifts"][1:], axis=0), 0, atol=1e-5)
 
 
 def test_blocks_do_not_change_the_shifts(planet: Any, tmp_path: Path) -> None:

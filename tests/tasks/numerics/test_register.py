@@ -62,8 +62,7 @@ def test_true_motion_is_found_to_a_tenth_of_a_pixel(kind):
 def test_sign_and_origin_follow_the_convention():
     true = np.array([[0, 0], [3, -2], [3, -2], [1, 1]], float)
     found = register(passes(film(scene("planet"), true)))
-    assert np.allclose(found.shifts, true, atol=0.1)
-    assert np.array_equal(found.shifts[0], [0, 0])
+    assert np.allclose(found.shifts, true - np.median(true, axis=0), atol=0.1)
 
 
 def test_a_field_is_not_pulled_towards_zero_by_the_window():
@@ -90,7 +89,7 @@ def test_black_and_streaked_frames_are_marked_and_bend_nothing():
     found = register(passes(frames))
     assert np.nonzero(~found.ok)[0].tolist() == [0, 11, 17]
     assert error(found.shifts, true, found.ok) < 0.1
-    assert np.array_equal(found.shifts[1], [0, 0])  # the first usable frame is the origin
+    assert np.allclose(np.median(found.shifts[found.ok], axis=0), 0, atol=1e-5)  # in the middle of its drift
 
 
 def test_how_the_frames_are_cut_into_blocks_does_not_matter():
