@@ -18,14 +18,15 @@ def judged(filmed: Any, product: Any) -> dict[str, Any]:
 
 @step(version="1")
 def sabotage(work: Work, sky: Any, first: Any, only: str) -> None:
-    """A solve that went wrong: the sky of the last round, turned over where it is judged or where it is delivered."""
+    """A solve that went wrong: the sky of the last round, its negative where it is judged or turned over where delivered."""
     with work.open(sky) as good, work.create() as file:
         for name in good:
             file[name] = good[name][()]
         if only == "sky":
             file["sky"][...] = good["sky"][:][..., ::-1]
         else:
-            file["spectrum"][...] = np.conj(good["spectrum"][:])
+            file["spectrum"][...] = -good["spectrum"][:]
+            file["spectrum"][:, 0, 0] = good["spectrum"][:, 0, 0]
 
 
 def test_a_good_sky_is_published(planet: Any) -> None:
