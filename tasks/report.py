@@ -148,9 +148,8 @@ def _unexplained(rows: list[dict[str, Any]]) -> list[str]:
 def _strange(left: float) -> list[str]:
     """A sentence on frames that neither sky nor stack explains: `left` is what the better one leaves, over their noise."""
     what = "compressed video, a target that leaves the frame, saturation, a wrong [telescope]"
-    return [f"Both leave more than {STRANGE} times the noise: not all frames show one sky through air ({what})."] * (
-        left > STRANGE
-    )
+    said = f"Both leave more than {STRANGE} times the noise: not all frames show one sky through air ({what})."
+    return [said] if left > STRANGE else []
 
 
 def _counted(many: int, one: str, more: str) -> str:
