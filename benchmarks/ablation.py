@@ -22,17 +22,17 @@ import torch
 from torch import Tensor
 
 from configs.load import load_config
-from flows.capture import lineage, restore_capture
-from flows.simulate import simulate
-from storage.capture import capture_at
-from storage.export import save_json
+from flows.cli.simulate import simulate
+from flows.recipe import lineage, restore_capture
+from storage.captures.capture import capture_at
+from storage.results.export import save_json
+from storage.results.truth import beside, truth_beside
 from storage.store import Store, clock
-from storage.truth import beside, truth_beside
-from tasks.benchmark import CASES, quality
-from tasks.numerics.agreement import Halves, agreement
-from tasks.numerics.likelihood import Sums
-from tasks.numerics.pupil import rings
-from tasks.numerics.sky import ring_power
+from tasks.benchmark.benchmark import CASES, quality
+from tasks.numerics.optics.pupil import rings
+from tasks.numerics.sky.half_agreement import Halves, agreement
+from tasks.numerics.sky.likelihood import Sums
+from tasks.numerics.sky.wiener import ring_power
 
 USED = ("planet-8", "moon-4", "sun-8", "satellite-16", "galaxy-faint")
 ROUNDS = (0, 1)
@@ -59,28 +59,28 @@ def noise_only(found: Halves, floor: Tensor) -> Tensor:
 @contextlib.contextmanager
 def air_believed() -> Iterator[None]:
     """The air's word alone counts."""
-    with patch("tasks.numerics.deliver.belief", lambda apart, spread: 1.0):
+    with patch("tasks.numerics.sky.amplitude.belief", lambda apart, spread: 1.0):
         yield
 
 
 @contextlib.contextmanager
 def strict_solve() -> Iterator[None]:
     """The solve's prior is never loosened."""
-    with patch("tasks.numerics.bootstrap.loosened", strict):
+    with patch("tasks.numerics.psf_models.phase_solver.loosened", strict):
         yield
 
 
 @contextlib.contextmanager
 def constant_solve() -> Iterator[None]:
     """One regularisation weight for all frequencies, in the solve."""
-    with patch("tasks.numerics.bootstrap.ring_power", flat_power), strict_solve():
+    with patch("tasks.numerics.psf_models.phase_solver.ring_power", flat_power), strict_solve():
         yield
 
 
 @contextlib.contextmanager
 def halves_unasked() -> Iterator[None]:
     """Only the noise is known, not what two solves agree on."""
-    with patch("tasks.numerics.deliver.agreement", noise_only):
+    with patch("tasks.numerics.sky.amplitude.agreement", noise_only):
         yield
 
 

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from flows import embedded
-from flows.simulate import simulate
+from flows.cli.simulate import simulate
+from flows.server import embedded
 from storage.product import Product
 from storage.store import Store, clock
 
@@ -43,10 +43,10 @@ def _captures(film: Path, folder: Path) -> None:
     from configs.load import load_config
     from configs.request import CaptureRequest
     from flows import story
-    from flows.capture import restore_capture
+    from flows.capture import capture
     from flows.publish import publish_result
-    from flows.run import capture
-    from storage.capture import capture_at
+    from flows.recipe import restore_capture
+    from storage.captures.capture import capture_at
 
     told = _timed(story.Story, "_try")
     request = CaptureRequest(capture=film, out=folder / "out", store=folder / "store", config=film.with_suffix(".toml"))
@@ -78,8 +78,8 @@ def _tasks(store: Store) -> None:
     from prefect import flow
     from prefect.runtime import flow_run
 
-    from tasks.prefect_task import perform
-    from tasks.step import Work
+    from tasks.running.prefect_task import perform
+    from tasks.running.step import Work
 
     @flow
     def empty(tasks: int) -> None:

@@ -20,23 +20,23 @@ import numpy as np
 import torch
 
 from configs.load import load_config
-from flows.capture import lineage, restore_capture
-from flows.simulate import simulate
-from storage.capture import capture_at
-from storage.export import save_json
+from flows.cli.simulate import simulate
+from flows.recipe import lineage, restore_capture
+from storage.captures.capture import capture_at
+from storage.captures.readers import open_capture
+from storage.captures.readers.ser import write_ser
 from storage.product import Scene
-from storage.readers import open_capture
-from storage.readers.ser import write_ser
+from storage.results.export import save_json
+from storage.results.truth import beside, psf_file, true_psfs, truth_beside
 from storage.store import Store, clock
-from storage.truth import beside, psf_file, true_psfs, truth_beside
-from tasks.benchmark import COMMON, quality
-from tasks.numerics.canvas import psf_size
-from tasks.numerics.likelihood import CHUNK, Problem, slope
-from tasks.numerics.pupil import Pupil, pictures_of, pupil, spectra_of
-from tasks.oracle import known_psfs
-from tasks.report import against
+from tasks.benchmark.benchmark import COMMON, quality
+from tasks.benchmark.oracle import known_psfs
+from tasks.numerics.fourier.canvas import psf_size
+from tasks.numerics.optics.pupil import Pupil, pictures_of, pupil, spectra_of
+from tasks.numerics.sky.likelihood import CHUNK, Problem, slope
+from tasks.reporting.report import against
+from tasks.running.step import on_device
 from tasks.solve_sky import solve_sky
-from tasks.step import on_device
 
 FRAMES = (64, 128, 256, 512, 1024, 2048)
 SCENE = {**COMMON, "n_subexposures": 3, "d_over_r0": 6.0, "n_frames": FRAMES[-1], "photons_peak": 1000.0, "seed": 3}

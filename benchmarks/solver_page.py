@@ -21,15 +21,15 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from configs.load import load_config
-from flows.capture import lineage, restore_capture
-from storage.capture import capture_at
-from storage.export import stretched
-from storage.page_chart import Chart, Series, drawn
+from flows.recipe import lineage, restore_capture
+from storage.captures.capture import capture_at
+from storage.captures.readers import open_capture
 from storage.product import Scene
-from storage.readers import open_capture
+from storage.results.export import stretched
+from storage.results.truth import beside
 from storage.store import Store
-from storage.truth import beside
-from tasks.oracle import known_psfs
+from tasks.benchmark.oracle import known_psfs
+from tasks.reporting.svg import Chart, Series, drawn
 from tasks.solve_sky import solve_sky
 
 DOCS = Path(__file__).parent.parent / "docs"

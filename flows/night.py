@@ -17,18 +17,18 @@ from prefect.exceptions import CancelledRun
 from configs.load import BadConfig
 from configs.request import CaptureRequest, NightRequest
 from configs.schema import Config
-from flows.capture import lineage
-from flows.embedded import default_store
-from flows.notify import notify
-from flows.run import capture, config_of
-from storage.capture import capture_at
+from flows.capture import capture, config_of
+from flows.recipe import lineage
+from flows.server.embedded import default_store
+from flows.service.notify import notify
+from storage.captures.capture import capture_at
+from storage.captures.file_stability import Watch, forget_missing, known_fingerprint, recalled
+from storage.captures.night import Recording, frame_bytes, night_at, night_settings, output_folder, results_folder
 from storage.errors import NothingToDo, StillskyError, StoreError, Unsettled
 from storage.housekeeping import human_bytes, retain
-from storage.looks import Watch, forget_missing, known_fingerprint, recalled
-from storage.night import Recording, frame_bytes, night_at, night_settings, output_folder, results_folder
-from storage.night_record import NightRecord, Outcome, Row, row_of
 from storage.product import Product
-from storage.results import check_folder, published
+from storage.results.night_record import NightRecord, Outcome, Row, row_of
+from storage.results.published import check_folder, published
 from storage.store import Store, clock
 
 log = logging.getLogger("stillsky")

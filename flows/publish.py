@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from configs.schema import Config
-from storage.capture import Capture
+from storage.captures.capture import Capture
 from storage.product import Product
-from storage.results import publish
+from storage.results.published import publish
+from storage.results.truth import psfs_beside, truth_beside
 from storage.store import Store
-from storage.truth import psfs_beside, truth_beside
-from tasks.page import gather
-from tasks.report import describe
+from tasks.reporting.html import rendered
+from tasks.reporting.page import gather
+from tasks.reporting.report import describe
 
 
 def publish_result(store: Store, result: Product, capture: Capture, config: Config, out: Path) -> dict[str, Any]:
@@ -20,6 +21,6 @@ def publish_result(store: Store, result: Product, capture: Capture, config: Conf
     report = describe(store, result, settings, truth, psfs_beside(capture.path))
     report["capture"]["name"] = capture.name  # the store knows the same content by the name it first came under
     report["product"] = f"{result.step}/{result.key}"
-    page = gather(store, result, report, config.telescope, truth)
+    page = rendered(gather(store, result, report, config.telescope, truth))
     publish(store, result, report, out, config.telescope.scale_arcsec, page)
     return report

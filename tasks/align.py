@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import AlignSettings
-from storage.frames import flag
 from storage.product import Product
-from tasks.numerics.register import register
-from tasks.prepared import prepared
-from tasks.step import Work, step
+from tasks.numerics.frames.registration import register
+from tasks.products.clean_frames import prepared
+from tasks.products.frames import flag
+from tasks.running.step import Work, step
 
 
 @step(version="2")

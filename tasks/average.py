@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import Average
-from storage.frames import FrameStack
 from storage.product import Product
-from tasks.numerics.defects import bad_from_dark, bad_from_flat, bad_from_moments
-from tasks.numerics.noise import noise_variance, optical_cutoff
-from tasks.numerics.quality import fluxes
-from tasks.step import Work, step
+from tasks.numerics.frames.defects import bad_from_dark, bad_from_flat, bad_from_moments
+from tasks.numerics.frames.noise import noise_variance, optical_cutoff
+from tasks.numerics.frames.quality import fluxes
+from tasks.products.frames import FrameStack
+from tasks.running.step import Work, step
 
 
 @step(version="1")

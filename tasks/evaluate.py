@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from configs.schema import Evaluate, Telescope
 from storage.product import Product, Scene
-from tasks.field import field_of
-from tasks.halves import halves_agree
-from tasks.numerics.heldout import Verdict, judge
-from tasks.numerics.metrics import frc_cutoff
-from tasks.numerics.models import pupil_in_air
-from tasks.numerics.pupil import Pupil
-from tasks.optics import eye_of, most_modes
-from tasks.prepared import prepared
-from tasks.step import Work, step
+from tasks.numerics.judging.heldout import Verdict, judge
+from tasks.numerics.judging.metrics import frc_cutoff
+from tasks.numerics.optics.pupil import Pupil
+from tasks.numerics.psf_models.table import pupil_in_air
+from tasks.products.clean_frames import prepared
+from tasks.products.cutout import field_of
+from tasks.products.half_sums import halves_agree
+from tasks.products.optics import eye_of, most_modes
+from tasks.running.step import Work, step
 
 Spectrum = NDArray[np.complex64]
 OUTLYING, LEAST_MORE = 6, 0.1

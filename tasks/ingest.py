@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import Ingest
-from storage.capture import Capture
+from storage.captures.capture import MIN_FRAMES, Capture
+from storage.captures.readers import Header, Reader, open_capture, response
 from storage.errors import BadCapture
-from storage.frames import FEWEST, flag
-from storage.readers import Header, Reader, open_capture, response
-from tasks.numerics.quality import black, fingerprints, saturated
-from tasks.step import Work, step
+from tasks.numerics.frames.quality import black, fingerprints, saturated
+from tasks.products.frames import flag
+from tasks.running.step import Work, step
 
 ALMOST_FULL = 0.995
 """Cameras have been seen to clip one code below the top."""
@@ -30,10 +30,10 @@ def ingest(work: Work, capture: Capture, settings: Ingest) -> None:
         flux, flags = _copy(work, reader, file, settings)
         flags |= flag("black") * black(flux, settings.black_share).astype(np.uint8)
         usable = int((flags == 0).sum())
-        if usable < FEWEST:
+        if usable < MIN_FRAMES:
             raise BadCapture(
                 f"{capture.path}: {usable} usable frames of {len(flags)} (the others are black, saturated or repeated); "
-                f"at least {FEWEST} are needed: record a longer video"
+                f"at least {MIN_FRAMES} are needed: record a longer video"
             )
         file["flags"] = flags
         file["flux"] = flux

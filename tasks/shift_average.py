@@ -6,15 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import ShiftAverage, Telescope
+from storage.captures.capture import MIN_FRAMES
 from storage.errors import BadCapture
-from storage.frames import FEWEST, flag
 from storage.product import Product
-from tasks.numerics.canvas import canvas_size, window
-from tasks.numerics.quality import coherent_sharpness, lucky_share, outstanding, ranking, strangeness
-from tasks.numerics.shifting import covered, shift_frames
-from tasks.optics import check_wavelengths, cutoff_cpp
-from tasks.prepared import Prepared, prepared
-from tasks.step import Work, step
+from tasks.numerics.fourier.canvas import canvas_size, window
+from tasks.numerics.fourier.shifts import covered, shift_frames
+from tasks.numerics.frames.quality import coherent_sharpness, lucky_share, outstanding, ranking, strangeness
+from tasks.products.clean_frames import Prepared, prepared
+from tasks.products.frames import flag
+from tasks.products.optics import check_wavelengths, cutoff_cpp
+from tasks.running.step import Work, step
 
 Image = NDArray[np.float32]
 
@@ -34,9 +35,9 @@ def shift_average(
         ok = flags == 0
         ok[ok] = ~outstanding(strange[ok])
         flags[(flags == 0) & ~ok] |= flag("streak")
-        if ok.sum() < FEWEST:
+        if ok.sum() < MIN_FRAMES:
             raise BadCapture(
-                f"{int(ok.sum())} frames of {len(flags)} can be aligned and have no streak; at least {FEWEST} are needed: "
+                f"{int(ok.sum())} frames of {len(flags)} can be aligned and have no streak; at least {MIN_FRAMES} are needed: "
                 f"look at the capture, its target may leave the field"
             )
         held = np.sort(_draw(np.flatnonzero(ok), settings))

@@ -18,17 +18,17 @@ from numpy.typing import NDArray
 from configs.schema import Psfs, Telescope
 from storage.errors import StoreError
 from storage.product import Product, Scene
-from tasks.field import Field, field_of
-from tasks.halves import halves_in
-from tasks.memory import in_halves
-from tasks.numerics.likelihood import Sums, loss_of
-from tasks.numerics.models import MODELS, Batch, Memory, Plan, Solved, misfits
-from tasks.numerics.pupil import rings
-from tasks.numerics.sky import corner_noise, floor_of, ring_light, ring_power
-from tasks.optics import eye_of, most_modes
-from tasks.prepared import prepared
-from tasks.spread import spread
-from tasks.step import Work, step
+from tasks.numerics.optics.pupil import rings
+from tasks.numerics.psf_models.table import MODELS, Batch, Memory, Plan, Solved, misfits
+from tasks.numerics.sky.likelihood import Sums, loss_of
+from tasks.numerics.sky.wiener import corner_noise, floor_of, ring_light, ring_power
+from tasks.products.clean_frames import prepared
+from tasks.products.cutout import Field, field_of
+from tasks.products.half_sums import halves_in
+from tasks.products.optics import eye_of, most_modes
+from tasks.running.dask_jobs import spread
+from tasks.running.out_of_memory import in_halves
+from tasks.running.step import Work, step
 
 SEGMENT = 50
 """Gradient steps between two part files: the most that a kill can cost."""

@@ -14,19 +14,19 @@ from torch import Tensor
 
 from configs.schema import Sky, Telescope
 from storage.product import Product, Scene
-from tasks.field import Field, field_of
-from tasks.memory import in_blocks
-from tasks.numerics.agreement import Halves
-from tasks.numerics.bordered import place, solve_wide, wide_size, widened
-from tasks.numerics.deliver import Air, Delivered, batch_sky, deliver, sky_move
-from tasks.numerics.likelihood import Sums
-from tasks.numerics.models import moved, transfer_functions
-from tasks.numerics.pupil import perfect, pupil
-from tasks.numerics.shifting import ramp
-from tasks.numerics.sky import positive
-from tasks.optics import eye_of
-from tasks.prepared import Prepared, prepared
-from tasks.step import Work, step
+from tasks.numerics.fourier.shifts import ramp
+from tasks.numerics.optics.pupil import perfect, pupil
+from tasks.numerics.psf_models.table import moved, transfer_functions
+from tasks.numerics.sky.amplitude import Air, Delivered, batch_sky, deliver, sky_move
+from tasks.numerics.sky.extended_field import place, solve_wide, wide_size, widened
+from tasks.numerics.sky.half_agreement import Halves
+from tasks.numerics.sky.likelihood import Sums
+from tasks.numerics.sky.wiener import positive
+from tasks.products.clean_frames import Prepared, prepared
+from tasks.products.cutout import Field, field_of
+from tasks.products.optics import eye_of
+from tasks.running.out_of_memory import in_blocks
+from tasks.running.step import Work, step
 
 BLOCK = 16
 """Frames on the wide canvas at a time."""

@@ -24,7 +24,7 @@ MAY_IMPORT = {
 """Room: the rooms it may import. Flows reach numerics through a task, never past it."""
 
 ONLY_IN = {
-    "prefect": ("flows.", "tasks.prefect_task"),
+    "prefect": ("flows.", "tasks.running.prefect_task"),
     "h5py": ("storage.",),
     "astropy": ("storage.",),
     "torch": ("tasks.",),
@@ -50,8 +50,8 @@ WITHOUT_MODULE = {
     "tests/flows/test_postgres.py": "a promise of serve as a whole: its records in PostgreSQL by one option",
     "tests/flows/test_resume.py": "a promise of the whole recipe: killed anywhere, it goes on and ends the same",
     "tests/flows/test_night_faults.py": "a promise of the whole night: whatever ends it, nothing is lost or done twice",
-    "tests/storage/readers/test_contract.py": "one contract for the whole READERS table",
-    "tests/storage/readers/test_real.py": "files of real programs, whatever reader takes them",
+    "tests/storage/captures/readers/test_contract.py": "one contract for the whole READERS table",
+    "tests/storage/captures/readers/test_real.py": "files of real programs, whatever reader takes them",
 }
 """Tests of no single module: what they test."""
 

@@ -29,16 +29,16 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from configs.load import load_config
-from storage.capture import capture_at
-from storage.readers import open_capture
+from storage.captures.capture import capture_at
+from storage.captures.readers import open_capture
+from storage.results.truth import beside
 from storage.store import Store
-from storage.truth import beside
 from tasks.align import align
 from tasks.average import average
 from tasks.ingest import ingest
-from tasks.numerics.canvas import border_level
-from tasks.numerics.metrics import match
-from tasks.numerics.shifting import move_whole, split
+from tasks.numerics.fourier.canvas import border_level
+from tasks.numerics.fourier.shifts import move_whole, split
+from tasks.numerics.judging.metrics import match
 from tasks.shift_average import shift_average
 
 HERE = Path(__file__).parent

@@ -12,13 +12,13 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np
 
 from configs.load import load_config
-from storage.capture import capture_at
+from storage.captures.capture import capture_at
 from storage.product import Scene
 from storage.store import Store
 from tasks.align import align
 from tasks.average import average
 from tasks.ingest import ingest
-from tasks.seeing import seeing
+from tasks.measure_seeing import seeing
 from tasks.shift_average import shift_average
 from tasks.solve_psfs import solve_psfs
 from tasks.solve_sky import solve_sky

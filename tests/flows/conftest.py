@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flows.simulate import simulate
-from storage.readers.ser import write_ser
+from flows.cli.simulate import simulate
+from storage.captures.readers.ser import write_ser
 
 QUICK = (
     "align.rounds=2",
@@ -30,8 +30,8 @@ QUICK = (
 DESK = """
 import contextlib, io, json, resource, sys, traceback
 from pathlib import Path
-from flows import embedded
-from flows.cli import main
+from flows.server import embedded
+from flows.cli.main import main
 answers, sys.stdout = sys.stdout, sys.stderr
 with embedded.server(Path.cwd()):
     embedded.wait_for_server()
@@ -196,8 +196,8 @@ class Served:
             try:
                 words = (entry / "cmdline").read_bytes().decode().split("\0")
                 home = f"PREFECT_HOME={self.folder / 'store' / 'prefect'}\0".encode()
-                if "flows.child" in words and home in (entry / "environ").read_bytes():
-                    found[int(entry.name)] = words[words.index("flows.child") + 1]
+                if "flows.service.child_process" in words and home in (entry / "environ").read_bytes():
+                    found[int(entry.name)] = words[words.index("flows.service.child_process") + 1]
             except OSError:
                 continue
         return found

@@ -1,35 +1,15 @@
-"""The recipe: which products it makes, in which order, and that planning makes none."""
+"""A recorded run: what Prefect's database holds afterwards."""
 
 from pathlib import Path
-
-from configs.load import load_config
-from flows.capture import lineage
-from storage.capture import Capture
-from storage.store import Store
-
-CAPTURE = Capture(Path("/night/jupiter.ser"), "f" * 64)
+from typing import Any
 
 
-def test_plan_follows_the_recipe_and_makes_nothing(store: Store) -> None:
-    line = lineage(store, CAPTURE, load_config())
-    first = ["ingest", "average", "align", "shift_average", "seeing"]
-    assert [p.step for p in line] == [*first, *["solve_psfs", "solve_sky"] * 2, "evaluate"]
-    assert len(set(line)) == len(line)
-    assert list(store.root.iterdir()) == []
-
-
-def test_same_content_is_the_same_line_wherever_the_file_is(store: Store) -> None:
-    config = load_config()
-    moved = Capture(Path("/archive/renamed.ser"), CAPTURE.fingerprint)
-    other = Capture(CAPTURE.path, "e" * 64)
-    dark = Capture(CAPTURE.path, CAPTURE.fingerprint, Path("/dark.fits"), None, ("d" * 64, ""))
-    assert lineage(store, moved, config) == lineage(store, CAPTURE, config)
-    for changed in (other, dark):
-        assert not set(lineage(store, changed, config)) & set(lineage(store, CAPTURE, config))
-
-
-def test_one_round_is_two_steps_less(store: Store) -> None:
-    config = load_config()
-    short = config.model_copy(update={"rounds": config.rounds[:1]})
-    assert [p.step for p in lineage(store, CAPTURE, short)].count("solve_sky") == 1
-    assert lineage(store, CAPTURE, short)[:7] == lineage(store, CAPTURE, config)[:7]
+def test_failed_run_is_recorded_with_its_reason(desk: Any, tmp_path: Path) -> None:
+    """A name with braces is no template of Prefect's; the message is kept for the log of the run."""
+    path = tmp_path / "{jupiter} 1.ser"
+    path.write_bytes(b"no capture")
+    answer = desk.ask("restore", path, "--out", tmp_path / "out", "--store", tmp_path / "store")
+    assert answer.code == 1
+    run = desk.last_run()
+    assert (run.name, run.state, run.tasks) == ("{jupiter} 1.ser", "Failed", {"ingest": "Failed"})
+    assert "not a SER capture" in run.message

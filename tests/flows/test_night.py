@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from storage.night import night_at
+from storage.captures.night import night_at
 
 Copy = Callable[..., Path]
 EASY = ("night.settle_s=0.2", "night.look_s=0.05", "night.spare_gb=0")

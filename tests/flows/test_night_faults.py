@@ -34,7 +34,7 @@ def create(self, product, recipe):
     os.close(journal)
 
 store.Store.create = create
-from flows.cli import main
+from flows.cli.main import main
 main(prog_name="stillsky")
 """
 """The program; every product that becomes visible is noted in a journal by whoever made it."""

@@ -11,9 +11,9 @@ from astropy.io import fits
 
 from configs.load import load_config
 from configs.schema import Config
-from flows.capture import restore_capture
 from flows.publish import publish_result
-from storage.capture import Capture, capture_at
+from flows.recipe import restore_capture
+from storage.captures.capture import Capture, capture_at
 from storage.errors import StoreError
 from storage.product import Product
 from storage.store import HOST, Store

@@ -19,8 +19,8 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from configs.load import load_config
-from flows.capture import lineage
-from storage.capture import capture_at
+from flows.recipe import lineage
+from storage.captures.capture import capture_at
 from storage.product import Product
 from storage.store import Store
 
@@ -31,9 +31,9 @@ RESTORE = """
 import os, signal, torch
 from pathlib import Path
 from configs.load import load_config
-from flows.capture import restore_capture
+from flows.recipe import restore_capture
 from flows.publish import publish_result
-from storage.capture import capture_at
+from storage.captures.capture import capture_at
 from storage.store import Store
 
 torch.set_num_threads(1)
@@ -116,7 +116,7 @@ def _products(made: dict[str, int]) -> dict[str, int]:
 @pytest.fixture(scope="module")
 def restorer(film: Path, quick: list[str]) -> Restorer:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["flows.capture", "flows.publish", "astropy.io.fits"])
+    context.set_forkserver_preload(["flows.recipe", "flows.publish", "astropy.io.fits"])
     return Restorer(film, quick[1::2], context)
 
 

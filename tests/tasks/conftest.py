@@ -12,22 +12,22 @@ from numpy.typing import NDArray
 
 from configs.load import load_config
 from configs.schema import Config, Psfs, Sky
-from flows.simulate import simulate
-from storage.capture import Capture, capture_at
+from flows.cli.simulate import simulate
+from storage.captures.capture import Capture, capture_at
+from storage.captures.readers import open_capture
+from storage.captures.readers.ser import write_ser
 from storage.product import Product, Scene
-from storage.readers import open_capture
-from storage.readers.ser import write_ser
+from storage.results.truth import beside, truth_beside
 from storage.store import Store
-from storage.truth import beside, truth_beside
 from tasks.align import align
 from tasks.average import average
 from tasks.evaluate import evaluate
 from tasks.ingest import ingest
-from tasks.seeing import seeing
+from tasks.measure_seeing import seeing
+from tasks.running.step import in_round
 from tasks.shift_average import shift_average
 from tasks.solve_psfs import solve_psfs
 from tasks.solve_sky import solve_sky
-from tasks.step import in_round
 
 SHAPE = {"n_frames": 32, "size_px": 64, "photons_peak": 8000.0, "fps": 20.0, "seed": 3}
 QUICK = (

@@ -9,14 +9,14 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from configs.load import load_config
-from storage.capture import capture_at
-from storage.frames import reasons
-from storage.readers.ser import write_ser
+from storage.captures.capture import capture_at
+from storage.captures.readers.ser import write_ser
+from storage.results.truth import beside
 from storage.store import Store
-from storage.truth import beside
 from tasks.align import align
 from tasks.average import average
 from tasks.ingest import ingest
+from tasks.products.frames import reasons
 
 
 def pointing(path: Path) -> NDArray[np.float64]:

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from configs.load import load_config
-from storage.capture import capture_at
-from storage.frames import FrameStack
-from storage.readers.ser import write_ser
+from storage.captures.capture import capture_at
+from storage.captures.readers.ser import write_ser
 from storage.store import Store
 from tasks.average import average
 from tasks.ingest import ingest
+from tasks.products.frames import FrameStack
 
 ARRAYS = ("mean", "variance", "bad", "flux", "noise")
 

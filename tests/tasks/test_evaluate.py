@@ -8,8 +8,8 @@ import pytest
 
 from configs.load import load_config
 from tasks.evaluate import unexplained
-from tasks.report import describe
-from tasks.step import Work, step
+from tasks.reporting.report import describe
+from tasks.running.step import Work, step
 
 
 def judged(filmed: Any, product: Any) -> dict[str, Any]:

@@ -12,14 +12,14 @@ from PIL import Image
 
 import tasks.ingest
 from configs.load import load_config
-from storage.capture import capture_at
+from storage.captures.capture import capture_at
+from storage.captures.readers import Header, open_capture
+from storage.captures.readers.ser import write_ser
 from storage.errors import BadCapture, Unsettled
-from storage.frames import FrameStack, reasons
 from storage.product import Product
-from storage.readers import Header, open_capture
-from storage.readers.ser import write_ser
 from storage.store import Store
 from tasks.ingest import ingest
+from tasks.products.frames import FrameStack, reasons
 
 Codes = NDArray[np.uint16]
 

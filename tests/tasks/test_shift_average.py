@@ -8,12 +8,12 @@ import pytest
 
 from configs.load import load_config
 from storage.errors import Hopeless
-from storage.frames import reasons
 from storage.store import Store
 from tasks.align import align
 from tasks.average import average
 from tasks.ingest import ingest
-from tasks.numerics.metrics import psnr
+from tasks.numerics.judging.metrics import psnr
+from tasks.products.frames import reasons
 from tasks.shift_average import shift_average
 
 

@@ -11,9 +11,9 @@ import torch
 
 import tasks.solve_psfs
 from configs.load import load_config
-from tasks.numerics.likelihood import sums
-from tasks.numerics.metrics import psnr
-from tasks.numerics.models import Batch
+from tasks.numerics.judging.metrics import psnr
+from tasks.numerics.psf_models.table import Batch
+from tasks.numerics.sky.likelihood import sums
 from tasks.solve_psfs import SEGMENT
 
 

@@ -10,7 +10,7 @@ import torch
 
 import tasks.solve_psfs
 import tasks.solve_sky
-from tasks.numerics.metrics import psnr
+from tasks.numerics.judging.metrics import psnr
 
 
 @pytest.mark.parametrize("name", ["planet", "rough"])

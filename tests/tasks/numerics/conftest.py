@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks.numerics.speckle import centred, phases, transfers
+from tasks.numerics.seeing.speckle_transfer import centred, phases, transfers
 
 SIZE = 96
 """The transfer functions' own grid: cut-off at 0.5 cycles per pixel; a little white lies in the corners."""

@@ -1,0 +1,1 @@
+"""Which Prefect server and which device a run uses."""

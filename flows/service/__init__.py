@@ -1,0 +1,1 @@
+"""What stays up: the service, its processes, its inbox."""

@@ -1,0 +1,135 @@
+"""What the Prefect server is told: a work pool and the deployments `night` and `capture` with their typed forms."""
+
+import contextlib
+import shlex
+import sys
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from prefect import Flow
+from prefect._vendor.croniter import croniter  # type: ignore[attr-defined]
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate
+from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.events.actions import ChangeFlowRunState
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.exceptions import ObjectAlreadyExists
+from prefect.utilities.callables import parameter_schema
+from prefect.workers.process import ProcessWorker
+
+from configs.load import BadConfig
+from configs.request import ServeRequest
+
+HEARTBEATS_S = 600
+"""A run sends a heartbeat every 180 s unless told otherwise; three missing ones tell that it is gone."""
+
+
+@dataclass(frozen=True)
+class Deployments:
+    """What has been deployed."""
+
+    night: UUID
+    capture: UUID
+    pool: str
+
+    @property
+    def ids(self) -> list[UUID]:
+        """Both of them."""
+        return [self.night, self.capture]
+
+
+def deploy(request: ServeRequest, root: Path, timezone: str) -> Deployments:
+    """Create or renew pool and deployments. Runs that the schedule made and that nobody began are kept."""
+    from flows.capture import capture
+    from flows.night import night
+
+    defaults = request_defaults(request, root)
+    folders = {"folder": request.inbox, "out": request.results}
+    with get_client(sync_client=True) as client:
+        _make_pool(client, request.name)
+        return Deployments(
+            night=_deploy(client, request, night, {**defaults, **folders}, schedule(request, timezone)),
+            capture=_deploy(client, request, capture, {**defaults, "out": request.results}, []),
+            pool=request.name,
+        )
+
+
+def request_defaults(request: ServeRequest, root: Path) -> dict[str, Any]:
+    """What a capture's and a night's request have in common."""
+    shared = request.model_dump(include={"config", "profile", "words", "device", "dask"})
+    return {**shared, "config": request.config and request.config.absolute(), "store": root}
+
+
+def schedule(request: ServeRequest, timezone: str) -> list[DeploymentScheduleCreate]:
+    """When the night run starts by itself."""
+    if not request.cron or request.inbox is None:
+        return []
+    try:
+        return [DeploymentScheduleCreate(schedule=CronSchedule(cron=request.cron, timezone=timezone))]
+    except ValueError as error:
+        reason = str(error).splitlines()[-2].strip() if "\n" in str(error) else str(error)
+        raise BadConfig(f'--cron "{request.cron}" --timezone {timezone}: {reason}') from None
+
+
+def _make_pool(client: SyncPrefectClient, name: str) -> None:
+    template = ProcessWorker.get_default_base_job_template()
+    with contextlib.suppress(ObjectAlreadyExists):
+        client.create_work_pool(WorkPoolCreate(name=name, type="process", base_job_template=template))
+
+
+def _deploy(
+    client: SyncPrefectClient,
+    request: ServeRequest,
+    flow: Flow[..., Any],
+    defaults: dict[str, Any],
+    schedules: list[DeploymentScheduleCreate],
+) -> UUID:
+    given = {key: str(value) if isinstance(value, Path) else value for key, value in defaults.items()}
+    return client.create_deployment(
+        flow_id=client.create_flow(flow),
+        name=request.name,
+        entrypoint=f"{flow.fn.__module__}.{flow.fn.__name__}",
+        work_pool_name=request.name,
+        schedules=schedules,
+        parameters={"request": {key: value for key, value in given.items() if value is not None}},
+        description=flow.description,
+        parameter_openapi_schema=parameter_schema(flow).model_dump_for_openapi(),
+        enforce_parameter_schema=True,
+        job_variables={
+            "command": shlex.join([sys.executable, "-m", "flows.service.child_process", "run"]),
+            "working_dir": str(Path.cwd()),  # a relative path in the form means what it means where serve was started
+        },
+    )
+
+
+def next_run(request: ServeRequest, timezone: str) -> str:
+    """When the night run starts next, in words."""
+    if not schedule(request, timezone):
+        return "only on demand" if request.inbox else "only on demand: there is no --inbox"
+    first: datetime = croniter(request.cron, datetime.now(ZoneInfo(timezone))).get_next(datetime)  # type: ignore[no-untyped-call]
+    return f"next run {first:%Y-%m-%d %H:%M} {timezone}"
+
+
+def watch_over_heartbeats(client: SyncPrefectClient) -> None:
+    """On a server that outlives this machine: a run whose heartbeats cease is Crashed, whether we come back or not."""
+    name = "stillsky: runs without a heartbeat have crashed"
+    if client.read_automations_by_name(name):
+        return
+    trigger = EventTrigger(
+        match={"prefect.resource.id": "prefect.flow-run.*"},
+        after={"prefect.flow-run.heartbeat"},
+        expect={"prefect.flow-run.*"},
+        for_each={"prefect.resource.id"},
+        posture=Posture.Proactive,
+        threshold=1,
+        within=timedelta(seconds=HEARTBEATS_S),
+    )
+    action = ChangeFlowRunState(
+        name="Crashed", state=StateType.CRASHED, message="no heartbeat: its machine is gone or asleep", force=False
+    )
+    client.create_automation(AutomationCore(name=name, trigger=trigger, actions=[action]))

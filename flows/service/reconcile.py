@@ -1,0 +1,160 @@
+"""After a crash: runs whose process is gone are closed and go on, a schedule that was missed is caught up once."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterId,
+    FlowRunFilterNextScheduledStartTime,
+    FlowRunFilterParentFlowRunId,
+    FlowRunFilterParentTaskRunId,
+    FlowRunFilterStartTime,
+    FlowRunFilterState,
+    FlowRunFilterStateName,
+    FlowRunFilterStateType,
+    TaskRunFilter,
+    TaskRunFilterState,
+    TaskRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.states import Cancelled, Crashed, Scheduled
+
+from flows.service.child_process import run_lock
+from storage.locks import is_held
+
+DEATHS = 5
+"""A run whose own process died this many times is given up: it is the run that kills it."""
+RESUMES = 30
+"""A run is resumed at most this often, whatever ended it."""
+YOUNG_S = 60
+"""A run may have been started this long ago and not hold its lock yet."""
+SETTLED_S = 10
+"""A run that crashed this long ago is no more in the hands of its worker, which dies itself when it is handed it again."""
+_UNDER_WAY = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
+_OVER = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED]
+_DIED, _INTERRUPTED = "its process died", "interrupted"
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The flow runs of our deployments, on a machine where a living process holds its run's lock."""
+
+    client: SyncPrefectClient
+    home: Path
+    deployments: list[UUID]
+
+    def recover(self, why: str = "") -> list[str]:
+        """Close and resume what nobody works on; returns what was done, in words.
+
+        With a reason (serve or its worker was killed) every run under way without a process is taken for interrupted;
+        without one only those that the worker reported dead, for it may be about to start or to report the others.
+        """
+        crashed = FlowRunFilterState(name=FlowRunFilterStateName(any_=["Crashed"]))
+        under_way = FlowRunFilterState(type=FlowRunFilterStateType(any_=_UNDER_WAY))
+        found = self._read(crashed) + (self._read(under_way) if why else [])
+        if not why:
+            found = [run for run in found if run.state is not None and run.state.timestamp < _ago(SETTLED_S)]
+        return [self._recovered(run, why) for run in found if not self._alive(run)]
+
+    def sweep(self) -> None:
+        """Close what runs that are over left open: their task runs and their runs inside."""
+        over = self._read(FlowRunFilterState(type=FlowRunFilterStateType(any_=_OVER)))
+        self._close_inner([run.id for run in over], "its run is over")
+
+    def close_strays(self) -> None:
+        """Close runs of killed `stillsky restore` commands on this machine's own server: nobody else would."""
+        chosen = FlowRunFilter(
+            deployment_id=FlowRunFilterDeploymentId(is_null_=True),
+            parent_task_run_id=FlowRunFilterParentTaskRunId(is_null_=True),
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_UNDER_WAY)),
+            start_time=FlowRunFilterStartTime(before_=_ago(YOUNG_S)),
+        )
+        for run in self.client.read_flow_runs(flow_run_filter=chosen, limit=200):
+            if not self._alive(run):
+                self._close(run, Crashed(message="its process is gone; run the same command again"))
+                self._close_inner([run.id], "its process is gone")
+
+    def catch_up(self, night: UUID) -> list[str]:
+        """Of several night runs whose time has passed keep the newest: it does what all of them would."""
+        chosen = FlowRunFilter(
+            deployment_id=FlowRunFilterDeploymentId(any_=[night]),
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
+            next_scheduled_start_time=FlowRunFilterNextScheduledStartTime(before_=_ago(0)),
+        )
+        runs = self.client.read_flow_runs(flow_run_filter=chosen, limit=200)
+        late = sorted((r for r in runs if r.auto_scheduled and not r.run_count), key=_due)
+        for run in late[:-1]:
+            message = f"missed at {_due(run):%Y-%m-%d %H:%M} UTC; caught up by the run {late[-1].name}"
+            self.client.set_flow_run_state(run.id, Cancelled(name="Skipped", message=message), force=True)
+        return [f"night run of {_due(run):%Y-%m-%d %H:%M} UTC skipped, caught up once" for run in late[:-1]]
+
+    def _read(self, state: FlowRunFilterState) -> list[FlowRun]:
+        chosen = FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=self.deployments), state=state)
+        return self.client.read_flow_runs(flow_run_filter=chosen, limit=200, sort=FlowRunSort.EXPECTED_START_TIME_DESC)
+
+    def _alive(self, run: FlowRun) -> bool:
+        return is_held(run_lock(self.home, str(run.id)))
+
+    def _recovered(self, run: FlowRun, why: str) -> str:
+        assert run.state is not None
+        if run.state.is_cancelling():
+            self._close(run, Cancelled(message=f"cancelled; {why}"))
+            return f"{run.name}: cancelled"
+        reason = f"{_INTERRUPTED}: {why}" if why else f"{_DIED} ({run.state.message})"
+        if not run.state.is_crashed():
+            self._close(run, Crashed(message=reason))
+        self._close_inner([run.id], reason)
+        if trouble := self._hopeless(run.id):
+            self._close(run, Crashed(name="GivenUp", message=trouble))
+            return f"{run.name}: {trouble}"
+        resuming: State[Any] = Scheduled(name="Resuming", message=f"{reason}; goes on with what is in the store")
+        self.client.set_flow_run_state(run.id, resuming, force=True)
+        return f"{run.name}: {reason}; resumed"
+
+    def _hopeless(self, run: UUID) -> str:
+        """Why a run is not resumed any more; empty while it is."""
+        told = [state.message or "" for state in self.client.read_flow_run_states(run) if state.name == "Resuming"]
+        deaths = 1 + sum(message.startswith(_DIED) for message in told)
+        if deaths < DEATHS and len(told) < RESUMES:
+            return ""
+        count = deaths if deaths >= DEATHS else len(told)
+        return f"ended {count} times without a result and is given up; see its log, then retry it here"
+
+    def _close(self, run: FlowRun, state: State[Any]) -> None:
+        self.client.set_flow_run_state(run.id, state, force=True)
+
+    def _close_inner(self, runs: Iterable[UUID], reason: str) -> None:
+        """Task runs and subflow runs that a dead process left open."""
+        outer = list(runs)
+        if not outer:
+            return
+        inside = FlowRunFilter(
+            parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=outer),
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_UNDER_WAY)),
+        )
+        inner = self.client.read_flow_runs(flow_run_filter=inside, limit=200)
+        for run in inner:
+            self._close(run, Crashed(message=reason))
+        open_tasks = TaskRunFilter(
+            state=TaskRunFilterState(type=TaskRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING]))
+        )
+        of = FlowRunFilter(id=FlowRunFilterId(any_=[*outer, *(run.id for run in inner)]))
+        for task in self.client.read_task_runs(flow_run_filter=of, task_run_filter=open_tasks, limit=200):
+            self.client.set_task_run_state(task.id, Crashed(message=reason), force=True)
+
+
+def _due(run: FlowRun) -> datetime:
+    return run.expected_start_time or datetime.now(UTC)
+
+
+def _ago(seconds: float) -> Any:
+    """A time as Prefect's filters want it: at run time any aware datetime, to type checkers pendulum's."""
+    return datetime.now(UTC) - timedelta(seconds=seconds)

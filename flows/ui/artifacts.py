@@ -1,0 +1,166 @@
+"""The story of a run for the Prefect UI: progress inside long steps, the sky of every round, before and after at the end."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
+from prefect.logging import get_run_logger
+from prefect.runtime import flow_run, task_run
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+from configs.schema import Config
+from flows.ui.markdown import code, figure, how_far, picture, slug, table, text
+from flows.ui.report_links import address
+from storage.captures.capture import Capture
+from storage.product import Product
+from storage.store import Store
+from tasks.reporting.round_summary import before_and_after, round_picture, rounds_so_far
+from tasks.running.step import Work
+
+LONG_S = 3.0
+"""A step that is done sooner gets no progress bar."""
+EVERY_S = 2.0
+"""Least time between two updates of a bar."""
+ANSWER_S = 5.0
+"""Longest wait for the server to take an artifact; after one failure the run goes on without."""
+
+METRICS = {
+    "heldout_chi2_sky": "held-out χ², sky",
+    "heldout_chi2_stack": "held-out χ², stack",
+    "residual_whiteness": "whiteness of residuals",
+    "halves_agree_cutoff_cpp": "halves agree to, cycles/px",
+    "cutoff_cpp": "telescope's cut-off, cycles/px",
+    "d_over_r0": "D/r0",
+    "flux_sky_over_stack": "light, sky over stack",
+}
+"""Figures of the report that are shown, and what they are called."""
+TRUTH = {"psnr_db": "PSNR, dB", "ssim": "SSIM", "frc_cutoff_cpp": "agrees to, cycles/px"}
+"""The same of a comparison with the truth."""
+
+REPORTS = {"The whole report": "report.html", "the same for programs": "report.json"}
+"""Where more is to be read; browsers follow no link from the UI to a file, so the path is there to be copied, too."""
+
+
+@dataclass
+class Bar:
+    """Progress of the step that runs now."""
+
+    key: str
+    begun: float
+    told: float = 0.0
+    """When the server last heard of it."""
+    artifact: UUID | None = None
+
+
+class Story:
+    """Tells the Prefect UI of one run. What cannot be told is logged and left out: no run fails for it."""
+
+    def __init__(self, capture: Capture, config: Config) -> None:
+        self.name = capture.name
+        self.key = f"{slug(capture.name)}-{capture.fingerprint[:8]}"
+        self.config = config
+        self.bar: Bar | None = None
+        self.mute = False
+
+    def around(self, work: Work, make: Callable[[], None]) -> Callable[[], None]:
+        """The making of a product with its bar, and with its picture where it makes the sky of a round."""
+
+        def told() -> None:
+            missing = not work.store.has(work.product)
+            self.bar = Bar(f"{self.key}-{slug(work.label)}", time.monotonic())
+            try:
+                make()
+                self._try(lambda: self._complete(work.label))
+                if missing and work.product.step == "solve_sky":
+                    self._try(lambda: self._round(work))
+            finally:
+                self.bar = None
+
+        return told
+
+    def progress(self, label: str, done: float, total: int) -> None:
+        """Listen to the steps: a bar for what takes long, at most every two seconds."""
+        bar, now = self.bar, time.monotonic()
+        if bar is not None and done < total and now - bar.begun >= LONG_S and now - bar.told >= EVERY_S:
+            bar.told = now
+            words = how_far(label, done, total, now - bar.begun)
+            self._try(lambda: self._tell_bar(bar, 100 * done / total, words))
+
+    def ending(self, store: Store, result: Product, report: dict[str, Any], out: Path) -> None:
+        """Before and after, the verdict, the metrics, and where everything is."""
+        self._try(lambda: self._ending(store, result, report, out))
+
+    def _tell_bar(self, bar: Bar, percent: float, words: str) -> None:
+        if bar.artifact is None:
+            bar.artifact = self._create("progress", bar.key, words, percent)
+        else:
+            with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}), _client() as client:
+                client.update_artifact(bar.artifact, ArtifactUpdate(data=percent, description=words))
+
+    def _complete(self, label: str) -> None:
+        if self.bar is not None and self.bar.artifact is not None:
+            self._tell_bar(self.bar, 100.0, f"{label}: done in {time.monotonic() - self.bar.begun:.1f} s")
+
+    def _round(self, work: Work) -> None:
+        rows = rounds_so_far(work.store, work.product, self.config.telescope)
+        words = [
+            f"# {text(self.name)}: {text(work.label)}",
+            picture(round_picture(work.store, work.product, self.config.evaluate.stretch), "the sky after this round"),
+            table([{name: figure(value) for name, value in row.items()} for row in rows]),
+        ]
+        self._create("markdown", f"{self.key}-round-{len(rows)}", f"Sky of {text(work.label)}", "\n\n".join(words))
+
+    def _ending(self, store: Store, result: Product, report: dict[str, Any], out: Path) -> None:
+        shown = {name: picture(png, name) for name, png in before_and_after(store, result).items()}
+        channels = [
+            {"channel": f"channel {number}", **{word: figure(row.get(name)) for name, word in METRICS.items()}}
+            for number, row in enumerate(report["channels"], start=1)
+        ]
+        truth = [
+            {"against the truth": what, **{word: figure(row[name]) for name, word in TRUTH.items()}}
+            for what, row in report["truth"].items()
+        ]
+        words = [
+            f"# {text(self.name)}",
+            *(text(line) for line in report["verdict"]),
+            table([{"before: the stack": shown["before"], f"after: the {report['published']}": shown["after"]}]),
+            _turned(channels),
+            *([table(truth)] if truth else []),
+            *([f"[Open the whole report]({page})"] if (page := address(out)) else []),
+            *(f"{what}: {code(str((out / name).absolute()))}" for what, name in REPORTS.items()),
+            f"Steps took {figure(report['seconds']['total'])} s when they were made.",
+        ]
+        self._create("markdown", f"{self.key}-result", "Before and after", "\n\n".join(words))
+
+    def _create(self, kind: str, key: str, description: str, data: Any) -> UUID:
+        artifact = ArtifactCreate(type=kind, key=key, description=description, data=data)
+        artifact.flow_run_id = UUID(flow_run.id)
+        artifact.task_run_id = UUID(task_run.id) if task_run.id else None
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}), _client() as client:
+            return client.create_artifact(artifact).id
+
+    def _try(self, tell: Callable[[], object]) -> None:
+        """Tell, or fall silent for the rest of the run: neither a dead server nor a picture is worth a night's work."""
+        if self.mute:
+            return
+        try:
+            tell()
+        except Exception as error:
+            self.mute = True
+            get_run_logger().warning("the UI misses pictures and progress of this run: %s", error)
+
+
+def _client() -> Any:
+    """A client that gives up soon: the solver waits for it."""
+    return get_client({"timeout": ANSWER_S}, sync_client=True)
+
+
+def _turned(columns: list[dict[str, str]]) -> str:
+    """A table with the figures downwards and a column per channel."""
+    rows = [{"": name} | {c["channel"]: c[name] for c in columns} for name in columns[0] if name != "channel"]
+    return table(rows)

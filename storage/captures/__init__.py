@@ -1,0 +1,1 @@
+"""Files that come in: captures and what lies beside them."""

@@ -1,0 +1,64 @@
+"""A capture: one video with its calibration frames, known by the content of its files, not by their names."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from storage.captures.file_stability import mark_of
+from storage.captures.readers import fingerprint
+from storage.errors import Unsettled
+
+MIN_FRAMES = 4
+"""With fewer usable frames none can be held out to judge the result."""
+
+
+@dataclass(frozen=True)
+class Capture:
+    """One video of one target, and what calibrates it."""
+
+    path: Path
+    """The file, or the folder of frames."""
+    fingerprint: str
+    """sha256 of its content."""
+    dark: Path | None = None
+    """Mean dark frame."""
+    flat: Path | None = None
+    """Mean flat field."""
+    calibration: tuple[str, str] = ("", "")
+    """Fingerprints of dark and flat."""
+    exposure_s: float | None = None
+    """Exposure of a frame, where somebody else than the capture tells it."""
+    mark: str = field(default="", compare=False, repr=False)
+    """How its files looked when the fingerprint was taken; empty where nobody looked."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.path.name
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What makes its frames what they are: content only, so that a renamed or moved file is the same capture."""
+        told = {} if self.exposure_s is None else {"exposure_s": self.exposure_s}
+        return {"fingerprint": self.fingerprint, "calibration": list(self.calibration), **told}
+
+    def check(self) -> None:
+        """Are its files still those whose fingerprint was taken? What was read from others must not pass for them."""
+        if self.mark and mark_of(self.path) != self.mark:
+            raise Unsettled(
+                f"{self.path}: changed while it was read; wait until it is recorded or copied, then run the same again"
+            )
+
+
+def capture_at(
+    path: Path,
+    dark: Path | None = None,
+    flat: Path | None = None,
+    exposure_s: float | None = None,
+    known: Callable[[Path], str] = fingerprint,
+) -> Capture:
+    """Read the fingerprints of a capture and its calibration frames; `known` may remember them."""
+    mark = mark_of(path)
+    marks = tuple(known(p) if p is not None else "" for p in (dark, flat))
+    return Capture(path.absolute(), known(path), dark, flat, (marks[0], marks[1]), exposure_s, mark)

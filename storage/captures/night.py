@@ -1,0 +1,216 @@
+"""A night: the captures in a folder and its sub-folders, each with where its results go and what lies beside it."""
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+
+from configs.load import Found, load_config
+from configs.request import NightRequest
+from configs.schema import Config
+from storage.captures.capture import MIN_FRAMES
+from storage.captures.file_stability import look_at
+from storage.captures.readers import SUFFIXES, open_capture, recorded
+from storage.captures.readers.base import FRAME_SUFFIXES, natural
+from storage.captures.sidecars import Log, log_of, profile_of
+from storage.errors import Hopeless, StillskyError
+
+SETTINGS = "stillsky.toml"
+"""A file of this name among the captures holds settings for those beside and below it."""
+NOON_H = 12
+"""A night lasts from noon to noon, local time, and has the date of its evening."""
+_STILLS = {suffix for suffixes in FRAME_SUFFIXES.values() for suffix in suffixes}
+_CAPTURES = {suffix for suffixes in SUFFIXES.values() for suffix in suffixes} - _STILLS
+_CALIBRATION = re.compile(
+    r"(^|[\W_])(master[\W_]?)?(darks?|flats?|bias|offsets?|dark[\W_]?flats?)([\W_\d]|$)", re.IGNORECASE
+)
+_OURS = ("sky.fits", "stack.fits", "sky.png")
+_OURS_ENDS = (".truth.fits", ".psfs.fits")
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One capture of a night, before anything of its frames is read."""
+
+    path: Path
+    """The file, or the folder of frames."""
+    name: str
+    """Its folder below the folder of results: relative, without `..`, of harmless letters, of no other capture."""
+    started: datetime
+    """When it was recorded, local time."""
+    log: Log
+    """What the capture program wrote beside it."""
+
+    @property
+    def night(self) -> date:
+        """The evening of the night it belongs to."""
+        return (self.started - timedelta(hours=NOON_H)).date()
+
+
+@dataclass(frozen=True)
+class Night:
+    """The captures of a folder, in the order of their recording."""
+
+    folder: Path
+    captures: tuple[Recording, ...]
+
+    def between(self, since: date | None, until: date | None) -> tuple[Recording, ...]:
+        """Those of the nights from `since` to `until`, both included."""
+        return tuple(c for c in self.captures if (since or date.min) <= c.night <= (until or date.max))
+
+
+def night_at(folder: Path, skip: Iterable[Path] = ()) -> Night:
+    """Find every capture in a folder; `skip` are folders and files that hold none (results, the store, darks)."""
+    if not folder.is_dir():
+        raise Hopeless(f"{folder}: there is no such folder; give the one that holds the night's captures")
+    barred = {path.resolve() for path in skip}
+    paths = [path for path in _found(folder, barred) if path.resolve() not in barred]
+    names = _names(paths, folder)
+    captures = [Recording(path, names[path], _started(path, log), log) for path in paths for log in (log_of(path),)]
+    return Night(folder, tuple(sorted(captures, key=lambda c: (c.started, c.name))))
+
+
+def find_captures(folder: Path, out: Path) -> list[Path]:
+    """The captures in a folder, those in `out` left out."""
+    return [capture.path for capture in night_at(folder, [out]).captures]
+
+
+def found_beside(capture: Path, folder: Path) -> tuple[Found, str | None]:
+    """What lies beside and above a capture, up to the night's folder: settings, and the kind of its target.
+
+    The log says best what the target is, then the capture's name, then the nearest of its folders.
+    """
+    folder, capture = folder.absolute(), capture.absolute()
+    above = [p for p in capture.parents if p == folder or folder in p.parents]
+    places = [capture, *above] if capture.is_dir() else above
+    files = tuple(p for p in (place / SETTINGS for place in reversed(places)) if _is_inside(p, folder))
+    log = log_of(capture)
+    names = [capture.stem, *(p.name for p in above)]
+    profile = log.profile or next(filter(None, map(profile_of, names)), None)
+    return Found(log.settings, files, folder), profile
+
+
+def output_folder(out: Path, name: str) -> Path:
+    """The folder for one capture's results; refused where a link would lead out of the folder of results."""
+    path = out / name
+    if not path.resolve().is_relative_to(out.resolve()):
+        raise Hopeless(f"{path} leads out of the folder of results to {path.resolve()}; remove that link")
+    return path
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    return path.is_file() and path.resolve().is_relative_to(folder.resolve())
+
+
+def _found(folder: Path, barred: set[Path]) -> Iterator[Path]:
+    """Captures in a folder and below; links to folders are not followed."""
+    try:
+        inside = sorted((p for p in folder.iterdir() if not _left_out(p)), key=natural)
+    except OSError:
+        return
+    files = [p for p in inside if p.is_file()]
+    yield from (p for p in files if p.suffix.lower() in _CAPTURES)
+    stills = [p for p in files if p.suffix.lower() in _STILLS]
+    cubes = list(_cubes(stills))
+    yield from cubes
+    if len(stills) - len(cubes) >= MIN_FRAMES:
+        yield folder
+    for inner in (p for p in inside if p.is_dir() and not p.is_symlink() and p.resolve() not in barred):
+        yield from _found(inner, barred)
+
+
+def _left_out(path: Path) -> bool:
+    """Hidden, calibration frames by their name, results and truths of our own."""
+    name = path.name.lower()
+    ours = name in _OURS or name.endswith(_OURS_ENDS)
+    return ours or name.startswith(".") or _CALIBRATION.search(path.stem if path.is_file() else path.name) is not None
+
+
+def _cubes(stills: list[Path]) -> Iterator[Path]:
+    """Files of many pictures among stills; a file as large as a single picture is one, without a look into it."""
+    single: set[int] = set()
+    for path in stills:
+        size = path.stat().st_size
+        if size not in single:
+            if _many(path, len(stills)):
+                yield path
+            else:
+                single.add(size)
+
+
+def _many(path: Path, beside: int) -> bool:
+    """Does a FITS or TIFF file hold more than one picture? One that cannot be read is a capture where no stills are."""
+    if path.suffix.lower() not in (*FRAME_SUFFIXES["fits"], *FRAME_SUFFIXES["tiff"]):
+        return False
+    try:
+        with open_capture(path) as reader:
+            return (reader.header.frames or 0) > 1
+    except StillskyError:
+        return beside < MIN_FRAMES
+
+
+def _started(path: Path, log: Log) -> datetime:
+    """From the capture's own header, else its log, else when it was written last."""
+    own = recorded(path)
+    if own is not None or log.started is not None:
+        return own or log.started or datetime.max
+    with suppress(OSError, OverflowError, ValueError):
+        return datetime.fromtimestamp(path.stat().st_mtime)
+    return datetime.max - timedelta(days=1)
+
+
+def _names(paths: list[Path], folder: Path) -> dict[Path, str]:
+    """A folder for each capture's results, like its path: jupiter.ser and jupiter.avi are jupiter_ser and jupiter_avi."""
+    names: dict[Path, str] = {}
+    taken: set[str] = set()
+    for path in paths:
+        inner = path.relative_to(folder).parts or (folder.resolve().name or "night",)
+        last = inner[-1] if path.is_dir() else "_".join(filter(None, (path.stem, path.suffix[1:])))
+        name = "/".join(_harmless(part) for part in (*inner[:-1], last))
+        if name.casefold() in taken:
+            name = f"{name}-{_digest('/'.join(inner))}"
+        taken.add(name.casefold())
+        names[path] = name
+    return names
+
+
+def _harmless(part: str) -> str:
+    """A name that no file system, shell or log misunderstands; what had to be changed gets a mark of its own."""
+    plain = re.sub(r"[^\w .+()=,@-]", "_", part).strip(" .")[:80].rstrip(" .") or "capture"
+    return plain if plain == part else f"{plain}-{_digest(part)}"
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:6]
+
+
+def night_settings(request: NightRequest) -> Config:
+    """The settings of a night as a whole, from the user alone; a misspelt one is told before anything starts.
+
+    An aperture may stand there without the pixel scale: the captures' logs tell that.
+    """
+    scale = Found({"telescope": {"pixel_scale_arcsec": 1.0}})
+    return load_config(request.config, request.profile, request.words, scale)
+
+
+def results_folder(request: NightRequest) -> Path:
+    """Where a night's results go. Inside the night's folder it must be a real folder: the captures may not choose it."""
+    if request.out is not None:
+        return request.out.absolute()
+    out = request.folder.absolute() / "restored"
+    if out.is_symlink():
+        raise Hopeless(f"{out} is a link; remove it, or say with --out where the results go")
+    return out
+
+
+def frame_bytes(capture: Path) -> int:
+    """Size of a capture's frames as numbers: more than its file where that is compressed."""
+    with suppress(OSError, StillskyError):
+        size = look_at(capture).bytes
+        with open_capture(capture) as reader:
+            head = reader.header
+        return max(size, (head.frames or 0) * head.channels * head.height * head.width * head.dtype.itemsize)
+    return 0

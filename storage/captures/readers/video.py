@@ -1,0 +1,128 @@
+"""Video (AVI, MP4, MOV, MKV) by FFmpeg: grey stays one channel of 8 to 16 bits, everything else becomes 8 bit RGB."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.captures.readers.base import Header, Raw, check_frame, packed, saturation
+from storage.errors import BadCapture
+
+LOSSLESS = {"rawvideo", "ffv1", "huffyuv", "ffvhuff", "utvideo", "lagarith"}
+"""Single-channel video of these is a camera's own numbers, linear; anything else is made for eyes: gamma-encoded."""
+
+_PLANE = re.compile(r"(?:gray(?P<bits>\d*)|bayer_(?P<mosaic>[rgb]{4})(?P<mbits>8|16))(?P<end>le|be)?")
+
+
+@dataclass(frozen=True)
+class _Video:
+    """A video; every pass over its frames opens the file anew."""
+
+    path: Path
+    header: Header
+    timestamps: NDArray[np.float64] | None
+
+    def blocks(self, size: int) -> Iterator[Raw]:
+        return packed(self._frames(), size)
+
+    def _frames(self) -> Iterator[Raw]:
+        with _opened(self.path) as container:
+            for frame in _decoded(container):
+                picture = _picture(frame)[: self.header.channels]  # a grey palette gives three equal channels
+                check_frame(self.path, picture, self.header)
+                yield picture
+
+
+@contextmanager
+def open_video(path: Path) -> Iterator[_Video]:
+    """The first video stream, turned and cropped by nothing; damaged packets are left out."""
+    with _opened(path) as container:
+        frame = next(_decoded(container), None)
+        if frame is None:
+            raise BadCapture(f"{path}: no frame in it can be decoded; record or convert it again.")
+        stream = container.streams.video[0]
+        picture = _picture(frame)
+        # 8 bit mono AVI is written as a palette of greys.
+        grey = frame.format.name == "pal8" and bool(np.all(picture == picture[:1]))
+        picture = picture[:1] if grey else picture
+        shape, plane = picture.shape, _PLANE.fullmatch(frame.format.name)
+        bits = int((plane["bits"] or plane["mbits"] or 8) if plane else 8)
+        mosaic = plane["mosaic"].upper() if plane and plane["mosaic"] else None
+        codec = stream.codec_context.name
+        gamma = shape[0] == 3 or codec not in LOSSLESS
+        tags = {**container.metadata, **stream.metadata}
+        meta = {"codec": codec} | ({"date": tags["creation_time"]} if "creation_time" in tags else {})
+        promised = int(stream.frames) or None
+    timestamps = _timestamps(path, meta.get("date", ""))
+    frames = promised if timestamps is None else len(timestamps)
+    full_scale = saturation(picture, bits)
+    header = Header(frames, shape[0], shape[1], shape[2], picture.dtype, full_scale, mosaic, gamma, meta)
+    yield _Video(path, header, timestamps)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """A container that holds video."""
+    import av
+
+    with path.open("rb"):  # says plainly what is wrong with the file
+        pass
+    try:
+        container = av.open(str(path))
+    except av.FFmpegError as error:
+        raise BadCapture(
+            f"{path}: cannot be opened as video ({error}); cut short? Record or convert it again."
+        ) from error
+    with container:
+        if not container.streams.video:
+            raise BadCapture(f"{path}: no video stream in it (sound only, or cut short?); record or convert it again.")
+        container.streams.video[0].thread_type = "AUTO"
+        yield container
+
+
+def _decoded(container: Any) -> Iterator[Any]:
+    """Decoded frames in order of showing; a damaged packet costs its frame, not the capture."""
+    import av
+
+    for packet in container.demux(video=0):
+        try:
+            frames = packet.decode()
+        except av.error.InvalidDataError:
+            continue
+        yield from (frame for frame in frames if not frame.is_corrupt)
+
+
+def _picture(frame: Any) -> Raw:
+    """One frame (channel, y, x): grey and mosaics as coded, the rest as RGB."""
+    plane = _PLANE.fullmatch(frame.format.name)
+    if plane is None:
+        return np.ascontiguousarray(frame.to_ndarray(format="rgb24").transpose(2, 0, 1))
+    wide = (plane["bits"] or plane["mbits"] or "8") != "8"
+    stored = np.dtype(np.uint8 if not wide else ">u2" if plane["end"] == "be" else "<u2")
+    data = frame.planes[0]
+    lines = np.frombuffer(data, np.uint8).reshape(-1, data.line_size)[: frame.height]
+    codes = np.ascontiguousarray(lines[:, : frame.width * stored.itemsize]).view(stored)
+    return codes.astype(stored.newbyteorder("="))[None]
+
+
+def _timestamps(path: Path, date: str) -> NDArray[np.float64] | None:
+    """Creation time plus presentation times, from the index alone; None unless the container knows when it was made."""
+    try:
+        moment = datetime.fromisoformat(date)
+    except ValueError:
+        return None
+    start = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    with _opened(path) as container:
+        step = float(container.streams.video[0].time_base)
+        stamps = [p.pts for p in container.demux(video=0) if p.size and not p.is_discard]
+    if not stamps or None in stamps or start <= 0:
+        return None
+    times = np.sort(np.array(stamps, np.float64))
+    result: NDArray[np.float64] = start + (times - times[0]) * step
+    return result

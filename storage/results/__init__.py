@@ -1,0 +1,1 @@
+"""Files that go out: published results, truth, night record."""

@@ -1,0 +1,66 @@
+"""A finished result on its way to the user: the files of the output folder, from the evaluated product."""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from storage.errors import StoreError
+from storage.product import Product
+from storage.results.export import save_fits, save_json, save_png, save_text, scale_cards
+from storage.store import Store
+
+FILES = ("stack.fits", "sky.fits", "sky.png", "report.html", "report.json")
+"""What is published, in this order."""
+
+
+def published(out: Path) -> dict[str, Any]:
+    """The report of a whole set of results in a folder; empty where there is none."""
+    try:
+        report = json.loads((out / FILES[-1]).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    whole = isinstance(report, dict) and all((out / name).is_file() for name in FILES)
+    return report if whole else {}
+
+
+def check_folder(out: Path) -> None:
+    """Can results be written to this folder, or can it be made? Better asked before the night's work than after."""
+    nearest = next(p for p in (out.absolute(), *out.absolute().parents) if p.exists())
+    if not nearest.is_dir():
+        raise StoreError(f"{nearest} is a file, so {out} cannot hold results; choose another folder with --out")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise StoreError(f"{nearest} cannot be written; change its permissions or choose another folder with --out")
+
+
+def publish(
+    store: Store, result: Product, report: Mapping[str, Any], out: Path, scale_arcsec: float | None, page: str
+) -> None:
+    """Leave sky.fits, stack.fits, sky.png, report.html and report.json in `out`."""
+    check_folder(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{out} cannot be made: {error.strerror}; choose another folder with --out") from None
+    # The report comes last: where it is, the others are whole and of the same product.
+    (out / FILES[-1]).unlink(missing_ok=True)
+    with store.open(result) as file:
+        sky, stack, stretch = file["sky"][:], file["stack"][:], str(file.attrs["stretch"])
+    history = [f"settings {key} = {json.dumps(value)}" for key, value in report["settings"].items()]
+    for name, picture, what in (("stack", stack, "shift-average"), ("sky", sky, str(report["published"]))):
+        cards: dict[str, tuple[Any, str]] = {
+            "BUNIT": ("adu", "camera units, linear"),
+            "CAPTURE": (re.sub(r"[^ -~]", "?", report["capture"]["name"])[:68], "name of the capture"),
+            "FPRINT": (report["capture"]["fingerprint"], ""),
+            "CREATOR": (f"stillsky {version('stillsky')}", "software"),
+            "PRODUCT": (f"{result.step}/{result.key}", "in the store"),
+            "CONTENT": (what, "what this picture is"),
+            **scale_cards(scale_arcsec, (sky.shape[-2], sky.shape[-1])),
+        }
+        save_fits(out / f"{name}.fits", picture, cards, history)
+    save_png(out / "sky.png", sky, stretch)
+    save_text(out / "report.html", page)
+    save_json(out / "report.json", report)

@@ -1,0 +1,1 @@
+"""Captures with known truth, and what the product makes of them."""

@@ -1,0 +1,297 @@
+"""simulate: a capture with a known truth, written frame by frame; truth, PSFs and configuration beside it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from configs.load import BadConfig
+from storage.captures.readers.ser import write_ser
+from storage.errors import BadCapture, Hopeless, StillskyError, StoreError
+from storage.results.truth import (
+    PsfFile,
+    beside,
+    check_config,
+    count_pictures,
+    holds_true_psfs,
+    psf_file,
+    read_picture,
+    read_pictures,
+    save_config,
+    save_truth,
+    true_psfs,
+)
+from tasks.numerics.simulator.observe import Block, Scene, air_psfs, canvas_px, clean_psfs, observe
+from tasks.numerics.simulator.observe import truth as ideal
+from tasks.numerics.simulator.targets import TARGETS
+
+Image = NDArray[np.float32]
+Progress = Callable[[str, int, int], None]
+
+EPOCH_S = 1_577_836_800.0
+"""Time of the first frame, 2020-01-01 UTC: the same request gives the same file."""
+RAD_ARCSEC = 206264.806
+WIDEST_PSF_PX = 256
+"""Pictures of stars are cut to this width: more is their background's noise."""
+FILLED = 0.1
+"""A picture whose border is brighter than this share of its peak goes on beyond it."""
+RANGES: dict[str, tuple[float, float, str]] = {
+    "n_frames": (1, 1_000_000, ""),
+    "size_px": (16, 4096, "px"),
+    "psf_px": (32, 4096, "px"),
+    "d_over_r0": (0, 40, ""),
+    "photons_peak": (1, 1e7, "electrons"),
+    "read_noise_e": (0, 1000, "electrons"),
+    "background_e": (0, 1e7, "electrons"),
+    "bits": (8, 16, "bits"),
+    "exposure_s": (1e-6, 60, "s"),
+    "fps": (0.01, 10_000, "per second"),
+    "aperture_m": (0.01, 60, "m"),
+    "obstruction": (0, 0.94, ""),
+    "jitter_px": (0, 50, "px"),
+    "clouds": (0, 1, ""),
+    "seed": (0, 2**32 - 1, ""),
+}
+"""Least and largest value of what can be asked for, and its unit."""
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What to simulate, and where to leave it."""
+
+    out: Path
+    """The capture, *.ser; truth, PSFs and configuration are left beside it."""
+    scene: Scene = field(default_factory=Scene)
+    """Telescope, air, mount and camera."""
+    target: str = "planet"
+    """Name of a procedural sky; not used where `truth` is given."""
+    truth: Path | None = None
+    """A picture to be the sky."""
+    psfs: Path | None = None
+    """A capture of a bright star to be the air."""
+    wavelength_nm: float = 550.0
+    """Mean wavelength, in nanometres."""
+    command: str = ""
+    """The words that asked for it, noted in the configuration."""
+    force: bool = False
+    """Write over a configuration that says something else."""
+
+
+def scene_of(wanted: Mapping[str, Any], wavelength_nm: float = 550.0, pixel_scale_arcsec: float | None = None) -> Scene:
+    """A checked scene from the fields of Scene that a user gave (None: not given); the PSF grid follows from the air.
+
+    Without a pixel scale a pixel is lambda / 2D, Nyquist sampling.
+    """
+    given = {name: value for name, value in wanted.items() if value is not None}
+    for name, (low, high, unit) in RANGES.items():
+        if name in given and not low <= given[name] <= high:
+            raise BadConfig(f"{name} = {given[name]:g}: needed are {low:g} .. {high:g} {unit}".rstrip())
+    if not 200 <= wavelength_nm <= 20000:
+        raise BadConfig(f"wavelength_nm = {wavelength_nm:g}: needed are 200 .. 20000 nm")
+    if "exposure_s" in given:
+        given.setdefault("fps", min(Scene.fps, 1 / given["exposure_s"]))
+    scene = Scene(**given)
+    if scene.exposure_s * scene.fps > 1.0001:
+        raise BadConfig(f"exposure of {scene.exposure_s:g} s at {scene.fps:g} per second: lower --fps or --exposure-ms")
+    if not max(map(abs, scene.drift_px)) <= 4 * scene.size_px:
+        raise BadConfig(f"drift_px = {scene.drift_px}: at most {4 * scene.size_px} px, four frames; ask for less drift")
+    sampling = 2.0
+    if pixel_scale_arcsec is not None:
+        sampling = wavelength_nm * 1e-9 / scene.aperture_m * RAD_ARCSEC / max(pixel_scale_arcsec, 1e-9)
+        if not 1 <= sampling <= 16:
+            widest = pixel_scale_arcsec * sampling
+            raise BadConfig(
+                f"pixel_scale_arcsec = {pixel_scale_arcsec:g}: lambda/D is {sampling:.2g} px; needed are 1 .. 16 px, "
+                f"that is {widest / 16:.2g} .. {widest:.2g} arcsec per pixel"
+            )
+    finer = given.get("psf_px", 0) / sampling  # a wider grid than needed: a finer pupil
+    width = 2 * int(np.ceil(max(48.0, 6 * scene.d_over_r0, finer) * sampling / 2))
+    return replace(scene, psf_px=width, aperture_cells=width / sampling)
+
+
+def parse_wind(words: tuple[str, ...]) -> tuple[tuple[float, float, float], ...] | None:
+    """Layers SHARE,SPEED_M_S,DIRECTION_DEG as Scene wants them; none given: None."""
+    layers = []
+    for word in words:
+        try:
+            share, speed, angle = (float(part) for part in word.split(","))
+        except ValueError:
+            raise BadConfig(
+                f"--wind {word!r}: write SHARE,SPEED,DIRECTION, for example --wind 0.6,8,30 (m/s, degrees)"
+            ) from None
+        if not (0 < share < np.inf and abs(speed) <= 200 and np.isfinite(angle)):
+            raise BadConfig(f"--wind {word!r}: needed are a positive share and a speed of at most 200 m/s")
+        layers.append((share, speed, angle))
+    return tuple(layers) or None
+
+
+def simulate_capture(plan: Simulation, progress: Progress | None = None) -> list[Path]:
+    """Write the capture and what lies beside it; memory does not grow with the number of frames. Returns the files."""
+    files = beside(plan.out)
+    _refuse(plan, files["truth"])
+    scene, psfs = plan.scene, None
+    if plan.psfs is not None:
+        scene, psfs = _seen_air(scene, plan.psfs)
+    text = config_text(plan, scene)
+    if not plan.force:
+        check_config(files["config"], text)
+    canvas = _canvas(plan, scene)
+    with _worded(plan.out):
+        plan.out.parent.mkdir(parents=True, exist_ok=True)
+        answer = ideal(canvas, scene)
+        times = EPOCH_S + np.arange(scene.n_frames) / scene.fps
+        texts = {
+            "observer": "stillsky",
+            "camera": f"simulated {scene.bits} bit",
+            "telescope": f"D={scene.aperture_m:g}m",
+        }
+        with psf_file(files["psfs"], scene.n_frames, scene.pixel_fill) as journal:
+            blocks = observe(canvas, air_psfs(scene) if psfs is None else psfs, scene)
+            write_ser(plan.out, _frames(blocks, journal, scene.n_frames, progress), scene.bits, times, texts)
+        save_truth(files["truth"], answer.sharp, answer.diffraction, _cards(plan, scene))
+        save_config(files["config"], text)
+    return [plan.out, *files.values()]
+
+
+def pixel_scale(scene: Scene, wavelength_nm: float) -> float:
+    """Sky angle of a pixel, in arc seconds."""
+    sampling = scene.psf_px / scene.aperture_cells if scene.aperture_cells else 2.0
+    return wavelength_nm * 1e-9 / scene.aperture_m / sampling * RAD_ARCSEC
+
+
+def config_text(plan: Simulation, scene: Scene) -> str:
+    """The [telescope] table that fits the capture, under comments that say how it was made."""
+    origin = f"the air of {plan.psfs.name}" if plan.psfs else f"D/r0 = {scene.d_over_r0:g}"
+    what = plan.truth.name if plan.truth else plan.target
+    notes = [f"Simulated capture of {what}: {origin}, {scene.n_frames} frames, seed {scene.seed}."]
+    notes += [f"Made by: {plan.command}"] if plan.command else []
+    lines = [f"# {' '.join(note.split())}" for note in notes]
+    lines += ["", "[telescope]", f"aperture_m = {scene.aperture_m!r}", f"obstruction = {scene.obstruction!r}"]
+    lines += [f"pixel_scale_arcsec = {pixel_scale(scene, plan.wavelength_nm):.8g}"]
+    lines += [f"wavelength_nm = {float(plan.wavelength_nm)!r}"]
+    return "\n".join(lines) + "\n"
+
+
+def fit_canvas(picture: Image, size: int, canvas: int) -> Image:
+    """A picture as the sky (canvas, canvas): its longer side brought down to the frame's `size`, never up, and centred.
+
+    Beyond its border the sky goes on mirrored where the border is bright (the Moon's surface), else as dark as it is.
+    """
+    light = np.maximum(picture.astype(np.float64), 0.0)
+    factor = max(light.shape) / size
+    if factor > 1:
+        light = ndimage.gaussian_filter(light, 0.45 * factor, mode="nearest", truncate=3.0)
+        light = ndimage.zoom(light, 1 / factor, order=1, mode="nearest", grid_mode=True)
+    border = np.concatenate([light[0], light[-1], light[:, 0], light[:, -1]])
+    filled = float(np.median(border)) > FILLED * float(light.max())
+    pads = [((canvas - n) // 2, canvas - n - (canvas - n) // 2) for n in light.shape]
+    return np.asarray(np.pad(light, pads, mode="symmetric" if filled else "edge"), np.float32)
+
+
+def _canvas(plan: Simulation, scene: Scene) -> Image:
+    width = canvas_px(scene)
+    if plan.truth is None:
+        return TARGETS[plan.target](width, np.random.default_rng([scene.seed, 7]))
+    picture = read_picture(plan.truth)
+    if not picture.max() > 0:
+        raise BadCapture(
+            f"{plan.truth}: a picture without light (brightest pixel {picture.max():g}); give another as truth"
+        )
+    return fit_canvas(picture, scene.size_px, width)
+
+
+def _seen_air(scene: Scene, path: Path) -> tuple[Scene, Iterator[Image]]:
+    """The scene with as many frames and as wide PSFs as a star's capture has, and those PSFs one by one.
+
+    PSFs that a simulation left are taken as they are: without noise there is nothing to clean.
+    """
+    known = holds_true_psfs(path)
+    count, side = _count_known(path, scene.n_frames) if known else count_pictures(path, scene.n_frames)
+    width = min(side, WIDEST_PSF_PX) // 2 * 2
+    if width < 16:
+        raise BadCapture(
+            f"{path}: star pictures of {side} px; at least 16 px are needed: cut the star out less tightly"
+        )
+    sampling = scene.psf_px / scene.aperture_cells if scene.aperture_cells else 2.0
+    psfs = _known_psfs(path, count, width) if known else _star_psfs(path, count, width)
+    return replace(scene, n_frames=count, psf_px=width, aperture_cells=width / sampling), psfs
+
+
+def _count_known(path: Path, most: int) -> tuple[int, int]:
+    with true_psfs(path) as known:
+        return min(known.shape[0], most), min(known.shape[1:])
+
+
+def _known_psfs(path: Path, count: int, width: int) -> Iterator[Image]:
+    with true_psfs(path) as known:
+        for k in range(count):
+            yield _middle(known.take(range(k, k + 1))[0], width)
+
+
+def _star_psfs(path: Path, count: int, width: int) -> Iterator[Image]:
+    for k, picture in zip(range(count), read_pictures(path), strict=False):
+        try:
+            whole = clean_psfs(picture[None])[0]
+        except ValueError:
+            raise BadCapture(
+                f"{path}: frame {k} shows no star above its border's noise; leave that frame out"
+            ) from None
+        yield _middle(whole, width)
+
+
+def _middle(psf: Image, width: int) -> Image:
+    """The middle of a PSF, of sum one; one that is no wider stays as it is, to the last bit."""
+    top, left = (n // 2 - width // 2 for n in psf.shape)
+    cut = psf[top : top + width, left : left + width]
+    return cut if cut.shape == psf.shape else np.asarray(cut / cut.sum(), np.float32)
+
+
+def _frames(blocks: Iterator[Block], journal: PsfFile, total: int, progress: Progress | None) -> Iterator[NDArray[Any]]:
+    done = 0
+    for block in blocks:
+        journal.add(block.psfs, block.shifts)
+        yield from block.frames
+        done += len(block.frames)
+        if progress is not None:
+            progress("simulate", done, total)
+
+
+def _cards(plan: Simulation, scene: Scene) -> dict[str, tuple[Any, str]]:
+    return {
+        "D_R0": (scene.d_over_r0, "strength of the air asked for"),
+        "SEED": (scene.seed, "of everything random"),
+        "PIXSCALE": (pixel_scale(scene, plan.wavelength_nm), "arcsec per pixel"),
+        "APERTURE": (scene.aperture_m, "m"),
+    }
+
+
+def _refuse(plan: Simulation, truth: Path) -> None:
+    """Nothing but an earlier simulation is written over."""
+    if plan.out.suffix.lower() != ".ser":
+        raise BadConfig(f"{plan.out}: a simulated capture is written as SER; give a name that ends with .ser")
+    if plan.truth is None and plan.target not in TARGETS:
+        raise BadConfig(f"--target {plan.target}: known are {', '.join(TARGETS)}; or give a picture with --truth")
+    if plan.out.exists() and not truth.exists():
+        raise BadConfig(f"{plan.out} is there and no simulation (no {truth.name} beside it); choose another name")
+    if plan.scene.bits not in range(8, 17):
+        raise BadConfig(f"bits = {plan.scene.bits}: needed are 8 .. 16 bits")
+
+
+@contextmanager
+def _worded(out: Path) -> Iterator[None]:
+    """What the simulator or the disk refuses, in the words of stillsky's errors."""
+    try:
+        yield
+    except StillskyError:
+        raise
+    except OSError as error:
+        raise StoreError(
+            f"{out} cannot be written ({error.strerror or error}); make room or choose another folder"
+        ) from error
+    except ValueError as error:
+        raise Hopeless(f"this cannot be simulated: {error}") from error

@@ -1,0 +1,1 @@
+"""Rings, windows, shifts and canvas: each said once."""

@@ -1,0 +1,1 @@
+"""Registration, defects, quality and noise of frames."""

@@ -1,0 +1,177 @@
+"""Which frames are good: sharpness, light, what is wrong with the rest, and how large a share to trust."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft, ndimage
+
+from tasks.numerics.fourier.shifts import ramp
+from tasks.numerics.frames.noise import noise_variance, radius, taper
+from tasks.numerics.judging.metrics import ring_sums
+
+Image = NDArray[np.float32]
+Values = NDArray[np.float32]
+Flags = NDArray[np.bool_]
+
+SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
+_FOLDS = 5
+_BETTER = 4  # held-out frames are asked if they rank within SHARES[4], 20 %
+_MAD = 1.4826
+
+
+def sharpness(block: Image, noise: Values | None = None, cutoff: float = 0.5) -> Values:
+    """(frame,) fine power over coarse power, the noise's share taken off, so clouds and faintness do not count.
+
+    Fine is 0.1 to 0.6 of the cut-off, coarse what lies below 0.1 of it without the mean. `noise` is the variance per
+    pixel of each (frame, channel); it is measured if not given. A streak raises the value: see `ranking`.
+    """
+    size = (block.shape[-2], block.shape[-1])
+    window = taper(size)
+    fine, coarse = _bands(size, cutoff)
+    if noise is None:
+        noise = noise_variance(block, cutoff)
+    white = noise.astype(np.float64).sum(axis=1) * float((window**2).sum())
+    middle = block.mean(axis=(-2, -1), keepdims=True)
+    power = (np.abs(fft.rfft2((block - middle) * window)) ** 2).sum(axis=1)
+    above = [(power * band).sum(axis=(1, 2)) - white * band.sum() for band in (fine, coarse)]
+    least = 0.05 * white * coarse.sum() + 1e-30  # a frame without coarse power has no sharpness
+    return np.asarray(np.maximum(above[0], 0) / np.maximum(above[1], least), dtype=np.float32)
+
+
+def coherent_sharpness(aligned: Image, mean: Image, count: int, cutoff: float = 0.5) -> Values:
+    """(frame,) fine over coarse power which a frame has in common with the mean of the others.
+
+    For faint captures: noise, streaks and cosmic rays have nothing in common with the sky. `mean` (channel, y, x) is
+    the aligned mean of `count` frames, this one among them.
+    """
+    size = (aligned.shape[-2], aligned.shape[-1])
+    window = taper(size)
+    fine, coarse = _bands(size, cutoff)
+    spectra, sky = (fft.rfft2((v - v.mean(axis=(-2, -1), keepdims=True)) * window) for v in (aligned, mean))
+    others = (sky * count - spectra) / max(count - 1, 1)
+    common = (spectra * np.conj(others)).real.sum(axis=1)
+    own = [(common * band).sum(axis=(1, 2)) for band in (fine, coarse)]
+    lit = own[1] > 0
+    return np.asarray(np.where(lit, np.maximum(own[0], 0) / np.where(lit, own[1], 1), 0), dtype=np.float32)
+
+
+def _bands(size: tuple[int, int], cutoff: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Fine and coarse bands as weights on the rfft2 grid: 2 where a coefficient stands for its mirror image too."""
+    f = radius(size)
+    twice = np.where((np.arange(f.shape[1]) > 0) & (np.arange(f.shape[1]) < (size[1] + 1) // 2), 2.0, 1.0)
+    fine = ((f >= 0.1 * cutoff) & (f < 0.6 * cutoff)) * twice
+    coarse = ((f > 1.5 / min(size)) & (f < 0.1 * cutoff)) * twice
+    return np.asarray(fine, np.float64), np.asarray(coarse, np.float64)
+
+
+def fluxes(block: Image, background: float = 0.0) -> Values:
+    """(frame,) mean light above the background."""
+    return np.asarray(block.mean(axis=(1, 2, 3), dtype=np.float64) - background, dtype=np.float32)
+
+
+def black(flux: Values, share: float = 0.4) -> Flags:
+    """Frames with less than `share` of the median light. The background must be off: it makes black look lit."""
+    return np.asarray(flux < share * np.median(flux))
+
+
+def fingerprints(raw: NDArray[np.generic]) -> tuple[str, ...]:
+    """One hash per frame of the bytes as they were recorded, before any calibration."""
+    return tuple(hashlib.blake2b(np.ascontiguousarray(f).tobytes(), digest_size=16).hexdigest() for f in raw)
+
+
+def saturated(block: Image, full_scale: float) -> Values:
+    """(frame,) share of pixels at full scale."""
+    return np.asarray((block >= full_scale).mean(axis=(1, 2, 3)), dtype=np.float32)
+
+
+def strangeness(aligned: Image, mean: Image) -> Values:
+    """(frame,) 99.7th percentile of |frame - gain * mean - offset| smoothed by 1.5 px, over the mean's contrast.
+
+    `mean` (channel, y, x) is of all frames, aligned as the block is. An aeroplane or a satellite leaves a line here.
+    """
+    sky = mean.mean(axis=0, dtype=np.float64)
+    centred = sky - sky.mean()
+    contrast = float(np.sqrt((centred**2).mean())) + 1e-30
+    found = np.zeros(len(aligned), np.float32)
+    for k, frame in enumerate(aligned):
+        luma = frame.mean(axis=0, dtype=np.float64)
+        gain = float((luma * centred).mean()) / contrast**2
+        rest = ndimage.gaussian_filter(luma - luma.mean() - gain * centred, 1.5)
+        found[k] = np.percentile(np.abs(rest), 99.7) / (contrast * max(abs(gain), 1e-3))
+    return found
+
+
+def outstanding(values: Values, limit_mad: float = 8.0) -> Flags:
+    """Values above the median by more than `limit_mad` MADs of the upper half: weather has a tail, streaks leave it."""
+    middle = np.median(values)
+    mad = _MAD * np.median(values[values >= middle] - middle)
+    return np.asarray(values > middle + limit_mad * mad + 0.05 * abs(middle))
+
+
+def ranking(sharp: Values, ok: Flags, strange: Values | None = None) -> NDArray[np.int64]:
+    """Frame numbers, luckiest first. Frames that are not ok, or that stand out as strange, come last."""
+    trusted = ok & ~outstanding(strange) if strange is not None else ok
+    return np.lexsort((np.arange(len(sharp)), -sharp, ~trusted)).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Lucky:
+    """What `lucky_share` found."""
+
+    share: float  # of the ranked frames
+    shares: tuple[float, ...]
+    bits: tuple[float, ...]  # what each share's mean tells about held-out frames, in bits
+
+
+def lucky_share(
+    blocks: Iterable[Image], shifts: NDArray[np.float32], order: NDArray[np.int64], cutoff: float = 0.5, seed: int = 0
+) -> Lucky:
+    """The share of the sharpest frames whose mean tells most about good frames it has not seen.
+
+    A random fifth of `order` (usable frames, luckiest first) is held out, five times in turn. The mean of each share
+    is compared with the mean of the better held-out frames (the others know nothing of fine detail), ring by ring:
+    a correlation c is worth -log2(1 - c^2) / 2 bits per coefficient, whatever transfer stands between the two. So a
+    stack is not blamed for its softness, which a filter undoes, but for detail drowned in noise and in speckles. More
+    frames lower the noise; frames without detail only add theirs. One pass over `blocks`.
+    """
+    edges = np.maximum(np.rint(np.array(SHARES) * len(order)), 1).astype(np.int64)
+    fold = np.random.default_rng(seed).permutation(len(order)) % _FOLDS  # random: neighbours in time are alike
+    place = {int(k): (int(np.searchsorted(edges, rank, side="right")), fold[rank]) for rank, k in enumerate(order)}
+    sums = np.zeros((len(SHARES), _FOLDS, 0, 0), np.complex64)
+    size, window, done = (0, 0), np.zeros((0, 0), np.float32), 0
+    for block in blocks:
+        if not done:
+            size = (block.shape[-2], block.shape[-1])
+            window = taper(size)
+            sums = np.zeros((len(SHARES), _FOLDS, size[0], size[1] // 2 + 1), np.complex64)
+        for k, frame in enumerate(block, start=done):
+            if k in place:
+                luma = frame.mean(axis=0)
+                sums[place[k]] += fft.rfft2((luma - luma.mean()) * window) * ramp(size, -shifts[k])
+        done += len(block)
+    if not place or not done:
+        raise ValueError("0 usable frames to choose from, at least 1 is needed: check what was dropped before")
+    bits = np.sum([_bits(sums, size, cutoff, i) for i in range(_FOLDS)], axis=0)
+    good = [s for s, b in zip(SHARES, bits, strict=True) if b >= 0.99 * bits.max()]
+    return Lucky(max(good), SHARES, tuple(float(b) for b in bits))
+
+
+def _bits(sums: NDArray[np.complex64], size: tuple[int, int], cutoff: float, out: int) -> NDArray[np.float64]:
+    """What the mean of each share, without fold `out`, tells about the better frames of that fold."""
+    held = sums[: _BETTER + 1, out].sum(axis=0)
+    counts = ring_sums(np.ones(held.shape), size)
+    used = np.arange(len(counts)) / min(size) <= cutoff
+    used[:2] = False
+    own = ring_sums(np.abs(held) ** 2, size)
+    bits = np.zeros(len(sums))
+    stack = np.zeros_like(held)
+    for j in range(len(sums)):
+        stack = stack + sums[j].sum(axis=0) - sums[j, out]
+        cross = ring_sums((stack * np.conj(held)).real, size)
+        c2 = np.maximum(cross, 0) ** 2 / np.maximum(own * ring_sums(np.abs(stack) ** 2, size), 1e-30)
+        c2 = np.clip(c2 - 1 / np.maximum(counts, 1), 0, 1 - 1e-6)  # noise alone correlates by 1/count
+        bits[j] = (-0.5 * counts * np.log2(1 - c2))[used].sum()
+    return bits

@@ -1,0 +1,257 @@
+"""Where every frame's scene stands: sub-pixel shifts by band-passed, windowed correlation with a growing mean."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from tasks.numerics.fourier.shifts import ramp
+from tasks.numerics.frames.noise import taper
+
+Image = NDArray[np.float32]
+Spectrum = NDArray[np.complex64]
+Blocks = Callable[[], Iterable[Image]]
+
+_LOWPASS = 0.10  # cycles/px: sigma of the Gaussian; beyond it speckles differ from frame to frame
+_HIGHPASS = 1.0  # cycles per frame: the mean and tilt of clouds; cutting more threw faint targets off by px
+_LEAST_OVERLAP = 0.2  # a lag where less of the reference's power is under the window is not believed
+_SAMPLES = 16  # frames among which the first reference is chosen
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What all frames of one size share: band, window, and the padded canvas on which lags do not wrap around."""
+
+    size: tuple[int, int]
+    canvas: tuple[int, int]
+    band: NDArray[np.float32]  # on the frame's rfft2 grid
+    window: Image  # (y, x), falls to zero at the border
+    window_spectrum: Spectrum  # of the padded window
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A band-passed sky to correlate with, on the padded canvas of its geometry."""
+
+    geometry: Geometry
+    spectrum: Spectrum  # conj(FFT) of the sky
+    power: NDArray[np.float32]  # (y, x) per lag: power of the sky under the frame's window, floored
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What `register` found. shifts are relative to their median over usable frames; the others keep their best guess."""
+
+    shifts: NDArray[np.float32]  # (frame, 2) dy, dx px
+    peaks: NDArray[np.float32]  # (frame,) normalised correlation with the mean
+    ok: NDArray[np.bool_]  # (frame,)
+    residuals: tuple[float, ...]  # px rms by which the shifts of usable frames changed, per round after the first
+
+    @property
+    def rounds(self) -> int:
+        """Passes over the frames."""
+        return len(self.residuals) + 1
+
+
+def geometry(size: tuple[int, int]) -> Geometry:
+    """The shared arrays for frames of `size` (y, x). The canvas is twice the frame: no lag wraps."""
+    fy, fx = fft.fftfreq(size[0])[:, None], fft.rfftfreq(size[1])[None]
+    f2 = fy**2 + fx**2
+    high = 1 - np.exp(-((fy * size[0]) ** 2 + (fx * size[1]) ** 2) / (2 * _HIGHPASS**2))
+    band = (np.exp(-f2 / (2 * _LOWPASS**2)) * high).astype(np.float32)
+    window = taper(size)
+    canvas = (fft.next_fast_len(2 * size[0], real=True), fft.next_fast_len(2 * size[1], real=True))
+    return Geometry(size, canvas, band, window, fft.rfft2(window, s=canvas).astype(np.complex64))
+
+
+def banded(block: Image, geo: Geometry) -> tuple[Spectrum, NDArray[np.float32]]:
+    """Spectra of the band-passed, windowed frames on the canvas, and their energies. Channels are averaged."""
+    luma = block.mean(axis=1, dtype=np.float32)
+    # The border's step would ring through the band: taper the frame towards its own mean first.
+    middle = luma.mean(axis=(1, 2), keepdims=True)
+    flat = fft.irfft2(fft.rfft2((luma - middle) * np.sqrt(geo.window)) * geo.band, s=geo.size)
+    windowed = flat * geo.window
+    energy = (windowed * flat).sum(axis=(1, 2))
+    return fft.rfft2(windowed, s=geo.canvas), energy
+
+
+class Mean:
+    """A weighted sum of aligned frames, kept as spectra: adding a frame costs one multiplication."""
+
+    def __init__(self, geo: Geometry) -> None:
+        self.geometry = geo
+        self.count = 0
+        self._light = np.zeros(geo.window_spectrum.shape, np.complex64)
+        self._ramps = np.zeros(geo.window_spectrum.shape, np.complex64)
+
+    def add(self, spectra: Spectrum, shifts: NDArray[np.float32]) -> None:
+        """Add frames moved by -shifts."""
+        for spectrum, shift in zip(spectra, shifts, strict=True):
+            back = ramp(self.geometry.canvas, -shift)
+            self._light += spectrum * back
+            self._ramps += back
+            self.count += 1
+
+    def reference(self) -> Reference:
+        """The mean where frames covered it, tapering to zero where few did."""
+        geo = self.geometry
+        light = fft.irfft2(self._light, s=geo.canvas)
+        cover = fft.irfft2(self._ramps * geo.window_spectrum, s=geo.canvas)
+        sky = light / np.maximum(cover, 0.2 * max(float(cover.max()), 1e-6))
+        squared = fft.rfft2(sky * sky)
+        power = fft.irfft2(squared * np.conj(geo.window_spectrum), s=geo.canvas)
+        floor = max(_LEAST_OVERLAP * float(power.max()), 1e-30)
+        return Reference(geo, np.conj(fft.rfft2(sky)), np.maximum(power, floor).astype(np.float32))
+
+
+def correlate(block: Image, reference: Reference) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(shifts (frame, 2), normalised correlations (frame,)) of a block (frame, channel, y, x)."""
+    return _correlate(*banded(block, reference.geometry), reference)
+
+
+def _correlate(
+    spectra: Spectrum, energy: NDArray[np.float32], reference: Reference
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    canvas = reference.geometry.canvas
+    shifts = np.zeros((len(spectra), 2), np.float32)
+    peaks = np.zeros(len(spectra), np.float32)
+    allowed = _lags(reference.geometry)
+    # Power at lag s belongs to the window moved by -s, so it is read backwards.
+    scale = np.roll(reference.power[::-1, ::-1], 1, axis=(0, 1))
+    for k, (spectrum, own) in enumerate(zip(spectra, energy, strict=True)):
+        if not own > 0:
+            continue
+        surface = fft.irfft2(spectrum * reference.spectrum, s=canvas) / np.sqrt(scale * own)
+        shifts[k], peaks[k] = _peak(surface, allowed)
+    return shifts, peaks
+
+
+def _lags(geo: Geometry) -> NDArray[np.bool_]:
+    """Lags up to 0.85 frame each way: beyond, nearly nothing overlaps."""
+    near = [np.abs(fft.fftfreq(c, 1 / c)) <= 0.85 * n for c, n in zip(geo.canvas, geo.size, strict=True)]
+    return np.asarray(np.logical_and.outer(near[0], near[1]), dtype=bool)
+
+
+def _peak(surface: Image, allowed: NDArray[np.bool_]) -> tuple[NDArray[np.float32], float]:
+    """Sub-pixel maximum: the vertex of the quadric through the 3x3 around the highest allowed lag."""
+    ny, nx = surface.shape
+    y, x = np.unravel_index(int(np.argmax(np.where(allowed, surface, -np.inf))), surface.shape)
+    near = surface[np.ix_([(y - 1) % ny, y, (y + 1) % ny], [(x - 1) % nx, x, (x + 1) % nx])].astype(np.float64)
+    step, height = quadric_vertex(near)
+    whole = np.array([(y + ny // 2) % ny - ny // 2, (x + nx // 2) % nx - nx // 2])
+    return (whole + step).astype(np.float32), height
+
+
+def quadric_vertex(near: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """(offset from the centre, height) of the maximum of a quadric through the axes and corners of a 3x3."""
+    slope = np.array([near[2, 1] - near[0, 1], near[1, 2] - near[1, 0]]) / 2
+    yy = near[2, 1] - 2 * near[1, 1] + near[0, 1]
+    xx = near[1, 2] - 2 * near[1, 1] + near[1, 0]
+    xy = (near[2, 2] - near[2, 0] - near[0, 2] + near[0, 0]) / 4
+    if not (yy < 0 and xx < 0 and yy * xx > xy * xy):  # no hill here: noise
+        return np.zeros(2), float(near[1, 1])
+    step = np.clip(-np.linalg.solve(np.array([[yy, xy], [xy, xx]]), slope), -1, 1)
+    return step, float(near[1, 1] + slope @ step / 2)
+
+
+def usable(peaks: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Frames whose correlation is not below median - 6 MAD - 0.02; the MAD is that of the worse half.
+
+    In strong air most frames crowd near the top with a long tail below, which is only weather.
+    """
+    if peaks.size == 0:
+        return np.zeros(0, bool)
+    middle = np.median(peaks)
+    mad = np.median(middle - peaks[peaks <= middle])
+    return np.asarray((peaks >= middle - 6 * mad - 0.02) & (peaks > 0))
+
+
+def first_reference(blocks: Iterable[Image], samples: int = _SAMPLES) -> Reference:
+    """The frame, among a random few, that the others resemble most: never a black one, a streak or a knock."""
+    kept = _reservoir(blocks, samples)
+    geo = geometry((kept.shape[-2], kept.shape[-1]))
+    spectra, energy = banded(kept, geo)
+    best: tuple[float, Reference] | None = None
+    for k in range(len(kept)):
+        mean = Mean(geo)
+        mean.add(spectra[k : k + 1], np.zeros((1, 2), np.float32))
+        candidate = mean.reference()
+        likeness = float(np.median(_correlate(spectra, energy, candidate)[1]))
+        if best is None or likeness > best[0]:
+            best = likeness, candidate
+    if best is None:
+        raise ValueError("0 frames to align, at least 1 is needed: check what was dropped before")
+    return best[1]
+
+
+def _reservoir(blocks: Iterable[Image], samples: int) -> Image:
+    """A uniform random sample of frames in one pass, without knowing how many there are. Deterministic."""
+    draw, kept, seen = np.random.default_rng(0), list[Image](), 0
+    for block in blocks:
+        for frame in block:
+            seen += 1
+            if len(kept) < samples:
+                kept.append(frame.copy())
+            elif (place := int(draw.integers(seen))) < samples:
+                kept[place] = frame.copy()
+    if not kept:
+        raise ValueError("0 frames to align, at least 1 is needed: check what was dropped before")
+    return np.stack(kept)
+
+
+def register(blocks: Blocks, max_rounds: int = 10, settled_px: float = 0.02) -> Registration:
+    """Average, align, average again until the usable frames move by less than `settled_px` rms.
+
+    `blocks()` gives a fresh iterator over (frame, channel, y, x) per pass; nothing but spectra of one block and of
+    the mean is kept.
+    """
+    reference = first_reference(blocks())
+    shifts: NDArray[np.float32] | None = None
+    peaks: NDArray[np.float32] | None = None
+    ok: NDArray[np.bool_] | None = None
+    residuals: list[float] = []
+    for _ in range(max_rounds):
+        before, limit = shifts, ok
+        shifts, peaks, reference = _round(blocks(), reference, limit)
+        ok = usable(peaks)
+        if before is not None:
+            both = ok & (limit if limit is not None else ok)
+            change = (shifts - before)[both]
+            residuals.append(float(np.sqrt((change - change.mean(axis=0)).var(axis=0).sum())) if len(change) else 0.0)
+            if residuals[-1] < settled_px:
+                break
+    if shifts is None or peaks is None or ok is None:
+        raise ValueError(f"max_rounds is {max_rounds}, at least 1 is needed")
+    # In the middle of its drift a target is as far from every border as it can be.
+    origin = np.median(shifts[ok], axis=0) if ok.any() else np.zeros(2, np.float32)
+    return Registration(shifts - origin, peaks, ok, tuple(residuals))
+
+
+def _round(
+    blocks: Iterable[Image], reference: Reference, trusted: NDArray[np.bool_] | None
+) -> tuple[NDArray[np.float32], NDArray[np.float32], Reference]:
+    """One pass: shifts and peaks against the reference, and the mean of the trusted frames put in their places."""
+    mean = Mean(reference.geometry)
+    shifts: list[NDArray[np.float32]] = []
+    peaks: list[NDArray[np.float32]] = []
+    done = 0
+    for chunk in _chunks(blocks):
+        spectra, energy = banded(chunk, reference.geometry)
+        moved, likeness = _correlate(spectra, energy, reference)
+        shifts.append(moved)
+        peaks.append(likeness)
+        # In the first round nothing is known yet: judge by the frames seen so far.
+        good = usable(np.concatenate(peaks))[done:] if trusted is None else trusted[done : done + len(chunk)]
+        mean.add(spectra[good], moved[good])
+        done += len(chunk)
+    following = mean.reference() if mean.count else reference
+    return np.concatenate(shifts), np.concatenate(peaks), following
+
+
+def _chunks(blocks: Iterable[Image], size: int = 16) -> Iterator[Image]:
+    """Blocks cut to at most `size` frames: a few spectra stay in the cache."""
+    for block in blocks:
+        for start in range(0, len(block), size):
+            yield block[start : start + size]

@@ -1,0 +1,1 @@
+"""Held-out frames, metrics, residuals."""

@@ -1,0 +1,132 @@
+"""How like are two pictures, and how white is what a model leaves: numbers for reports and for stopping."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft, ndimage, optimize
+
+from tasks.numerics.fourier.shifts import shift_frames
+from tasks.numerics.frames.noise import radius, taper
+
+Image = NDArray[np.float32]
+Curve = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Match:
+    """How a picture was brought onto the truth, and how well it then fits."""
+
+    psnr_db: float
+    shift: tuple[float, float]  # dy, dx px by which the picture was moved
+    gain: float
+    offset: float
+    fitted: Image  # gain * moved picture + offset, on the inner crop
+    truth: Image  # the inner crop of the truth
+
+
+def match(truth: Image, picture: Image, margin: int | None = None, max_shift: int | None = None) -> Match:
+    """Fit shift, gain and offset, which no blind method can know, and compare inside a margin (default n/8, >= 8).
+
+    The picture is shifted, never the truth, and by Fourier phase: a spline would smooth noise and be rewarded.
+    """
+    edge = max(8, min(truth.shape) // 8) if margin is None else margin
+    reach = edge if max_shift is None else min(max_shift, edge)
+    inner = (slice(edge, truth.shape[0] - edge), slice(edge, truth.shape[1] - edge))
+    target = truth[inner].astype(np.float64)
+
+    def fit(move: NDArray[np.float64]) -> tuple[float, float, float, Image]:
+        moved = shift_frames(picture[None, None].astype(np.float32), np.asarray(move, np.float32)[None])[0, 0]
+        return *_line(target, moved[inner]), moved[inner]
+
+    start = _whole_shift(target, picture, edge, reach)
+    found = optimize.minimize(
+        lambda p: fit(start + np.clip(p, -1.5, 1.5))[2], [0.0, 0.0], method="Nelder-Mead",
+        options={"initial_simplex": [[0, 0], [0.4, 0.1], [-0.1, 0.4]], "xatol": 2e-3, "maxiter": 60},
+    )  # fmt: skip
+    best = start + np.clip(found.x, -1.5, 1.5)
+    if fit(best)[2] > fit(np.zeros(2))[2]:
+        best = np.zeros(2)
+    gain, offset, error, moved = fit(best)
+    span = float(target.max() - target.min())
+    psnr = 10 * np.log10(max(span, 1e-30) ** 2 / max(error, 1e-30))
+    fitted = (gain * moved + offset).astype(np.float32)
+    return Match(float(psnr), (float(best[0]), float(best[1])), gain, offset, fitted, truth[inner])
+
+
+def psnr(truth: Image, picture: Image) -> float:
+    """Peak signal-to-noise in dB after the fit of `match`. Not to be compared between targets."""
+    return match(truth, picture).psnr_db
+
+
+def _line(target: NDArray[np.float64], picture: Image) -> tuple[float, float, float]:
+    """(gain, offset, mean squared error) of target ~ gain * picture + offset; a negative gain counts as none."""
+    x = picture.astype(np.float64)
+    x_mean, t_mean = x.mean(), target.mean()
+    spread = float(((x - x_mean) ** 2).mean())
+    gain = max(float(((x - x_mean) * (target - t_mean)).mean()) / spread, 0.0) if spread > 0 else 0.0
+    offset = float(t_mean - gain * x_mean)
+    return gain, offset, float(((gain * x + offset - target) ** 2).mean())
+
+
+def _whole_shift(target: NDArray[np.float64], picture: Image, edge: int, reach: int) -> NDArray[np.float64]:
+    """The whole-pixel move of the picture with the least squared error, by normalised correlation."""
+    t = target - target.mean()
+    kernel = np.zeros(picture.shape)
+    kernel[: t.shape[0], : t.shape[1]] = t
+    ones = np.zeros(picture.shape)
+    ones[: t.shape[0], : t.shape[1]] = 1
+    x = picture.astype(np.float64) - picture.mean()
+
+    def slide(values: NDArray[np.float64], shape: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(fft.irfft2(fft.rfft2(values) * np.conj(fft.rfft2(shape)), s=values.shape))
+
+    spread = slide(x * x, ones) - slide(x, ones) ** 2 / t.size
+    score = slide(x, kernel) / np.sqrt(np.maximum(spread, 1e-12 * max(float(spread.max()), 1e-30)))
+    window = score[edge - reach : edge + reach + 1, edge - reach : edge + reach + 1]
+    y, x_at = np.unravel_index(int(np.argmax(window)), window.shape)
+    return np.array([reach - float(y), reach - float(x_at)])
+
+
+def ssim(truth: Image, picture: Image, span: float | None = None) -> float:
+    """Structural similarity with a Gaussian window of 1.5 px (Wang 2004), its border of 5 px left out."""
+    t, x = truth.astype(np.float64), picture.astype(np.float64)
+    reach = float(t.max() - t.min()) if span is None else span
+    c1, c2 = (0.01 * reach) ** 2, (0.03 * reach) ** 2
+
+    def blur(a: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(ndimage.gaussian_filter(a, 1.5, truncate=3.5))
+
+    mt, mx = blur(t), blur(x)
+    vt, vx, cov = blur(t * t) - mt * mt, blur(x * x) - mx * mx, blur(t * x) - mt * mx
+    index = (2 * mt * mx + c1) * (2 * cov + c2) / ((mt**2 + mx**2 + c1) * (vt + vx + c2) + 1e-300)
+    return float(index[5:-5, 5:-5].mean())
+
+
+def ring_index(size: tuple[int, int]) -> NDArray[np.int64]:
+    """The ring, 1/min(size) cycles/px wide, of each rfft2 coefficient."""
+    return np.rint(radius(size) * min(size)).astype(np.int64)
+
+
+def ring_sums(values: NDArray[np.floating], size: tuple[int, int]) -> Curve:
+    """Sums over rings 0 .. n/2 of an array on the rfft2 grid, each coefficient counted once."""
+    rings = ring_index(size)
+    sums = np.bincount(rings.ravel(), values.ravel(), minlength=min(size))
+    return np.asarray(sums[: min(size) // 2 + 1], dtype=np.float64)
+
+
+def fourier_ring_correlation(a: Image, b: Image) -> Curve:
+    """Correlation of two pictures ring by ring: index k is k/n cycles/px, n the shorter side."""
+    size = (a.shape[0], a.shape[1])
+    window = taper(size) ** 2
+    fa, fb = (fft.rfft2((v - v.mean()) * window) for v in (a, b))
+    cross = ring_sums((fa * np.conj(fb)).real, size)
+    norm = ring_sums(np.abs(fa) ** 2, size) * ring_sums(np.abs(fb) ** 2, size)
+    return np.asarray(cross / np.sqrt(norm + 1e-300))
+
+
+def frc_cutoff(curve: Curve, level: float = 0.5) -> float:
+    """The frequency in cycles/px below which the ring correlation, smoothed over 3 rings, stays above `level`."""
+    smooth = np.convolve(np.pad(curve, 1, mode="edge"), np.ones(3) / 3, "valid")
+    below = np.nonzero(smooth[1:] < level)[0]
+    return float((below[0] + 1) / (2 * (len(curve) - 1))) if below.size else 0.5

@@ -1,0 +1,1 @@
+"""Pupil, Zernike modes, Kolmogorov statistics, phase screens."""

@@ -1,0 +1,1 @@
+"""The table of PSF models, one file each."""

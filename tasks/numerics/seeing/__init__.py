@@ -1,0 +1,1 @@
+"""Spectral ratios, speckle transfer functions, and the fit of D/r0."""

@@ -1,0 +1,174 @@
+"""Ratios of the frames' spectra that do not contain the sky, ring by ring, and how sure they are.
+
+coherence(f) = |<Y>|^2 / (<|Y|^2> - noise) = |<H>|^2 / M             of aligned frames (von der Luehe 1984)
+contrast(f)  = var(|Y|^2) / (<|Y|^2> - noise)^2 = var(|H|^2) / M^2   whatever the alignment
+"""
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.numerics.seeing.speckle_transfer import RINGS, radii, ring_mean
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+C64 = NDArray[np.complex64]
+
+SOFT = 0.5
+"""Gaussian rms in resolutions (one over the cut-off) by which frames are blurred to see from where light leaks."""
+_LEAST_LIGHT = 3.0  # power over noise from which a leak can be seen
+_MOST_GROUPS = 32
+
+
+class SpectralSums(NamedTuple):
+    """Sums over groups of neighbouring frames; frequencies in rfft2 layout."""
+
+    frames: F64
+    """How many (group,)."""
+    first: C64
+    """Sum of Y (group, y, x)."""
+    second: F32
+    """Sum of |Y|^2."""
+    fourth: F32
+    """Sum of |Y|^4."""
+    softened: F32
+    """Sum of |Y|^2 of the same frames blurred before the taper by `SOFT` of the cut-off they were summed with."""
+    width: int
+    """The frames' width in pixels, which rfft2 forgets."""
+
+
+def _taper(shape: tuple[int, int]) -> F64:
+    """A Hann window (y, x) of mean square 1, so white noise keeps its power; steeper ones leak low rings into high."""
+    edges = [np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2 for n in shape]
+    window = np.outer(*edges)
+    window /= np.sqrt((window**2).mean())
+    return window
+
+
+def spectral_sums(frames: F32, cutoff: float, group: int = 8) -> SpectralSums:
+    """Sums over one block of aligned frames (frame, y, x) of equal flux, in groups of `group` neighbours.
+
+    `cutoff` is the telescope's, in cycles per pixel.
+    """
+    shape = (frames.shape[1], frames.shape[2])
+    window, blur = _taper(shape), _softening(radii(shape, cutoff))
+    parts = []
+    for start in range(0, len(frames), group):
+        block = frames[start : start + group].astype(np.float64)
+        spectra = _tapered(block, window)
+        power = np.abs(spectra) ** 2
+        soft = np.abs(_tapered(np.fft.irfft2(np.fft.rfft2(block) * blur, s=shape), window)) ** 2
+        parts.append((len(block), spectra.sum(0), power.sum(0), (power**2).sum(0), soft.sum(0)))
+    count, first, *powers = (np.array(part) for part in zip(*parts, strict=True))
+    second, fourth, softened = (each.astype(np.float32) for each in powers)
+    return SpectralSums(count.astype(np.float64), first.astype(np.complex64), second, fourth, softened, shape[1])
+
+
+def _tapered(block: F64, window: F64) -> NDArray[np.complex128]:
+    """Spectra of frames (frame, y, x) under the window, without the light that is everywhere."""
+    level = (block * window).sum((1, 2), keepdims=True) / window.sum()
+    spectra: NDArray[np.complex128] = np.fft.rfft2((block - level) * window)
+    return spectra
+
+
+def _softening(radius: F64) -> F64:
+    """The blur's transfer function at frequencies given as fractions of the cut-off."""
+    return np.asarray(np.exp(-2 * (np.pi * SOFT * radius) ** 2))
+
+
+def grouped(single: SpectralSums, group: int) -> SpectralSums:
+    """Sums of single frames put together in groups of neighbours."""
+    starts = np.arange(0, len(single.frames), group)
+    return _each(lambda sums: np.add.reduceat(sums, starts, axis=0), single)
+
+
+def _each(change: Callable[[NDArray[Any]], NDArray[Any]], sums: SpectralSums) -> SpectralSums:
+    """The same change made to every sum."""
+    frames, first, second, fourth, softened = (change(each) for each in sums[:-1])
+    return SpectralSums(frames, first, second, fourth, softened, sums.width)
+
+
+def join(parts: Sequence[SpectralSums]) -> SpectralSums:
+    """Sums of consecutive blocks as one; memory stays bounded because neighbouring groups merge beyond thirty-two."""
+    frames, first, second, fourth, softened = (
+        np.concatenate(each) for each in zip(*(p[:-1] for p in parts), strict=True)
+    )
+    sums = SpectralSums(frames, first, second, fourth, softened, parts[0].width)
+    while len(sums.frames) > _MOST_GROUPS:
+        sums = grouped(sums, 2)
+    return sums
+
+
+def noise_beyond(sums: SpectralSums, cutoff: float) -> float:
+    """Noise power per coefficient, from the frequencies beyond the telescope's `cutoff` (cycles per pixel)."""
+    beyond = radii((sums.first.shape[1], sums.width), cutoff) > 1.1
+    if beyond.sum() < 20:
+        raise ValueError(
+            f"only {beyond.sum()} frequencies lie beyond the cut-off of {cutoff:.3f} cycles/px, 20 are needed: "
+            "the pixels are too coarse to see the noise alone, so give its power from elsewhere"
+        )
+    return float(sums.second.sum(0, dtype=np.float64)[beyond].mean() / sums.frames.sum())
+
+
+class Rings(NamedTuple):
+    """What is measured, ring by ring (ring,)."""
+
+    signal: F64
+    coherence: F64
+    contrast: F64
+    radius: F64
+    """Where the coherence was really seen: a planet's light comes in lobes, and the taper lets coarser light in."""
+    radius_squared: F64
+    """The same for the contrast, which weighs by the square of the power."""
+
+
+def measured(sums: SpectralSums, cutoff: float, noise: float) -> Rings:
+    """The frames' ring curves, free of noise and of the likeness of neighbouring frames.
+
+    Products of means are taken between different groups only: noise and slow air then drop out instead of being
+    subtracted. Pixels are weighted by 1 / mean power of their ring, so that its inner ones do not outweigh the others.
+    """
+    radius = radii((sums.first.shape[1], sums.width), cutoff)
+    inside = radius <= 1.0
+    radius, count, origin = radius[inside], sums.frames, _origin(sums, radius, noise)[inside]
+    first = sums.first[:, inside].astype(np.complex128)
+    second, fourth = sums.second[:, inside].astype(np.float64), sums.fourth[:, inside].astype(np.float64)
+    frames, pairs = count.sum(), count.sum() ** 2 - (count**2).sum()
+    power = second.sum(0) / frames
+    signal = power - noise
+    coherent = (np.abs(first.sum(0)) ** 2 - (np.abs(first) ** 2).sum(0)) / pairs
+    product = (second.sum(0) ** 2 - (second**2).sum(0)) / pairs
+    squared = product - 2 * noise * power + noise**2
+    wobble = fourth.sum(0) / frames - product - 2 * signal * noise - noise**2
+    ring = ring_mean(signal, radius)
+    floor = np.where(np.isfinite(ring), np.maximum(ring, 0.1 * noise), 0.1 * noise) + 1e-30
+    smooth = np.exp(np.interp(radius, RINGS, np.log(floor)))
+    one, two = signal / smooth, squared / smooth**2
+    stack = np.stack([coherent / smooth, one, wobble / smooth**2, two, one * origin, two * origin])
+    means = ring_mean(stack, radius)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return Rings(ring, means[0] / means[1], means[2] / means[3], means[4] / means[1], means[5] / means[3])
+
+
+def _origin(sums: SpectralSums, radius: F64, noise: float) -> F64:
+    """From which frequency, as a fraction of the cut-off, the light at each `radius` (y, x) comes.
+
+    The taper spreads every frequency over its neighbours, and of a steep spectrum much more comes from the coarser side:
+    what is seen at one frequency is air of a lower one. A blur before the taper dims by what was there before it.
+    """
+    frames, blur = sums.frames.sum(), _softening(radius)
+    power, softened = (each.sum(0, dtype=np.float64) / frames for each in (sums.second, sums.softened))
+    kept = np.clip((softened - noise * blur**2) / np.maximum(power - noise, 1e-30), 1e-9, 1.0)
+    seen = (power > _LEAST_LIGHT * noise) & (radius < 0.7)
+    return np.where(seen, np.sqrt(-np.log(kept)) / (2 * np.pi * SOFT), radius)
+
+
+def jackknife(sums: SpectralSums, cutoff: float, noise: float) -> Rings:
+    """Standard errors of `measured`: how much it changes when one group of frames is left out."""
+    groups = len(sums.frames)
+    kept = (np.arange(groups) != out for out in range(groups))
+    runs = [np.array(measured(_each(operator.itemgetter(keep), sums), cutoff, noise)) for keep in kept]
+    return Rings(*np.sqrt((groups - 1) * np.var(runs, axis=0)))

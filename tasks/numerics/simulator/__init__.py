@@ -1,0 +1,1 @@
+"""Air, camera and targets with known truth."""

@@ -1,0 +1,43 @@
+"""PSFs that are known: their transfer functions on any canvas, and how far PSFs that were found are from them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tasks.numerics.fourier.shifts import best_move
+from tasks.numerics.optics.pupil import multiplicity
+
+
+def known_transfer(psfs: NDArray[np.float32], moves: NDArray[np.float64], pixel_fill: float, size: int) -> Tensor:
+    """Transfer functions (frame, size, size//2+1) of PSFs (frame, y, x) centred on [n // 2, n // 2] and moved by `moves`.
+
+    `moves` is (frame, 2) dy, dx px. The pixel's own blur is divided out: it stays in the sky, as a truth seen by the
+    same pixels has it. Sampled frequency by frequency, so that a PSF wider than the canvas is no trouble.
+    """
+    fy, fx = np.fft.fftfreq(size), np.fft.rfftfreq(size)
+    height, width = psfs.shape[-2:]
+    rows = np.exp(-2j * np.pi * np.outer(fy, np.arange(height) - height // 2)).astype(np.complex64)
+    columns = np.exp(-2j * np.pi * np.outer(np.arange(width) - width // 2, fx)).astype(np.complex64)
+    pixel = np.outer(np.sinc(pixel_fill * fy), np.sinc(pixel_fill * fx))
+    ramps = np.exp(-2j * np.pi * moves[:, :1] * fy)[:, :, None] * np.exp(-2j * np.pi * moves[:, 1:] * fx)[:, None]
+    transfer = (rows @ psfs @ columns) * ramps / pixel
+    return torch.from_numpy(transfer.astype(np.complex64))
+
+
+def psf_rms_error(found: Tensor, known: Tensor) -> NDArray[np.float64]:
+    """Rms difference (frame,) of PSFs from their transfer functions (frame, y, x//2+1), relative to the known one's rms.
+
+    Each PSF is first moved to where it fits best: no blind solve can know where the sky is.
+    """
+    size = known.shape[-2]
+    weight = 2 * multiplicity(size, known.device)
+
+    def power(transfer: Tensor) -> NDArray[np.float64]:
+        return np.asarray(((transfer.real**2 + transfer.imag**2) * weight).sum((1, 2)).double().numpy())
+
+    common = np.array([best_move(each, size)[0] for each in (known * found.conj()).numpy()])
+    error = np.maximum(power(found) + power(known) - 2 * common, 0) / power(known)
+    return np.asarray(np.sqrt(error))

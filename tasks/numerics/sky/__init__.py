@@ -1,0 +1,1 @@
+"""Likelihood, Wiener filter, half-set agreement, amplitude, extended field."""

@@ -1,0 +1,1 @@
+"""What each step leaves, declared, and typed views of it."""

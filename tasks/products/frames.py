@@ -1,0 +1,72 @@
+"""Frames too big for memory: the raw codes as the camera left them on disk, linear calibrated float32 when read."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FLAGS = ("black", "saturated", "duplicate", "truncated", "unaligned", "streak")
+"""Why a frame is not used; bit i of a frame's flags stands for FLAGS[i]."""
+
+
+LEAST_FLAT = 0.05
+"""Where the flat saw less than this share of its median light, dividing would only raise noise."""
+
+
+def flag(name: str) -> int:
+    """The bit of a reason."""
+    return 1 << FLAGS.index(name)
+
+
+def reasons(flags: int) -> list[str]:
+    """The words behind a frame's flags."""
+    return [name for i, name in enumerate(FLAGS) if flags >> i & 1]
+
+
+@dataclass(frozen=True)
+class FrameStack:
+    """Lazy frames (frame, channel, y, x) of an open ingest product; whoever reads holds the file open in a `with`."""
+
+    file: Any
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Frames, channels, rows, columns."""
+        n, c, y, x = self.file["raw"].shape
+        return n, c, y, x
+
+    @property
+    def flags(self) -> NDArray[np.uint8]:
+        """Why each frame is not used (0: it is)."""
+        return np.asarray(self.file["flags"][:], np.uint8)
+
+    def read(self, start: int, stop: int) -> NDArray[np.float32]:
+        """Frames start..stop, calibrated."""
+        return self.calibrated(self.file["raw"][start:stop])
+
+    def take(self, frames: Sequence[int] | NDArray[np.int64], channel: int | None = None) -> NDArray[np.float32]:
+        """The named frames in the named order, one by one: fancy indexing of chunked data is twenty times slower."""
+        c = slice(None) if channel is None else slice(channel, channel + 1)
+        out = np.empty((len(frames), *self.shape[1:]), np.float32)[:, c]
+        for i, k in enumerate(frames):
+            out[i] = self.calibrated(self.file["raw"][int(k) : int(k) + 1])[0, c]
+        return out
+
+    def blocks(self, size: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """All frames in blocks: (number of the first, frames)."""
+        for start in range(0, self.shape[0], size):
+            yield start, self.read(start, min(start + size, self.shape[0]))
+
+    def calibrated(self, raw: NDArray[Any]) -> NDArray[np.float32]:
+        """Response curve, dark and flat; where the flat is unusable the division is left out (the defect map covers it)."""
+        light = self.file["response"][:][raw] if "response" in self.file else raw
+        light = np.nan_to_num(light.astype(np.float32), copy=False)
+        if "dark" in self.file:
+            light -= self.file["dark"][:]
+        if "flat" in self.file:
+            flat = self.file["flat"][:]
+            level = np.median(flat, axis=(-2, -1), keepdims=True)
+            light *= np.where(flat > LEAST_FLAT * level, level / np.maximum(flat, LEAST_FLAT * level), np.float32(1))
+        return light

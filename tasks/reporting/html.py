@@ -1,0 +1,181 @@
+"""A result as one page for people, report.html: self-contained, nothing fetched, nothing from a capture ever run."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from storage.results.export import stretched
+from tasks.reporting.svg import Chart, drawn
+
+Image = NDArray[np.float32]
+TEMPLATES = Path(__file__).parent / "templates"
+HEAVY_BYTES, LARGEST_PX = 90_000, 960
+"""A picture whose PNG is heavier than this is sent as a JPEG no larger than that: the page stays light, the FITS exact."""
+HEAT = ((0, 0, 4), (51, 10, 92), (128, 31, 108), (199, 62, 76), (243, 120, 25), (250, 193, 39), (252, 255, 164))
+"""Colours of faint to bright light in PSFs, and of little to much misfit."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One view of the target; all views of a page share their black and white."""
+
+    key: str
+    title: str
+    caption: str
+    light: Image
+    """(channel, y, x) in camera units."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A map in false colours: a PSF."""
+
+    title: str
+    caption: str
+    values: Image
+    """(y, x)."""
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """Where the model fails the frames."""
+
+    ratio: Image
+    """(y, x) mean squared misfit over the noise, one where only noise is left; nan where it is not known."""
+    frames: int
+    """How many were compared."""
+
+    @property
+    def median(self) -> float:
+        """Over the pixels."""
+        return float(np.nanmedian(self.ratio)) if np.isfinite(self.ratio).any() else float("nan")
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One stage on the way to the sky."""
+
+    title: str
+    picture: str
+    """Key of its picture."""
+    rows: Mapping[str, str]
+    """What it took and what it reached."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that the page shows."""
+
+    report: Mapping[str, Any]
+    """What report.json holds."""
+    made: float
+    """When the result was made, Unix seconds."""
+    stretch: str
+    figures: Mapping[str, tuple[str, str]]
+    """The few numbers worth a headline: name, value, remark."""
+    pictures: tuple[Picture, ...]
+    turns: tuple[Turn, ...]
+    frames: tuple[Chart, ...]
+    air: tuple[Chart, ...]
+    resolution: tuple[Chart, ...]
+    psfs: tuple[Tile, ...]
+    psf_note: str
+    misfit: Misfit | None
+
+
+def rendered(page: Page) -> str:
+    """The page as HTML; every word is escaped, and only the page's own script may run."""
+    loader = FileSystemLoader(TEMPLATES)
+    forms = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    forms.filters.update(chart=drawn, number=_number, plain=_plain)
+    script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
+    return forms.get_template("page.html").render(
+        page=page,
+        report=page.report,
+        pictures=_developed(page.pictures, page.stretch),
+        aspect=_aspect(page.pictures),
+        tiles=[
+            (tile, _data_uri(_heated(np.sqrt(np.clip(tile.values / tile.values.max(), 0, 1))))) for tile in page.psfs
+        ],
+        misfit=_misfit_uri(page.misfit) if page.misfit else "",
+        longest=max([0.001, *(t for name, t in page.report["seconds"].items() if name != "total")]),
+        settings=_flat(page.report["settings"]),
+        made=datetime.fromtimestamp(page.made, UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        style=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )
+
+
+def _developed(pictures: tuple[Picture, ...], stretch: str) -> list[tuple[Picture, str]]:
+    """Every picture as a data URI, all with one black and one white, so that they can be compared."""
+    codes = stretched(np.concatenate([picture.light for picture in pictures], axis=-1), stretch)
+    parts = np.split(codes, np.cumsum([picture.light.shape[-1] for picture in pictures])[:-1], axis=1)
+    eight = [(part[..., 0] if part.shape[-1] != 3 else part) >> 8 for part in parts]
+    return [(picture, _data_uri(part.astype(np.uint8))) for picture, part in zip(pictures, eight, strict=True)]
+
+
+def _aspect(pictures: tuple[Picture, ...]) -> str:
+    height, width = pictures[0].light.shape[-2:]
+    return f"{width} / {height}"
+
+
+def _data_uri(codes: NDArray[np.uint8]) -> str:
+    """8 bit codes (y, x) or (y, x, 3 or 4) as PNG, or as JPEG where that would be too heavy."""
+    picture, body, kind = Pillow.fromarray(codes), BytesIO(), "png"
+    picture.save(body, "PNG", optimize=True)
+    if body.tell() > HEAVY_BYTES and picture.mode in ("L", "RGB"):
+        picture.thumbnail((LARGEST_PX, LARGEST_PX))
+        body, kind = BytesIO(), "jpeg"
+        picture.save(body, "JPEG", quality=88)
+    return f"data:image/{kind};base64,{base64.b64encode(body.getvalue()).decode()}"
+
+
+def _heated(values: Image) -> NDArray[np.uint8]:
+    """Values 0..1 (y, x) in false colours, (y, x, 4): what is not a number is transparent."""
+    known = np.nan_to_num(values, nan=0.0)
+    stops = np.linspace(0, 1, len(HEAT))
+    colours = [np.interp(known, stops, channel) for channel in np.array(HEAT, float).T]
+    return np.stack([*colours, 255.0 * np.isfinite(values)], axis=-1).astype(np.uint8)
+
+
+def _misfit_uri(misfit: Misfit) -> str:
+    """From no misfit (dark) to four times the noise (bright)."""
+    return _data_uri(_heated(np.clip(misfit.ratio / 4, 0, 1)))
+
+
+def _flat(tree: Mapping[str, Any], name: str = "") -> dict[str, dict[str, Any]]:
+    """Settings as table -> name -> value; rounds become tables of their own."""
+    tables: dict[str, dict[str, Any]] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            tables.update(_flat(value, f"{name}{key}."))
+        elif isinstance(value, list | tuple) and value and isinstance(value[0], Mapping):
+            for number, each in enumerate(value, start=1):
+                tables.update(_flat(each, f"{name}{key} {number}."))
+        else:
+            tables.setdefault(name.rstrip("."), {})[key] = value
+    return tables
+
+
+def _number(value: Any, digits: int = 3) -> str:
+    """A number for people; what is not known is a dash."""
+    return f"{value:.{digits}g}" if isinstance(value, int | float) and np.isfinite(value) else "–"
+
+
+def _plain(value: Any) -> str:
+    """A setting as it would be written."""
+    if value is None:
+        return "–"
+    return ", ".join(map(_plain, value)) if isinstance(value, list | tuple) else str(value)

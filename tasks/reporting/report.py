@@ -1,0 +1,196 @@
+"""What a run found, as plain JSON and in words: every metric, every timing, and why the sky or the stack was published."""
+
+import json
+from collections import Counter
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.schema import Telescope
+from storage.product import Product
+from storage.store import Store
+from tasks.benchmark.oracle import psf_error
+from tasks.numerics.judging.metrics import fourier_ring_correlation, frc_cutoff, match, ssim
+from tasks.products.frames import reasons
+
+PICTURES = ("stack", "lucky", "solved")
+SHOWN = 10
+"""Numbers of frames that a sentence names."""
+STRANGE = 10
+"""Held-out frames that are this many times their noise away from stack and sky are not what the model is about."""
+
+
+def describe(
+    store: Store,
+    result: Product,
+    settings: dict[str, Any],
+    truth: NDArray[np.float32] | None,
+    psfs: Path | None = None,
+) -> dict[str, Any]:
+    """Gather the report of an evaluated product from its whole line of products; compare with what is known to be true."""
+    line = line_of(store, result)
+    telescope = Telescope.model_validate(settings.get("telescope", {}))
+    with store.open(result) as file:
+        found = json.loads(file.attrs["report"])
+        published = str(file.attrs["published"])
+        pictures = {name: file[name][:] for name in PICTURES}
+    report: dict[str, Any] = {
+        "capture": _capture(store, line),
+        "software": f"stillsky {version('stillsky')}",
+        "published": published,
+        "settings": settings,
+        "frames": _frames(store, line),
+        **found,
+        "truth": {} if truth is None else {name: against(truth, picture) for name, picture in pictures.items()},
+        "psf_rms_error": None if psfs is None else psf_error(store, line, telescope, psfs),
+        "seconds": _seconds(store, line),
+        "notes": _notes(store, line),
+    }
+    report["verdict"] = _verdict(report)
+    return report
+
+
+def line_of(store: Store, result: Product) -> list[Product]:
+    """The product and everything it was made from, each once, first things first."""
+    line: list[Product] = []
+
+    def visit(product: Product) -> None:
+        if product in line:
+            return
+        with store.open(product) as file:
+            recipe = json.loads(file.attrs["recipe"])
+        for pair in recipe["inputs"]:
+            visit(Product(*pair))
+        line.append(product)
+
+    visit(result)
+    return line
+
+
+def _capture(store: Store, line: list[Product]) -> dict[str, Any]:
+    with store.open(line[0]) as file:
+        facts = {key.removeprefix("meta_"): value for key, value in file.attrs.items() if key.startswith("meta_")}
+        shape = file["raw"].shape
+        return {
+            "name": str(file.attrs["capture"]),
+            "fingerprint": str(file.attrs["fingerprint"]),
+            "frames": shape[0],
+            "shape": list(shape[1:]),
+            "facts": facts,
+            "dropped_frames": _dropped(file),
+        }
+
+
+def _dropped(file: Any) -> int | None:
+    """Frames that the timestamps show to be missing between others."""
+    if "timestamps" not in file or len(file["timestamps"]) < 3:
+        return None
+    gaps = np.diff(file["timestamps"][:])
+    usual = float(np.median(gaps))
+    return int(np.clip(np.rint(gaps / usual) - 1, 0, None).sum()) if usual > 0 else None
+
+
+def _frames(store: Store, line: list[Product]) -> dict[str, int]:
+    """How many frames were used, and how many were left out for which reason."""
+    with store.open(next(p for p in line if p.step == "shift_average")) as file:
+        flags = file["flags"][:]
+        counts = {"used": int((flags == 0).sum()), "held_out": len(file["held"])}
+    for value in flags[flags != 0]:
+        for reason in reasons(int(value)):
+            counts[reason] = counts.get(reason, 0) + 1
+    return counts
+
+
+def _seconds(store: Store, line: list[Product]) -> dict[str, float]:
+    """Time each step took when it was made, whenever that was."""
+    seconds: dict[str, float] = {}
+    for product in line:
+        with store.open(product) as file:
+            turn = sum(1 for name in seconds if name.startswith(product.step))
+            seconds[f"{product.step} {turn + 1}" if turn else product.step] = round(float(file.attrs["seconds"]), 3)
+    seconds["total"] = round(sum(seconds.values()), 3)
+    return seconds
+
+
+def _notes(store: Store, line: list[Product]) -> list[str]:
+    """What steps had to do otherwise than they were asked to, each once with how often."""
+    told: Counter[str] = Counter()
+    for product in line:
+        with store.open(product) as file:
+            told.update(f"{product.step}: {note}" for note in json.loads(file.attrs.get("notes", "[]")))
+    return [note if times == 1 else f"{note} ({times} times)" for note, times in told.items()]
+
+
+def against(truth: NDArray[np.float32], picture: NDArray[np.float32]) -> dict[str, float]:
+    """PSNR, SSIM and the Fourier ring correlation's cut-off against the truth, means over the channels."""
+    rows = []
+    for c in range(len(picture)):
+        sky = truth[min(c, len(truth) - 1)]
+        fit = match(sky, picture[c])
+        curve = fourier_ring_correlation(fit.truth, fit.fitted)
+        rows.append((fit.psnr_db, ssim(fit.truth, fit.fitted), frc_cutoff(curve)))
+    means = (float(np.mean(column)) for column in zip(*rows, strict=True))
+    return dict(zip(("psnr_db", "ssim", "frc_cutoff_cpp"), means, strict=True))
+
+
+def _unexplained(rows: list[dict[str, Any]]) -> list[str]:
+    """A sentence on the frames that stand out in any channel, if there are such."""
+    odd = sorted({k for row in rows for k in row["unexplained_frames"]})
+    shown = ", ".join(map(str, odd[:SHOWN])) + (", ..." if len(odd) > SHOWN else "")
+    what = "a passing light, or a PSF that got stuck"
+    many = _counted(len(odd), "of the solved frames is", "of the solved frames are")
+    return [f"{many} not explained by the sky ({shown}, counted from 0): {what}."] if odd else []
+
+
+def _strange(left: float) -> list[str]:
+    """A sentence on frames that neither sky nor stack explains: `left` is what the better one leaves, over their noise."""
+    what = "compressed video, a target that leaves the frame, saturation, a wrong [telescope]"
+    said = f"Both leave more than {STRANGE} times the noise: not all frames show one sky through air ({what})."
+    return [said] if left > STRANGE else []
+
+
+def _counted(many: int, one: str, more: str) -> str:
+    """So many of something, with its verb."""
+    return f"{many} {one if many == 1 else more}"
+
+
+def _verdict(report: dict[str, Any]) -> list[str]:
+    """The result in a few sentences."""
+    rows = report["channels"]
+    sky, stack = (float(np.mean([r[f"heldout_chi2_{name}"] for r in rows])) for name in ("sky", "stack"))
+    judges = _counted(rows[0]["heldout_frames"], "held-out frame is", "held-out frames are")
+    why = f"{judges} explained by the sky to {sky:.3f} and by the stack to {stack:.3f} of their noise"
+    if report["published"] == "sky":
+        lines = [f"The sky is published: {why}."]
+    else:
+        lines = [f"The STACK is published instead of the sky: {why}; {report['doubt']}."]
+    strengths = ", ".join(f"{r['d_over_r0']:.1f}" for r in rows)
+    lines += _strange(min(sky, stack))
+    used = report["frames"]
+    lines.append(
+        f"{used['used']} of {report['capture']['frames']} frames used, {used['held_out']} of them only to judge; "
+        f"seeing D/r0 = {strengths}."
+    )
+    lines += _unexplained(rows)
+    lines += [f"{note}." for note in report["notes"]]
+    missing = report["capture"]["facts"].get("truncated")
+    if missing:
+        lines.append(f"The capture ends early: {missing} of the frames it promises are missing.")
+    if report["settings"].get("telescope", {}).get("aperture_m", 0) is None:
+        cutoffs = ", ".join(f"{r['cutoff_cpp']:.2f}" for r in rows)
+        lines.append(
+            f"No telescope was given: its cut-off is taken from the frames' mean power spectrum ({cutoffs} cycles/px); "
+            f"[telescope] in a --config file makes the result better."
+        )
+    if report["truth"]:
+        gain = report["truth"]["solved"]["psnr_db"] - report["truth"]["stack"]["psnr_db"]
+        lines.append(
+            f"Against the known truth: stack {report['truth']['stack']['psnr_db']:.1f} dB, "
+            f"sky {report['truth']['solved']['psnr_db']:.1f} dB ({gain:+.1f} dB)."
+        )
+    if report["psf_rms_error"] is not None:
+        lines.append(f"The PSFs are off the true ones by {report['psf_rms_error']:.0%} rms (median over frames).")
+    return lines

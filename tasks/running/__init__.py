@@ -1,0 +1,1 @@
+"""How a step is run: store, Prefect, Dask, device, memory."""

@@ -1,0 +1,220 @@
+"""`stillsky serve` as real processes: on demand, on schedule, from the inbox; killed anywhere, it goes on."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from configs.request import ServeRequest
+from storage.errors import Hopeless
+
+PATIENCE_S = 120.0
+SLOW = (
+    "align.rounds=2",
+    "rounds.0.psfs.modes=20", "rounds.0.psfs.frames=40", "rounds.0.psfs.steps=600", "rounds.0.psfs.batch_frames=8",
+    "rounds.1.psfs.modes=20", "rounds.1.psfs.steps=60", "rounds.1.psfs.batch_frames=8", "evaluate.steps=8",
+)  # fmt: skip
+"""Settings with a solve of some ten seconds, in parts that are kept: time to be killed in."""
+
+
+@pytest.fixture(scope="module")
+def served(
+    serving: Any, tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str], quick: list[str]
+) -> Iterator[Any]:
+    one = serving(tmp_path_factory.mktemp("served"), tuple(quick[1::2]), environment).start()
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def own(serving: Any, tmp_path: Path, environment: dict[str, str]) -> Iterator[Any]:
+    """A serve of the test's own, with captures that take a while."""
+    one = serving(tmp_path, SLOW, environment).start()
+    yield one
+    one.stop()
+
+
+def test_it_says_where_it_serves_and_when_the_night_runs(served: Any) -> None:
+    assert served.lines[0].startswith("UI       http://127.0.0.1:")
+    assert f"inbox    {served.inbox}" in served.lines
+    assert re.fullmatch(r"night    next run \d{4}-\d\d-\d\d 08:00 Europe/Berlin", served.lines[-1])
+
+
+def test_it_listens_on_this_machine_only(served: Any) -> None:
+    """By the kernel's table: local address, state 0A is listening."""
+    port = f"{int(served.api.rsplit(':', 1)[1]):04X}"
+    rows = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
+    listening = [row[1] for row in rows if row[3] == "0A" and row[1].endswith(f":{port}")]
+    assert listening == [f"0100007F:{port}"]
+
+
+def test_the_night_gets_scheduled_runs(served: Any) -> None:
+    """The pinned versions of Prefect's own libraries matter here: with others the scheduler silently does nothing."""
+    night = served.deployment("night")
+    assert night["schedules"][0]["schedule"]["cron"] == "0 8 * * *"
+    assert night["parameters"]["request"]["folder"] == str(served.inbox)
+
+    def scheduled() -> Any:
+        return served.ask("flow_runs/filter", flow_runs={"deployment_id": {"any_": [night["id"]]}})
+
+    served.until(scheduled, "no run was scheduled")
+    assert {run["state_name"] for run in scheduled()} == {"Scheduled"}
+
+
+def test_the_form_is_typed(served: Any) -> None:
+    deployment = served.deployment("capture")
+    form = deployment["parameter_openapi_schema"]["definitions"]["CaptureRequest"]["properties"]
+    assert form["device"]["enum"] == ["auto", "cpu", "cuda"]
+    assert form["device"]["description"]
+    wrong = {"capture": "a.ser", "out": "out", "device": "abacus"}
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        served.ask(f"deployments/{deployment['id']}/create_flow_run", parameters={"request": wrong})
+    assert refused.value.code in (409, 422)
+
+
+def test_a_capture_in_the_inbox_is_restored(served: Any, film: Path) -> None:
+    shutil.copy(film, served.inbox / "film.part")
+    (served.inbox / "film.part").rename(served.inbox / "film.ser")
+    out = served.inbox / "restored" / "film_ser"
+    served.until((out / "report.json").exists, "no result")
+    capture = {"any_": [served.deployment("capture")["id"]]}
+
+    def states() -> list[str]:
+        return [run["state_name"] for run in served.ask("flow_runs/filter", flow_runs={"deployment_id": capture})]
+
+    served.until(lambda: states() == ["Completed"], "the run does not end")
+    told = served.ask("artifacts/filter", artifacts={"key": {"like_": "-result"}})
+    (page,) = re.findall(r"\[Open the whole report\]\((.+?)\)", told[0]["data"])
+    with urllib.request.urlopen(page, timeout=30) as answer:
+        assert answer.read() == (out / "report.html").read_bytes()
+    limits = served.ask("v2/concurrency_limits/filter")
+    (cpu,) = [limit for limit in limits if limit["name"] == "stillsky-cpu"]
+    assert (cpu["limit"], cpu["active_slots"]) == (1, 0)
+
+
+@pytest.mark.slow
+def test_a_hopeless_capture_fails_once_with_the_reason(served: Any, tmp_path: Path) -> None:
+    path = tmp_path / "broken.ser"
+    path.write_bytes(b"no capture at all")
+    run = served.begin(path)
+    served.until(lambda: served.state(run) == "Failed", "it does not fail")
+    told = served.ask(f"flow_runs/{run}")
+    assert "not a SER capture" in told["state"]["message"]
+    assert told["run_count"] == 1
+
+
+@pytest.mark.slow
+def test_a_command_on_the_same_store_joins_the_server(served: Any, film: Path, quick: list[str]) -> None:
+    words = [sys.executable, "-m", "flows.cli", "restore", str(film), "--out", str(served.folder / "by hand"), *quick]
+    words += ["--store", str(served.folder / "store")]
+    subprocess.run(words, env=served.environment, check=True, capture_output=True, timeout=PATIENCE_S)
+    runs = served.ask("flow_runs/filter", flow_runs={"deployment_id": {"is_null_": True}})
+    assert [(run["name"], run["state_name"]) for run in runs] == [("film.ser", "Completed")]
+
+
+def test_two_on_one_store_are_refused(served: Any) -> None:
+    done = subprocess.run(served.words, env=served.environment, capture_output=True, text=True, timeout=PATIENCE_S)
+    assert done.returncode == 1
+    assert "is served already, by process" in done.stderr
+    assert str(served.process and served.process.pid) in done.stderr
+
+
+def test_an_inbox_that_cannot_be_read_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that was unplugged ends nothing; when it is there again it is read again."""
+    from flows.service.serve import Service
+
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:4200/api")
+    said: list[str] = []
+    service = Service(ServeRequest(), tmp_path, said.append, own=True)
+    outcomes: list[Any] = [Hopeless("no such folder"), Hopeless("no such folder"), ["a_ser"], OSError("gone")]
+
+    def send(*given: Any) -> list[str]:
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return list(outcome)
+
+    for _ in range(4):
+        service._empty(SimpleNamespace(send=send), None, SimpleNamespace(capture=None))  # type: ignore[arg-type]
+    assert said == ["no such folder", "a_ser: found in the inbox", "gone"]
+
+
+@pytest.mark.slow
+def test_a_server_that_cannot_start_is_told_at_once(tmp_path: Path, environment: dict[str, str]) -> None:
+    words = [sys.executable, "-m", "flows.cli", "serve", "--store", str(tmp_path), "--port", "0"]
+    words += ["--database", "postgresql+asyncpg://nobody@127.0.0.1:1/none"]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=PATIENCE_S)
+    assert done.returncode == 1
+    assert "the Prefect server ended as it started" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["run", "worker", "server", "serve"])
+def test_killed_it_goes_on_and_nothing_is_left_running(own: Any, film: Path, victim: str) -> None:
+    run = own.begin(film)
+    own.until(own.solving, "it does not come to the solve")
+    family = own.family()
+    os.kill(own.pid(victim), signal.SIGKILL)
+    if victim == "serve":
+        assert own.process is not None
+        own.process.wait()
+        own.until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in family), "orphans are left")
+        own.start()
+    own.until(lambda: own.state(run) == "Completed", "it does not complete")
+    for kind in ("flow_runs", "task_runs"):
+        assert own.ask(f"{kind}/filter", **{kind: {"state": {"type": {"any_": ["RUNNING", "PENDING"]}}}}) == []
+    assert (own.folder / "out" / "sky.fits").exists()
+
+
+@pytest.mark.slow
+def test_cancelled_in_the_ui_it_stops_and_goes_on_later(own: Any, film: Path) -> None:
+    run = own.begin(film)
+    own.until(own.solving, "it does not come to the solve")
+    own.ask(f"flow_runs/{run}/set_state", state={"type": "CANCELLING", "name": "Cancelling"})
+    start = time.monotonic()
+    own.until(lambda: own.state(run) == "Cancelled", "it does not stop")
+    print(f"cancelled after {time.monotonic() - start:.1f} s")
+    own.until(lambda: "run" not in own.family().values(), "its process does not end")
+    assert list((own.folder / "store").glob("**/.*.tmp")) == []
+    kept = {p: p.stat().st_mtime_ns for p in (own.folder / "store").glob("solve_psfs/*.parts/*.h5")}
+    assert kept
+    again = own.begin(film)
+    own.until(lambda: own.state(again) == "Completed", "it does not go on")
+    names = {t["name"]: t["state_name"] for t in own.ask("task_runs/filter", flow_runs={"id": {"any_": [again]}})}
+    assert names["ingest"] == names["align"] == "Cached"
+    assert own.state(run) == "Cancelled"
+
+
+@pytest.mark.slow
+def test_ten_captures_queue_for_one_device(
+    serving: Any, tmp_path: Path, environment: dict[str, str], quick: list[str], copy: Any
+) -> None:
+    """All at once: one computes, the others wait and say for whom, each is restored once."""
+    one = serving(tmp_path, tuple(quick[1::2]), environment, ("--at-once", "10")).start()
+    try:
+        films = [copy(tmp_path / f"c{number}.ser", number, 20) for number in range(10)]
+        runs = [one.ask(f"deployments/{one.deployment('capture')['id']}/create_flow_run", parameters={"request": {
+            "capture": str(film), "out": str(tmp_path / film.stem), "store": str(tmp_path / "store"),
+            "words": list(one.settings)}})["id"] for film in films]  # fmt: skip
+        waited, most, end = False, 0, time.monotonic() + 4 * PATIENCE_S
+        while (names := [one.state(run) for run in runs]).count("Completed") < 10:
+            assert time.monotonic() < end, names
+            waited |= "Waiting" in names
+            limits = {limit["name"]: limit["active_slots"] for limit in one.ask("v2/concurrency_limits/filter")}
+            most = max(most, limits["stillsky-cpu"])
+            time.sleep(0.2)
+        assert (waited, most) == (True, 1)
+        assert len(list((tmp_path / "store" / "evaluate").glob("*.h5"))) == 10
+    finally:
+        one.stop()

@@ -1,0 +1,219 @@
+"""Finding the captures of a night: which files are captures, where their results go, which night they belong to."""
+
+import os
+from datetime import date, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from PIL import Image
+
+from configs.request import NightRequest
+from storage.captures.night import (
+    find_captures,
+    found_beside,
+    frame_bytes,
+    night_at,
+    night_settings,
+    output_folder,
+    results_folder,
+)  # fmt: skip
+from storage.captures.readers.ser import write_ser
+from storage.errors import Hopeless
+
+FRAMES = np.random.default_rng(4).integers(0, 255, (5, 8, 9)).astype(np.uint8)
+
+
+def video(path: Path, started: datetime | None = None) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stamps = None if started is None else started.timestamp() + np.arange(len(FRAMES))
+    write_ser(path, FRAMES, 8, stamps)
+    return path
+
+
+def cube(path: Path, frames: np.ndarray = FRAMES, when: str = "") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    hdu = fits.PrimaryHDU(frames)
+    if when:
+        hdu.header["DATE-OBS"] = when
+    hdu.writeto(path)
+    return path
+
+
+def stills(folder: Path, count: int = 6) -> Path:
+    folder.mkdir(parents=True)
+    for number in range(count):
+        Image.fromarray(FRAMES[number % 5]).save(folder / f"f{number}.png")
+    return folder
+
+
+def names(folder: Path, *skip: Path) -> dict[str, str]:
+    return {str(c.path.relative_to(folder)): c.name for c in night_at(folder, skip).captures}
+
+
+def test_captures_of_every_kind_in_folders_of_any_depth(tmp_path: Path) -> None:
+    video(tmp_path / "a" / "b" / "c" / "deep.SER")
+    cube(tmp_path / "cube.fits")
+    for number in range(5):
+        cube(tmp_path / "lights" / f"l_{number}.fit", FRAMES[number])
+    stills(tmp_path / "frames")
+    (tmp_path / "film.mp4").write_bytes(b"x")
+    assert names(tmp_path) == {
+        "a/b/c/deep.SER": "a/b/c/deep_SER", "cube.fits": "cube_fits", "lights": "lights", "frames": "frames",
+        "film.mp4": "film_mp4",
+    }  # fmt: skip
+
+
+def test_what_is_no_capture_is_left_out(tmp_path: Path) -> None:
+    video(tmp_path / "jupiter.ser")
+    for name in (
+        "dark.ser",
+        "Flat_R.ser",
+        "master dark 5ms.ser",
+        "bias-1.ser",
+        "offset.ser",
+        ".hidden.ser",
+        "2026_flats.ser",
+    ):
+        video(tmp_path / name)
+    for folder in ("darks", "Flats", ".trash", "restored", "store"):
+        video(tmp_path / folder / "x.ser")
+    for name in ("sky.fits", "stack.fits", "jupiter.truth.fits", "jupiter.psfs.fits"):
+        cube(tmp_path / name)
+    stills(tmp_path / "snapshots", 3)
+    (tmp_path / "notes.txt").write_text("x")
+    mine = video(tmp_path / "mine.ser")
+    assert names(tmp_path, tmp_path / "restored", tmp_path / "store", mine) == {"jupiter.ser": "jupiter_ser"}
+    assert sorted(find_captures(tmp_path, tmp_path / "restored")) == [
+        tmp_path / n for n in ("jupiter.ser", "mine.ser", "store/x.ser")
+    ]
+
+
+@pytest.mark.parametrize("name", ["darkness.ser", "inflated.ser", "biased.ser", "Flatland2.ser"])
+def test_a_name_that_only_begins_like_calibration_is_a_capture(tmp_path: Path, name: str) -> None:
+    video(tmp_path / name)
+    assert len(names(tmp_path)) == 1
+
+
+def test_no_two_captures_share_a_folder_of_results(tmp_path: Path) -> None:
+    for name in ("jupiter.ser", "jupiter.avi", "Jupiter.ser", "jupiter_ser.avi", "jupiter ser.ser", "sub/jupiter.ser"):
+        video(tmp_path / name)
+    stills(tmp_path / "jupiter_ser")
+    found = names(tmp_path)
+    assert len(found) == 7
+    assert len({name.casefold() for name in found.values()}) == 7
+
+
+def test_the_name_of_a_capture_does_not_depend_on_its_neighbours(tmp_path: Path) -> None:
+    video(tmp_path / "jupiter.ser")
+    before = names(tmp_path)
+    video(tmp_path / "jupiter.avi")
+    assert names(tmp_path)["jupiter.ser"] == before["jupiter.ser"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "$(touch x).ser",
+        "a;rm -rf ~.ser",
+        "a..ser",
+        "a . ..ser",
+        "a\nb.ser",
+        "é'\".ser",
+        "x" * 200 + ".ser",
+        "-rf.ser",
+        b"\xff\xfe.ser",
+    ],
+)
+def test_a_hostile_name_gives_a_harmless_folder(tmp_path: Path, name: str | bytes) -> None:
+    video(tmp_path / "night" / os.fsdecode(name))
+    [(found, folder)] = names(tmp_path / "night").items()
+    assert found == os.fsdecode(name)
+    assert output_folder(tmp_path / "out", folder).resolve().is_relative_to(tmp_path / "out")
+    assert not set(folder) & set("$;'\"\n\\/`&|<>*?")
+    assert ".." not in Path(folder).parts
+    assert len(folder) < 120
+    folder.encode()
+
+
+def test_links_lead_nowhere(tmp_path: Path) -> None:
+    night, out = tmp_path / "night", tmp_path / "night" / "restored"
+    video(night / "a.ser")
+    (night / "loop").symlink_to(night)
+    video(tmp_path / "elsewhere" / "b.ser")
+    (night / "other").symlink_to(tmp_path / "elsewhere")
+    assert list(names(night)) == ["a.ser"]
+    out.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Hopeless, match="link"):
+        results_folder(NightRequest(folder=night))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a_ser").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Hopeless, match="leads out"):
+        output_folder(tmp_path / "out", "a_ser")
+
+
+def test_a_night_lasts_from_noon_to_noon(tmp_path: Path) -> None:
+    evening, morning = datetime(2026, 11, 20, 21, 0), datetime(2026, 11, 21, 4, 0)
+    video(tmp_path / "late.ser", morning)
+    video(tmp_path / "early.ser", evening)
+    video(tmp_path / "next.ser", datetime(2026, 11, 21, 13, 0))
+    night = night_at(tmp_path)
+    assert [c.path.name for c in night.captures] == ["early.ser", "late.ser", "next.ser"], "in the order of recording"
+    day, after = date(2026, 11, 20), date(2026, 11, 21)
+    assert [c.path.name for c in night.between(None, day)] == ["early.ser", "late.ser"]
+    assert [c.path.name for c in night.between(after, after)] == ["next.ser"]
+    assert len(night.between(None, None)) == 3
+
+
+def test_when_it_was_recorded(tmp_path: Path) -> None:
+    """The header says it best, then the log; the time of the file is the last resort."""
+    path = video(tmp_path / "a.ser")
+    os.utime(path, (1.5e9, 1.5e9))
+    assert night_at(tmp_path).captures[0].started == datetime.fromtimestamp(1.5e9)
+    (tmp_path / "a.CameraSettings.txt").write_text("[Cam]\nStartCapture=2026-08-12T18:28:45\n")
+    assert night_at(tmp_path).captures[0].started == datetime(2026, 8, 12, 18, 28, 45)
+    path.unlink()
+    cube(tmp_path / "a.fits", when="2026-08-13T18:28:45")
+    started = datetime.fromisoformat("2026-08-13T18:28:45+00:00").astimezone().replace(tzinfo=None)
+    assert night_at(tmp_path).captures[0].started == started
+
+
+def test_settings_beside_and_above_a_capture_nearest_last(tmp_path: Path) -> None:
+    night = tmp_path / "night"
+    path = video(night / "deep" / "down" / "a.ser")
+    places = [tmp_path, night, night / "deep", night / "deep" / "down"]
+    for place in places:
+        (place / "stillsky.toml").write_text("")
+    found, _ = found_beside(path, night)
+    assert found.files == tuple(p / "stillsky.toml" for p in places[1:]), "what lies above the night is not its own"
+    assert found.folder == night
+    (night / "deep" / "stillsky.toml").unlink()
+    (night / "deep" / "stillsky.toml").symlink_to(tmp_path / "stillsky.toml")
+    assert len(found_beside(path, night)[0].files) == 2
+
+
+def test_what_the_target_is(tmp_path: Path) -> None:
+    night = tmp_path / "Moon 2026"
+    path = video(night / "2026-11-20" / "Saturn" / "21_42_31.ser")
+    assert found_beside(path, night)[1] == "planet", "SharpCap names the folder after the target"
+    assert found_beside(video(night / "21.ser"), night)[1] == "moon"
+    assert found_beside(video(night / "Saturn" / "sun 1.ser"), night)[1] == "sun"
+    path.with_suffix(".txt").write_text("FireCapture v2.6 Settings\nProfile=ISS\n")
+    assert found_beside(path, night)[1] == "satellite"
+
+
+def test_an_aperture_may_wait_for_the_scale_of_the_logs(tmp_path: Path) -> None:
+    settings = night_settings(NightRequest(folder=tmp_path, words=("telescope.aperture_m=0.3",)))
+    assert settings.night.settle_s > 0
+
+
+def test_the_size_of_frames_is_not_that_of_the_file(tmp_path: Path) -> None:
+    folder = stills(tmp_path / "frames")
+    assert frame_bytes(folder) >= 6 * 8 * 9
+    assert frame_bytes(tmp_path / "gone.ser") == 0
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(Hopeless, match="no such folder"):
+        night_at(tmp_path / "gone")

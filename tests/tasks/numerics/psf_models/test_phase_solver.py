@@ -1,0 +1,122 @@
+"""A joint solve from scratch undoes the air, and can be stopped and taken up again."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from tasks.numerics.optics.kolmogorov import noll_variances
+from tasks.numerics.optics.pupil import Pupil, otfs, perfect, pupil
+from tasks.numerics.psf_models.phase_solver import (
+    Schedule,
+    State,
+    advance,
+    begin,
+    draw,
+    temperature,
+)
+from tasks.numerics.sky.likelihood import Problem, sums
+from tasks.numerics.sky.wiener import corner_noise, floor_of, wiener
+
+SIZE, MODES, STRENGTH = 48, 20, 3.0
+
+
+def spread() -> Tensor:
+    return torch.from_numpy(np.sqrt(noll_variances(MODES) * STRENGTH ** (5 / 3))).float()
+
+
+def capture(frames: int) -> tuple[Pupil, Tensor, Tensor, Tensor]:
+    """Pupil, true phases, spectra, true sky (y, x): a disc with spots."""
+    dice = torch.Generator().manual_seed(5)
+    eye = pupil(SIZE, 24.0, 0.3, MODES)
+    axis = torch.arange(SIZE) - SIZE // 2
+    disc = (torch.hypot(axis[:, None].float(), axis[None, :].float()) < 12).float()
+    sky = 100 * disc * (0.5 + torch.rand(SIZE, SIZE, generator=dice))
+    truth = draw(frames, spread(), 9)
+    clean = torch.fft.irfft2(otfs(eye, truth) * torch.fft.rfft2(sky), s=(SIZE, SIZE))
+    return eye, truth, torch.fft.rfft2(clean + 0.2 * torch.randn(clean.shape, generator=dice)), sky
+
+
+def solve(problem: Problem, state: State, noise: float, schedule: Schedule) -> State:
+    """Run what is left of the schedule."""
+    while state.step < schedule.steps:
+        state = advance(problem, state, spread(), noise, schedule)
+    return state
+
+
+def likeness(one: Tensor, two: Tensor) -> float:
+    return float(torch.corrcoef(torch.stack([one.ravel(), two.ravel()]))[0, 1])
+
+
+def test_solve_from_scratch_is_sharper_than_the_mean() -> None:
+    eye, _, spectra, sky = capture(24)
+    noise = corner_noise(spectra, 0.5)
+    problem = Problem(eye, spectra)
+    found = solve(problem, begin(problem, draw(24, spread(), 0)), noise, Schedule(steps=150))
+    spectrum = wiener(sums(spectra, otfs(eye, found.phases)), floor_of(found.sky_power, noise, SIZE))
+    image = torch.fft.irfft2(spectrum * perfect(eye), s=(SIZE, SIZE))
+    clear = torch.fft.irfft2(torch.fft.rfft2(sky) * perfect(eye), s=(SIZE, SIZE))
+    mean = torch.fft.irfft2(spectra.mean(0), s=(SIZE, SIZE))
+    assert 1 - likeness(image, clear) < 0.25 * (1 - likeness(mean, clear))
+    assert found.phases[:, :2].mean(0).abs().max() < 1e-4
+    assert image.sum() == pytest.approx(float(mean.sum()), rel=1e-4)
+
+
+def test_a_batch_against_the_sums_of_others_finds_its_psfs() -> None:
+    eye, truth, spectra, _ = capture(20)
+    noise = corner_noise(spectra, 0.5)
+    held = sums(spectra[:16], otfs(eye, truth[:16]))
+    problem = Problem(eye, spectra[16:], held)
+    schedule = Schedule(steps=150, hot=30.0)
+    found = solve(problem, begin(problem, 0.01 * draw(4, spread(), 1)), noise, schedule)
+    right, mine = otfs(eye, truth[16:]), otfs(eye, found.phases)
+    error = ((mine - right).abs() ** 2).sum() / (right.abs() ** 2).sum()
+    blind = ((perfect(eye) - right).abs() ** 2).sum() / (right.abs() ** 2).sum()
+    assert error < 0.3 * blind
+
+
+def test_a_solve_taken_up_again_ends_where_it_would_have() -> None:
+    eye, _, spectra, _ = capture(6)
+    problem, schedule = Problem(eye, spectra), Schedule(steps=12, renew=5)
+    first = begin(problem, draw(6, spread(), 2))
+    whole = solve(problem, first, 50.0, schedule)
+    half = first
+    for _ in range(7):
+        half = advance(problem, half, spread(), 50.0, schedule)
+    again = solve(problem, replace(half, phases=half.phases.clone()), 50.0, schedule)
+    assert torch.equal(whole.phases, again.phases)
+    assert torch.equal(whole.sky_power, again.sky_power)
+
+
+def test_same_seed_same_start() -> None:
+    assert torch.equal(draw(3, spread(), 4), draw(3, spread(), 4))
+    assert not torch.equal(draw(3, spread(), 4), draw(3, spread(), 5))
+
+
+def test_the_solve_cools_to_one() -> None:
+    schedule = Schedule(steps=100, hot=1000.0, cooling=0.6)
+    assert temperature(schedule, 0) == pytest.approx(1000)
+    assert temperature(schedule, 30) == pytest.approx(1000**0.5)
+    assert temperature(schedule, 60) == temperature(schedule, 99) == 1.0
+
+
+def test_held_prior_stays_put() -> None:
+    eye, _, spectra, _ = capture(4)
+    problem = Problem(eye, spectra)
+    first = begin(problem, draw(4, spread(), 2))
+    found = solve(problem, first, 50.0, Schedule(steps=3, renew=0))
+    assert torch.equal(found.sky_power, first.sky_power)
+
+
+def test_the_prior_is_loose_while_it_is_hot() -> None:
+    """Fine rings may be brighter than what was found, until the noise is what it is."""
+    eye, _, spectra, _ = capture(6)
+    problem, first = Problem(eye, spectra), begin(Problem(eye, spectra), draw(6, spread(), 2))
+    hot, cold = (
+        solve(problem, first, 50.0, Schedule(steps=3, rate=0.0, hot=heat, cooling=1.0, renew=3)).sky_power
+        for heat in (1.0001, 1.0)
+    )
+    assert (hot[18:23] > 3 * cold[18:23]).all()
+    assert hot[1] < cold[1]

@@ -1,0 +1,44 @@
+"""PSFs without optics are recovered when the sky is known."""
+
+import pytest
+import torch
+
+from tasks.numerics.optics.pupil import psfs, pupil
+from tasks.numerics.psf_models.pixels import flat_start, onto_simplex, psf_turn
+
+SIZE, FRAMES = 32, 10
+
+
+def test_simplex_projection() -> None:
+    dice = torch.Generator().manual_seed(0)
+    values = torch.randn(3, 8, 8, generator=dice)
+    near = onto_simplex(values)
+    assert near.min() >= 0
+    torch.testing.assert_close(near.sum((1, 2)), torch.ones(3))
+    torch.testing.assert_close(onto_simplex(near), near)
+    other = onto_simplex(torch.randn(3, 8, 8, generator=dice))
+    assert (((values - near) ** 2).sum((1, 2)) <= ((values - other) ** 2).sum((1, 2))).all()
+
+
+def test_every_psf_is_recovered_from_the_true_sky() -> None:
+    dice = torch.Generator().manual_seed(1)
+    eye = pupil(SIZE, 16.0, 0.3, 12)
+    truth = psfs(eye, 0.5 * torch.randn(FRAMES, 12, generator=dice))
+    sky = torch.zeros(SIZE, SIZE)
+    sky[torch.randint(0, SIZE, (40,), generator=dice), torch.randint(0, SIZE, (40,), generator=dice)] = 100.0
+    spectrum = torch.fft.rfft2(sky)
+    frames = torch.fft.irfft2(torch.fft.rfft2(truth) * spectrum, s=(SIZE, SIZE))
+    frames += 0.02 * torch.randn(frames.shape, generator=dice)
+    found, total = psf_turn(torch.fft.rfft2(frames), spectrum, flat_start(FRAMES, SIZE, 4.0), steps=150)
+    assert found.min() >= 0
+    for one, two in zip(found, truth, strict=True):
+        assert torch.corrcoef(torch.stack([one.ravel(), two.ravel()]))[0, 1] > 0.95
+    assert total.frames == FRAMES
+    assert float(total.power[0, 0]) == pytest.approx(FRAMES, rel=1e-4)
+
+
+def test_a_dark_sky_teaches_nothing() -> None:
+    start = flat_start(2, SIZE, 3.0)
+    dark = torch.zeros(SIZE, SIZE // 2 + 1, dtype=torch.complex64)
+    found, _ = psf_turn(dark.expand(2, -1, -1).clone(), dark, start, steps=3)
+    torch.testing.assert_close(found, start)

@@ -1,0 +1,98 @@
+"""Frames as they come out of an ingest product: linear, calibrated, in any order."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from tasks.products.frames import FLAGS, LEAST_FLAT, FrameStack, flag, reasons
+
+RAW = np.random.default_rng(2).integers(100, 4000, (7, 2, 6, 5)).astype(np.uint16)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[Any]:
+    with h5py.File(tmp_path / "frames.h5", "w") as file:
+        file["raw"] = RAW
+        file["flags"] = np.array([0, 1, 0, 2, 5, 0, 32], np.uint8)
+        yield file
+
+
+def test_without_calibration_frames_are_the_codes(file: Any) -> None:
+    frames = FrameStack(file).read(0, 7)
+    assert frames.dtype == np.float32
+    np.testing.assert_array_equal(frames, RAW)
+
+
+def test_shape_and_flags(file: Any) -> None:
+    stack = FrameStack(file)
+    assert stack.shape == (7, 2, 6, 5)
+    assert stack.flags.tolist() == [0, 1, 0, 2, 5, 0, 32]
+
+
+def test_calibration_is_response_then_dark_then_flat(file: Any) -> None:
+    rng = np.random.default_rng(3)
+    response = np.sqrt(np.arange(65536, dtype=np.float32))
+    dark = rng.uniform(0, 5, (2, 6, 5)).astype(np.float32)
+    flat = rng.uniform(0.5, 1.5, (2, 6, 5)).astype(np.float32)
+    file.update({"response": response, "dark": dark, "flat": flat})
+    level = np.median(flat, axis=(-2, -1), keepdims=True)
+    np.testing.assert_allclose(FrameStack(file).read(2, 5), (response[RAW[2:5]] - dark) / (flat / level), rtol=1e-5)
+
+
+def test_a_flat_does_not_change_the_level(file: Any) -> None:
+    """The same flat in other units is the same calibration."""
+    file["flat"] = np.full((2, 6, 5), 20000.0, np.float32)
+    np.testing.assert_allclose(FrameStack(file).read(0, 7), RAW)
+
+
+def test_a_dead_corner_of_the_flat_stays_finite(file: Any) -> None:
+    flat = np.ones((2, 6, 5), np.float32)
+    flat[0, 0, :3] = (0.0, -1.0, 0.5 * LEAST_FLAT)
+    file["flat"] = flat
+    frames = FrameStack(file).read(0, 7)
+    np.testing.assert_array_equal(frames[:, 0, 0, :3], RAW[:, 0, 0, :3])
+
+
+def test_holes_in_float_frames_are_filled_with_nothing(tmp_path: Path) -> None:
+    raw = RAW.astype(np.float32)
+    raw[3, 0, 2, 2] = np.nan
+    with h5py.File(tmp_path / "floats.h5", "w") as file:
+        file["raw"] = raw
+        frames = FrameStack(file).read(3, 4)
+    assert np.isfinite(frames).all()
+    assert frames[0, 0, 2, 2] == 0
+
+
+def test_take_is_read_in_another_order(file: Any) -> None:
+    file["dark"] = np.full((2, 6, 5), 7, np.float32)
+    stack = FrameStack(file)
+    everything = stack.read(0, 7)
+    np.testing.assert_array_equal(stack.take([5, 0, 5]), everything[[5, 0, 5]])
+    np.testing.assert_array_equal(stack.take(np.array([6, 1]), channel=1), everything[[6, 1], 1:2])
+    assert stack.take([]).shape == (0, 2, 6, 5)
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 100])
+def test_blocks_of_any_size_are_all_frames(file: Any, size: int) -> None:
+    blocks = list(FrameStack(file).blocks(size))
+    assert [start for start, _ in blocks] == list(range(0, 7, size))
+    np.testing.assert_array_equal(np.concatenate([block for _, block in blocks]), RAW)
+
+
+def test_flags_in_words() -> None:
+    assert reasons(0) == []
+    assert [reasons(flag(name)) for name in FLAGS] == [[name] for name in FLAGS]
+    assert reasons(flag("streak") | flag("black")) == ["black", "streak"]
+
+
+def test_flags_fit_their_byte() -> None:
+    assert max(flag(name) for name in FLAGS) <= 255
+
+
+def test_an_unknown_reason_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="not in tuple"):
+        flag("cloudy")

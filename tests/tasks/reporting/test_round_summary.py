@@ -1,0 +1,60 @@
+"""What people are shown: pictures that are cut to the target, and a row of figures for every round."""
+
+import io
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+from tasks.reporting.round_summary import before_and_after, round_picture, rounds_so_far
+
+
+def _opened(png: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(png)) as opened:
+        return np.asarray(opened).astype(float)
+
+
+def test_one_row_per_round(planet: Any) -> None:
+    first, last = planet.rounds[0][1], planet.sky
+    rows = rounds_so_far(planet.store, last, planet.config.telescope)
+    assert [row["round"] for row in rows] == [1, 2]
+    assert [row["frames"] for row in rows] == [len(planet.read(p, "frames")) for p in (first, last)]
+    assert all(row["seconds"] > 0 and 0 < row["cycles/px resolved"] <= 0.5 for row in rows)
+    assert all(0.5 < row["misfit / noise"] < 20 for row in rows)
+    assert rows[0]["D/r0"] == pytest.approx(4.0, rel=0.4)
+    assert rounds_so_far(planet.store, first, planet.config.telescope) == rows[:1]
+
+
+def test_figures_that_a_step_leaves_are_shown(planet: Any, tmp_path: Any) -> None:
+    copy = planet.elsewhere(tmp_path / "store")
+    psfs, sky = copy.rounds[0]
+    with h5py.File(copy.store.path(sky), "r+") as file:
+        file.attrs["heldout_chi2"] = 2.5
+    first, second = rounds_so_far(copy.store, copy.sky, copy.config.telescope)
+    assert (first["loss"], first["held-out χ²"]) == (copy.note(psfs, "loss"), 2.5)
+    assert second["loss"] == copy.note(copy.rounds[1][0], "loss")
+    assert "held-out χ²" not in second
+
+
+def test_the_picture_of_a_round_is_its_sky(planet: Any) -> None:
+    picture = _opened(round_picture(planet.store, planet.sky, "linear"))
+    sky = planet.read(planet.sky, "sky")[0]
+    scale = len(picture) // len(sky)
+    assert np.corrcoef(picture[::scale, ::scale].ravel(), sky.ravel())[0, 1] > 0.99
+
+
+def test_before_and_after_are_stack_and_what_is_published(planet: Any) -> None:
+    shown = {name: _opened(png) for name, png in before_and_after(planet.store, planet.result).items()}
+    assert list(shown) == ["before", "after"]
+    for name, array in (("before", "stack"), ("after", "sky")):
+        wanted = planet.read(planet.result, array)[0]
+        scale = len(shown[name]) // len(wanted)
+        assert np.corrcoef(shown[name][::scale, ::scale].ravel(), wanted.ravel())[0, 1] > 0.95
+
+
+def test_colour_stays_colour(coloured: Any) -> None:
+    shown = before_and_after(coloured.store, coloured.result)
+    assert all(_opened(png).shape[2] == 3 for png in shown.values())
+    assert _opened(shown["after"])[..., 0].mean() > _opened(shown["after"])[..., 2].mean(), "red is brighter than blue"
