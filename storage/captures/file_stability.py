@@ -10,10 +10,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from storage.atomic import atomic
 from storage.captures.readers import fingerprint
 from storage.captures.readers.base import FRAME_SUFFIXES
 from storage.errors import StoreError
-from storage.store import Store, atomic
+from storage.store import Store
 
 _SER = struct.Struct("<18x6i")
 """Colour, byte order, width, height, depth and number of frames in a SER file's header."""

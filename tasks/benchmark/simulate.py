@@ -295,3 +295,25 @@ def _worded(out: Path) -> Iterator[None]:
         ) from error
     except ValueError as error:
         raise Hopeless(f"this cannot be simulated: {error}") from error
+
+
+def simulate(
+    out: Path,
+    fields: Mapping[str, Any],
+    target: str = "planet",
+    truth: Path | None = None,
+    psfs: Path | None = None,
+    command: str = "",
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Check a request, write the capture, return the files.
+
+    `fields`: fields of SimulatedScene, wavelength_nm, pixel_scale_arcsec, wind, force; None means the default.
+    """
+    given = dict(fields)
+    wavelength_nm = given.pop("wavelength_nm", None) or 550.0
+    scale = given.pop("pixel_scale_arcsec", None)
+    given["winds"] = parse_wind(tuple(given.pop("wind", None) or ()))
+    force = bool(given.pop("force", False))
+    scene = scene_of(given, wavelength_nm, scale)
+    return simulate_capture(Simulation(out, scene, target, truth, psfs, wavelength_nm, command, force), progress)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flows.cli.simulate import simulate
+from tasks.benchmark.simulate import simulate
 from storage.captures.readers.ser import write_ser
 
 QUICK = (

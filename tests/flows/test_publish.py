@@ -13,10 +13,11 @@ from configs.load import load_config
 from configs.schema import Config
 from flows.publish import publish_result
 from flows.recipe import restore_capture
+from storage.atomic import HOST
 from storage.captures.capture import Capture, capture_at
 from storage.errors import StoreError
 from storage.product import Product
-from storage.store import HOST, Store
+from storage.store import Store
 
 Done = tuple[Store, Product, Capture, Config]
 

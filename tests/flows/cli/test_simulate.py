@@ -9,7 +9,7 @@ from astropy.io import fits
 from PIL import Image
 
 from configs.load import BadConfig, load_config
-from flows.cli.simulate import simulate
+from tasks.benchmark.simulate import simulate
 from storage.captures.readers import open_capture
 from storage.errors import Hopeless
 from storage.results.truth import beside, true_psfs, truth_beside
