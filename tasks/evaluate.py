@@ -12,12 +12,12 @@ from configs.schema import Evaluate, Telescope
 from storage.product import Product, Scene
 from tasks.numerics.judging.heldout import Verdict, judge
 from tasks.numerics.judging.metrics import frc_cutoff
-from tasks.numerics.optics.pupil import Pupil
-from tasks.numerics.psf_models.table import pupil_in_air
+from tasks.numerics.optics.pupil import Pupil, pupil_in_air
+from tasks.numerics.robust import mad_sigma
 from tasks.products.clean_frames import prepared
 from tasks.products.cutout import field_of
 from tasks.products.half_sums import halves_agree
-from tasks.products.optics import eye_of, most_modes
+from tasks.products.optics import aperture_of, most_modes
 from tasks.running.step import Work, step
 
 Spectrum = NDArray[np.complex64]
@@ -39,11 +39,11 @@ def evaluate(work: Work, scene: Scene, sky: Product, telescope: Telescope, setti
         for channel in range(clean.stack.shape[1]):
             field = field_of(stacked, channel)
             d_over_r0 = float(seen[f"channel{channel}"].attrs["d_over_r0"])
-            shape = eye_of(telescope, channel, average, field.size)
-            eye = pupil_in_air(field.size, shape, most_modes(MODES, *shape), d_over_r0)
+            aperture = aperture_of(telescope, channel, average, field.size)
+            pupil = pupil_in_air(field.size, aperture, most_modes(MODES, aperture), d_over_r0)
             frames = torch.from_numpy(field.frames(clean, held))
             skies = solved["spectrum"][channel], np.fft.rfft2(field.laid(field.stack)).astype(np.complex64)
-            verdicts.append(_verdict(work.device, eye, frames, skies, d_over_r0, settings.steps))
+            verdicts.append(_verdict(work.device, pupil, frames, skies, d_over_r0, settings.steps))
             work.progress(channel + 1, clean.stack.shape[1])
         doubt = _doubt(verdicts, solved, stacked)
         better = not doubt
@@ -51,18 +51,20 @@ def evaluate(work: Work, scene: Scene, sky: Product, telescope: Telescope, setti
             file["stack"], file["lucky"], file["solved"] = stacked["stack"][:], stacked["sky"][:], solved["sky"][:]
             file["sky"] = solved["sky"][:] if better else stacked["stack"][:]
             file["heldout_frames"] = held
-            file["chi2_sky"], file["chi2_stack"] = np.stack([v.each for v in verdicts], axis=1)  # (channel, frame)
+            file["chi2_sky"], file["chi2_stack"] = np.stack(
+                [v.chi2_per_frame for v in verdicts], axis=1
+            )  # (channel, frame)
             file.attrs["published"] = "sky" if better else "stack"
             file.attrs["stretch"] = settings.stretch
             file.attrs["report"] = json.dumps({"doubt": doubt, **_report(verdicts, solved, stacked, seen)})
 
 
 def _verdict(
-    device: str, eye: Pupil, frames: torch.Tensor, skies: tuple[Spectrum, Spectrum], d_over_r0: float, steps: int
+    device: str, pupil: Pupil, frames: torch.Tensor, skies: tuple[Spectrum, Spectrum], d_over_r0: float, steps: int
 ) -> Verdict:
     """How well sky and stack, in this order, explain the held-out frames (frame, y, x) of one channel."""
     sky, stack = (torch.from_numpy(spectrum).to(device) for spectrum in skies)
-    return judge(eye.to(device), torch.fft.rfft2(frames.to(device)), sky, stack, d_over_r0, steps)
+    return judge(pupil.to(device), torch.fft.rfft2(frames.to(device)), sky, stack, d_over_r0, steps)
 
 
 def _doubt(verdicts: list[Verdict], solved: Any, stacked: Any) -> str:
@@ -92,9 +94,8 @@ def unexplained(frames: NDArray[np.int64], misfits: NDArray[np.float32]) -> list
     number, which = np.unique(frames, return_inverse=True)
     best = np.full(len(number), np.inf, np.float32)
     np.minimum.at(best, which, misfits)
-    middle = np.median(best)
-    scatter = 1.4826 * np.median(np.abs(best - middle))
-    return [int(k) for k in number[best > middle + max(OUTLYING * scatter, LEAST_MORE * middle)]]
+    middle = float(np.median(best))
+    return [int(k) for k in number[best > middle + max(OUTLYING * mad_sigma(best), LEAST_MORE * middle)]]
 
 
 def _report(verdicts: list[Verdict], solved: Any, stacked: Any, seen: Any) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from configs.schema import Telescope
 from storage.product import Product
+from tasks.numerics.fourier.rings import RINGS, radial_profile, radii
 from tasks.numerics.fourier.shifts import shift_frames
 from tasks.numerics.seeing.fit import fit_seeing, travel_prior
-from tasks.numerics.seeing.speckle_transfer import RINGS, radii, ring_mean
 from tasks.numerics.seeing.spectral_ratios import SpectralSums, grouped, join, noise_beyond, spectral_sums
 from tasks.products.clean_frames import Prepared, prepared
 from tasks.products.cutout import Field, field_of
@@ -35,12 +35,15 @@ def seeing(work: Work, frames: Product, mean: Product, first: Product, telescope
                 travel = travel_prior(telescope.aperture_m, exposure) if telescope.aperture_m else None
                 found = fit_seeing(sums, cutoff, obstruction(telescope), noise, travel)
                 group = file.create_group(f"channel{channel}")
-                for name in ("d_over_r0", "travel", "jitter_px", "uncertainty", "rings_used"):
-                    group.attrs[name] = float(getattr(found, name))
+                group.attrs["d_over_r0"] = found.d_over_r0
+                group.attrs["travel"] = found.wind_travel_diameters
+                group.attrs["jitter_px"] = found.jitter_px
+                group.attrs["uncertainty"] = found.log_d_over_r0_sigma
+                group.attrs["rings_used"] = float(found.rings_used)
                 group.attrs["noise"] = noise
                 group.attrs["cutoff"] = cutoff
                 group.attrs["frames"] = len(usable)
-                group.update({"mean_power": found.mean_power, "spread": found.spread, "frame_power": power})
+                group.update({"mean_power": found.mean_power, "spread": found.log_power_sigma, "frame_power": power})
 
 
 def _exposure_s(file: Any) -> float | None:
@@ -65,7 +68,7 @@ def _sums(
         moved = shift_frames(light, -field.shifts[part])[:, 0] / field.gains[part, None, None]
         single = spectral_sums(moved, cutoff, 1)
         radius = radii((single.first.shape[1], single.width), cutoff)
-        power[part] = ring_mean(single.second[:, radius <= 1.0].astype(np.float64), radius[radius <= 1.0])
+        power[part] = radial_profile(single.second[:, radius <= 1.0].astype(np.float64), radius[radius <= 1.0])
         sums = grouped(single, size)
         total = sums if total is None else join([total, sums])
         work.progress(start + len(part), len(usable))

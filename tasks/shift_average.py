@@ -11,7 +11,13 @@ from storage.errors import BadCapture
 from storage.product import Product
 from tasks.numerics.fourier.canvas import canvas_size, window
 from tasks.numerics.fourier.shifts import covered, shift_frames
-from tasks.numerics.frames.quality import coherent_sharpness, lucky_share, outstanding, ranking, strangeness
+from tasks.numerics.frames.quality import (
+    coherent_sharpness,
+    lucky_share,
+    ranking,
+    residual_outlier_score,
+    upper_outliers,
+)
 from tasks.products.clean_frames import Prepared, prepared
 from tasks.products.frames import flag
 from tasks.products.optics import check_wavelengths, cutoff_cpp
@@ -33,7 +39,7 @@ def shift_average(
         stack = _stack(clean, moves, np.flatnonzero(flags == 0), size)
         sharp, strange, gains = _judge_frames(clean, moves, flags, stack, cutoff, size)
         ok = flags == 0
-        ok[ok] = ~outstanding(strange[ok])
+        ok[ok] = ~upper_outliers(strange[ok])
         flags[(flags == 0) & ~ok] |= flag("streak")
         if ok.sum() < MIN_FRAMES:
             raise BadCapture(
@@ -93,7 +99,7 @@ def _judge_frames(
             at = start + here
             moved = shift_frames(block[here], -moves[at])
             sharp[at] = coherent_sharpness(moved, stack, int((flags == 0).sum()), min(cutoff, 0.5))
-            strange[at] = strangeness(moved, stack)
+            strange[at] = residual_outlier_score(moved, stack)
             gains[at] = _light(moved, stack)
     return sharp, strange, gains
 

@@ -18,14 +18,15 @@ from numpy.typing import NDArray
 from configs.schema import Psfs, Telescope
 from storage.errors import StoreError
 from storage.product import Product, Scene
-from tasks.numerics.optics.pupil import rings
-from tasks.numerics.psf_models.table import MODELS, Batch, Memory, Plan, Solved, misfits
+from tasks.numerics.fourier.rings import rings
+from tasks.numerics.psf_models.base import Batch, Memory, Plan, Solved
+from tasks.numerics.psf_models.table import PSF_MODELS, misfits
 from tasks.numerics.sky.likelihood import Sums, loss_of
-from tasks.numerics.sky.wiener import corner_noise, floor_of, ring_light, ring_power
+from tasks.numerics.sky.wiener import corner_noise, floor_of, ring_power, ring_power_of_frames
 from tasks.products.clean_frames import prepared
 from tasks.products.cutout import Field, field_of
 from tasks.products.half_sums import halves_in
-from tasks.products.optics import eye_of, most_modes
+from tasks.products.optics import aperture_of, most_modes
 from tasks.running.dask_jobs import spread
 from tasks.running.out_of_memory import in_halves
 from tasks.running.step import Work, step
@@ -82,7 +83,7 @@ def solve_psfs(work: Work, scene: Scene, sky: Product, telescope: Telescope, set
         chosen = order[: settings.frames] if settings.frames else order
         later = sky.step == "solve_sky"
         todo = chosen[~np.isin(chosen, before["frames"][:])] if later else chosen
-        halves = 1 if later and halves_in(before, 0).alone else 2  # what one sky begot has no other half
+        halves = 1 if later and halves_in(before, 0).single_solve else 2  # what one sky begot has no other half
     batches, starts = _batches(todo, settings, halves, not later)
     numbered = enumerate(itertools.product(range(channels), batches))
     jobs = [Job(scene, sky, telescope, settings, channel, *batch, 1000 * k) for k, (channel, batch) in numbered]
@@ -156,8 +157,8 @@ def _piece(work: Work, job: Job, beside: Sums | None) -> Piece:
         power = ring_power(beside, batch.noise) if batch.sky_power is None else batch.sky_power
         batch = replace(batch, others=others, sky_power=power)
     solved, losses = _solved(work, job, batch, plan)
-    left = misfits(job.settings.model, batch, solved).cpu().numpy()
-    return Piece(solved, batch.noise, ring_light(batch.spectra).cpu().numpy(), left, losses)
+    left = misfits(PSF_MODELS[job.settings.model], batch, solved).cpu().numpy()
+    return Piece(solved, batch.noise, ring_power_of_frames(batch.spectra).cpu().numpy(), left, losses)
 
 
 def _added(sums: Sequence[Sums]) -> Sums | None:
@@ -167,7 +168,7 @@ def _added(sums: Sequence[Sums]) -> Sums | None:
 
 def _solved(work: Work, job: Job, batch: Batch, plan: Plan) -> tuple[Solved, list[float]]:
     """What a model makes of frames, and its loss at the end of every segment."""
-    model = MODELS[job.settings.model]
+    model = PSF_MODELS[job.settings.model]
     memory: Memory | None = None
     losses = []
     for segment, done in enumerate(range(0, plan.steps, SEGMENT)):
@@ -208,12 +209,13 @@ def _problem(work: Work, job: Job) -> tuple[Batch, Plan]:
         opened = (scene.first, scene.air, scene.mean, job.sky)
         stacked, seen, average, before = (stack.enter_context(work.open(p)) for p in opened)
         field = field_of(stacked, channel)
-        eye = eye_of(job.telescope, channel, average, field.size)
+        aperture = aperture_of(job.telescope, channel, average, field.size)
         spectra = torch.fft.rfft2(torch.from_numpy(field.frames(clean, job.frames)).to(work.device))
         others, sky, sky_power = _known(before if job.sky.step == "solve_sky" else None, job.half, field, work.device)
         d_over_r0 = float(seen[f"channel{channel}"].attrs["d_over_r0"])
-    batch = Batch(spectra, *eye, d_over_r0, corner_noise(spectra, eye[0] / field.size), others, sky, sky_power)
-    modes = most_modes(settings.modes, *eye)
+    noise = corner_noise(spectra, aperture.diameter_cells / field.size)
+    batch = Batch(spectra, aperture, d_over_r0, noise, others, sky, sky_power)
+    modes = most_modes(settings.modes, aperture)
     return batch, Plan(modes, settings.steps, settings.rate_rad, settings.temperature, settings.seed + job.first_part)
 
 
@@ -222,7 +224,7 @@ def _known(before: Any, half: int, field: Field, device: str) -> tuple[Sums | No
     if before is None:
         return None, torch.fft.rfft2(torch.from_numpy(field.laid(field.stack))).to(device), None
     found = halves_in(before, field.channel)
-    known = found.total if found.alone else (found.half, found.total - found.half)[half]
+    known = found.total if found.single_solve else (found.half, found.total - found.half)[half]
     sums = Sums(known.power.to(device), known.cross.to(device), known.frames)
     sky, sky_power = (torch.from_numpy(before[name][field.channel]).to(device) for name in ("spectrum", "sky_power"))
     return sums, sky, sky_power

@@ -14,17 +14,19 @@ from torch import Tensor
 
 from configs.schema import Sky, Telescope
 from storage.product import Product, Scene
-from tasks.numerics.fourier.shifts import ramp
-from tasks.numerics.optics.pupil import perfect, pupil
-from tasks.numerics.psf_models.table import moved, transfer_functions
-from tasks.numerics.sky.amplitude import Air, Delivered, batch_sky, deliver, sky_move
-from tasks.numerics.sky.extended_field import place, solve_wide, wide_size, widened
-from tasks.numerics.sky.half_agreement import Halves
+from tasks.numerics.fourier.canvas import centred
+from tasks.numerics.fourier.shifts import phase_ramp
+from tasks.numerics.optics.aperture import Aperture
+from tasks.numerics.optics.pupil import diffraction_otf, make_pupil
+from tasks.numerics.psf_models.table import PSF_MODELS
+from tasks.numerics.sky.amplitude import AmplitudeCorrected, SeeingPower, batch_sky, correct_amplitude, sky_offset
+from tasks.numerics.sky.extended_field import extended_size, paste, resampled_rings, solve_extended
+from tasks.numerics.sky.half_agreement import HalfSums
 from tasks.numerics.sky.likelihood import Sums
 from tasks.numerics.sky.wiener import positive
 from tasks.products.clean_frames import Prepared, prepared
 from tasks.products.cutout import Field, field_of
-from tasks.products.optics import eye_of
+from tasks.products.optics import aperture_of
 from tasks.running.out_of_memory import in_blocks
 from tasks.running.step import Work, step
 
@@ -46,8 +48,8 @@ class Turn:
     work: Work
     clean: Prepared
     field: Field
-    eye: tuple[float, float]
-    """Pupil diameter in cells of the canvas, obstruction."""
+    aperture: Aperture
+    """The telescope's, on the canvas."""
     d_over_r0: float
     """Strength of the air."""
     frames: NDArray[np.int64]
@@ -77,10 +79,10 @@ def solve_sky(work: Work, scene: Scene, psfs: Product, before: Product, telescop
         file = stack.enter_context(work.create())
         for channel in range(len(stacked["stack"])):
             field = field_of(stacked, channel)
-            eye = eye_of(telescope, channel, average, field.size)
+            aperture = aperture_of(telescope, channel, average, field.size)
             air, model = seen[f"channel{channel}"], str(solved.attrs["model"])
             strength = float(air.attrs["d_over_r0"])
-            turn = Turn(work, clean, field, eye, strength, frames, weights, model, settings, notes)
+            turn = Turn(work, clean, field, aperture, strength, frames, weights, model, settings, notes)
             channels.append(_channel(turn, solved, last, air, file))
             work.progress(channel + 1, len(stacked["stack"]))
         file["frames"], file["weights"], file.attrs["notes"] = frames, weights, json.dumps(notes)
@@ -108,10 +110,10 @@ def _channel(turn: Turn, solved: Any, last: Any, seen: Any, file: Any) -> Rows:
         light = fresh * light + (1 - fresh) * last["light"][channel]
         noise = fresh * noise + (1 - fresh) * float(last["noise"][channel])
     psfs = _placed(group, last, moves, turn, file)
-    found = Halves(sums, part, shared, noise)
+    found = HalfSums(sums, part, shared, noise)
     power = _mean_power(seen, np.unique(turn.frames))  # each once, as in the light
-    air = Air(torch.from_numpy(np.float32(light)), power, seen["spread"][:], turn.settings.air_share)
-    whole = deliver(found, air, turn.eye)
+    air = SeeingPower(torch.from_numpy(np.float32(light)), power, seen["spread"][:], turn.settings.air_share)
+    whole = correct_amplitude(found, air, turn.aperture)
     tapered = field.back(whole.sky.numpy())
     sky = _wide(turn, psfs, whole, noise) if turn.settings.border_turns > 0 else tapered
     return {
@@ -130,32 +132,30 @@ def _channel(turn: Turn, solved: Any, last: Any, seen: Any, file: Any) -> Rows:
     }
 
 
-def _wide(turn: Turn, psfs: Any, whole: Delivered, noise: float) -> NDArray[np.float32]:
+def _wide(turn: Turn, psfs: Any, whole: AmplitudeCorrected, noise: float) -> NDArray[np.float32]:
     """The sky (y, x) from the frames as windows on a wider canvas, in camera units."""
     field, device = turn.field, turn.work.device
     height, width = field.stack.shape
-    size = wide_size(height, width)
-    eye = (turn.eye[0] * size / field.size, turn.eye[1])
-    level = field.level
+    size = extended_size(height, width)
+    aperture = turn.aperture.on(field.size, size)
+    level, model = field.level, PSF_MODELS[turn.model]
 
     def blocks(few: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         for start in range(0, len(turn.frames), few):
             part = slice(start, start + few)
             frames, whole = field.even(turn.clean, turn.frames[part])
-            light, mask = place(frames - np.float32(level), whole, size)
-            transfer = transfer_functions(turn.model, torch.from_numpy(psfs[part]), eye, size, turn.d_over_r0)
+            light, mask = paste(frames - np.float32(level), whole, size)
+            transfer = model.transfer_functions(torch.from_numpy(psfs[part]), aperture, size, turn.d_over_r0)
             share = torch.from_numpy(np.sqrt(turn.weights[part]))[:, None, None]
             yield (share * light).to(device), mask.to(device), (share * transfer).to(device)
 
     # Noise and sky power per coefficient grow with the area over which a transform sums: their ratio stays.
-    floor = torch.from_numpy(noise / np.maximum(widened(whole.sky_power, field.size, size), 1e-30)).float().to(device)
+    sky_power, gain = (resampled_rings(curve, field.size, size) for curve in (whole.sky_power, whole.gain))
+    floor = torch.from_numpy(noise / np.maximum(sky_power, 1e-30)).float().to(device)
     turns = turn.settings.border_turns
-    spectrum = in_blocks(BLOCK, lambda few: solve_wide(partial(blocks, few), floor, turns).cpu(), turn.notes.append)
-    spectrum = (
-        spectrum * perfect(pupil(size, *eye, 3)) * torch.from_numpy(widened(whole.gain, field.size, size)).float()
-    )
-    top, left = (size - height) // 2, (size - width) // 2
-    sky = torch.fft.irfft2(spectrum, s=(size, size))[top : top + height, left : left + width] + level
+    spectrum = in_blocks(BLOCK, lambda few: solve_extended(partial(blocks, few), floor, turns).cpu(), turn.notes.append)
+    spectrum = spectrum * diffraction_otf(make_pupil(size, aperture, 3)) * torch.from_numpy(gain).float()
+    sky = torch.fft.irfft2(spectrum, s=(size, size))[centred((height, width), size)] + level
     return np.asarray(sky.numpy(), np.float32)
 
 
@@ -182,7 +182,7 @@ def _summed(turn: Turn, group: Any, last: Any, tail: str, moves: Moves, chosen: 
     if last is not None:
         power, cross = last[f"A{tail}"][channel], last[f"B{tail}"][channel]
     for number in np.flatnonzero(chosen):
-        weight, move = turn.weights[-1], ramp((size, size), np.array(moves[number], np.float32))
+        weight, move = turn.weights[-1], phase_ramp((size, size), np.array(moves[number], np.float32))
         power = power + weight * group["A"][number]
         cross = cross + weight * group["B"][number] * move
     return Sums(torch.from_numpy(power), torch.from_numpy(cross), round(float(power[0, 0])))
@@ -194,7 +194,7 @@ def _moves(group: Any, noise: float, alone: bool) -> Moves:
         return [(0.0, 0.0)] * len(group["A"])
     first = batch_sky(group["A"][0], group["B"][0], noise)
     others = (batch_sky(group["A"][k], group["B"][k], noise) for k in range(1, len(group["A"])))
-    return [(0.0, 0.0), *(sky_move(first, other) for other in others)]
+    return [(0.0, 0.0), *(sky_offset(first, other) for other in others)]
 
 
 def _placed(group: Any, last: Any, moves: Moves, turn: Turn, file: Any) -> Any:
@@ -206,13 +206,14 @@ def _placed(group: Any, last: Any, moves: Moves, turn: Turn, file: Any) -> Any:
     old: Any = last[name] if last is not None else group["psfs"][:0]
     psfs = file.create_dataset(name, (len(turn.frames), *old.shape[1:]), np.float32)
     first = row = len(old)
+    model = PSF_MODELS[turn.model]
     for start in range(0, first, ROWS):
         psfs[start : min(start + ROWS, first)] = old[start : start + ROWS]
     for number, (dy, dx) in enumerate(moves):
         count = round(float(group["A"][number, 0, 0]))
         found = group["psfs"][row - first : row - first + count]
         if dy or dx:
-            found = moved(turn.model, torch.from_numpy(found), (-dy, -dx), turn.eye, turn.field.size).numpy()
+            found = model.shifted(torch.from_numpy(found), (-dy, -dx), turn.aperture, turn.field.size).numpy()
         psfs[row : row + count] = found
         row += count
     return psfs

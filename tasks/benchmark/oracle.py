@@ -15,14 +15,14 @@ from storage.product import Product, Scene
 from storage.results.truth import TruePsfs, true_psfs
 from storage.store import Store
 from tasks.numerics.fourier.shifts import split
-from tasks.numerics.psf_models.table import transfer_functions
+from tasks.numerics.psf_models.table import PSF_MODELS
 from tasks.numerics.simulator.known_psfs import known_transfer, psf_rms_error
-from tasks.numerics.sky.extended_field import wide_size
+from tasks.numerics.sky.extended_field import extended_size
 from tasks.numerics.sky.likelihood import sums
-from tasks.numerics.sky.wiener import corner_noise, ring_light
+from tasks.numerics.sky.wiener import corner_noise, ring_power_of_frames
 from tasks.products.clean_frames import Prepared, prepared
 from tasks.products.cutout import Field, field_of
-from tasks.products.optics import cutoff_cpp, eye_of
+from tasks.products.optics import aperture_of, cutoff_cpp
 from tasks.running.step import Work, step
 
 BLOCK = 16
@@ -65,7 +65,7 @@ def psf_error(store: Store, line: list[Product], telescope: Telescope, truth: Pa
         sky, solved, stacked, seen, average = (stack.enter_context(store.open(last[name])) for name in names)
         known = stack.enter_context(true_psfs(truth))
         size = field_of(stacked, 0).size
-        eye = eye_of(telescope, 0, average, size)
+        aperture = aperture_of(telescope, 0, average, size)
         frames, psfs = sky["frames"][:], sky["psfs0"]
         if known.shape[0] != len(stacked["shifts"]):
             return None
@@ -73,7 +73,7 @@ def psf_error(store: Store, line: list[Product], telescope: Telescope, truth: Pa
         errors = []
         for start in range(0, len(frames), BLOCK):
             part = slice(start, start + BLOCK)
-            found = transfer_functions(model, torch.from_numpy(psfs[part]), eye, size, strength)
+            found = PSF_MODELS[model].transfer_functions(torch.from_numpy(psfs[part]), aperture, size, strength)
             still = np.zeros((len(found), 2))
             errors.append(psf_rms_error(found, known_transfer(known.take(frames[part]), still, known.pixel_fill, size)))
     return float(np.median(np.concatenate(errors)))
@@ -84,7 +84,7 @@ def _channel(
 ) -> None:
     """Sums A and B of one channel, and its PSFs on the canvas that the sky step wants."""
     moves = _moves(field, known, chosen)
-    wide = wide_size(*field.stack.shape)
+    wide = extended_size(*field.stack.shape)
     total, light, noises = [], [], []
     group.create_dataset("psfs", (len(chosen), wide, wide), np.float32)
     for start in range(0, len(chosen), BLOCK):
@@ -93,7 +93,7 @@ def _channel(
         true = known.take(chosen[part])
         transfer = known_transfer(true, moves[part], known.pixel_fill, field.size)
         total.append(sums(spectra, transfer))
-        light.append(len(spectra) / len(chosen) * ring_light(spectra))
+        light.append(len(spectra) / len(chosen) * ring_power_of_frames(spectra))
         noises.append(corner_noise(spectra, cutoff))
         there = known_transfer(true, moves[part], known.pixel_fill, wide)
         group["psfs"][part] = torch.fft.irfft2(there, s=(wide, wide)).numpy()

@@ -7,7 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.numerics.fourier.canvas import Box, border_level, canvas_size, lay, lift, lone_box, window
+from tasks.numerics.fourier.canvas import (
+    Box,
+    border_level,
+    canvas_size,
+    centred,
+    from_canvas,
+    target_box,
+    to_canvas,
+    window,
+)
 from tasks.numerics.fourier.shifts import covered, move_whole, split
 from tasks.products.clean_frames import Prepared
 
@@ -53,21 +62,19 @@ class Field:
     def frames(self, clean: Prepared, chosen: Sequence[int] | NDArray[np.int64]) -> Image:
         """The chosen frames (frame, size, size), moved by whole pixels; the rest of a shift is left to tip and tilt."""
         light, whole = self.even(clean, np.asarray(chosen, np.int64))
-        return lay(in_place(light, whole, self.stack), self.level, self.taper)
+        return to_canvas(in_place(light, whole, self.stack), self.level, self.taper)
 
     def laid(self, picture: Image) -> Image:
         """A picture (y, x) of the box on the canvas (size, size)."""
-        return lay(picture[None], self.level, self.taper)[0]
+        return to_canvas(picture[None], self.level, self.taper)[0]
 
     def inside(self) -> Image:
         """The taper (y, x) on the frame's own grid."""
-        height, width = self.stack.shape
-        top, left = (self.size - height) // 2, (self.size - width) // 2
-        return self.taper[top : top + height, left : left + width]
+        return self.taper[centred((self.stack.shape[0], self.stack.shape[1]), self.size)]
 
     def back(self, sky: Image) -> Image:
         """A sky (size, size) solved on the canvas, on the frame's grid (y, x), in camera units."""
-        return lift(sky, self.stack, self.level, self.taper)
+        return from_canvas(sky, self.stack, self.level, self.taper)
 
     def embedded(self, sky: Image) -> Image:
         """A sky (y, x) of the box in the whole frame: outside there is only dark sky, and the stack shows it."""
@@ -85,7 +92,7 @@ def in_place(frames: Image, whole: NDArray[np.int64], stack: Image) -> Image:
 def field_of(first: Any, channel: int) -> Field:
     """The field of a channel, from the open shift_average product."""
     full = first["stack"][channel]
-    box = lone_box(first["stack"][:].mean(axis=0))
+    box = target_box(first["stack"][:].mean(axis=0))
     stack = full[box]
     size = canvas_size(*stack.shape)
     return Field(

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tasks.numerics.sky.half_agreement import Halves, agreement
+from tasks.numerics.sky.half_agreement import HalfSums, common_power_fraction
 from tasks.numerics.sky.likelihood import Sums
 from tasks.numerics.sky.wiener import floor_of
 
@@ -19,14 +19,14 @@ def frames_in(turn: Any) -> int:
 def halves_agree(sky: Any, channel: int) -> NDArray[np.float64]:
     """Share (ring,) of the power of an open solve_sky product's sky that its halves agree on, up to half a cycle per pixel."""
     found = halves_in(sky, channel)
-    share = agreement(found, floor_in(sky, channel))
+    share = common_power_fraction(found, floor_in(sky, channel))
     return np.asarray(share[: sky["A"].shape[1] // 2 + 1].numpy(), np.float64)
 
 
-def halves_in(sky: Any, channel: int) -> Halves:
+def halves_in(sky: Any, channel: int) -> HalfSums:
     """The sums of an open solve_sky product."""
     total, half = (sums_in(sky, channel, tail) for tail in ("", "_half"))
-    return Halves(total, half, float(sky["shared"][channel]), float(sky["noise"][channel]))
+    return HalfSums(total, half, float(sky["shared"][channel]), float(sky["noise"][channel]))
 
 
 def sums_in(sky: Any, channel: int, tail: str = "") -> Sums:

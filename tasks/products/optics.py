@@ -6,7 +6,7 @@ import numpy as np
 
 from configs.schema import Telescope
 from storage.errors import Hopeless
-from tasks.numerics.optics.pupil import diameter_cells
+from tasks.numerics.optics.aperture import Aperture, diameter_cells
 
 ARCSEC_RAD = 4.84813681e-6
 
@@ -32,9 +32,10 @@ def check_wavelengths(telescope: Telescope, channels: int) -> None:
         )
 
 
-def most_modes(wanted: int, diameter: float, blocked: float) -> int:
-    """Modes that a pupil of `diameter` cells can tell apart: half as many as it has open cells."""
-    return max(3, min(wanted, int(0.5 * np.pi / 4 * diameter**2 * (1 - blocked**2))))
+def most_modes(wanted: int, aperture: Aperture) -> int:
+    """Modes that an aperture can tell apart: half as many as it has open cells."""
+    open_cells = np.pi / 4 * aperture.diameter_cells**2 * (1 - aperture.obstruction**2)
+    return max(3, min(wanted, int(0.5 * open_cells)))
 
 
 def obstruction(telescope: Telescope) -> float:
@@ -42,6 +43,6 @@ def obstruction(telescope: Telescope) -> float:
     return telescope.obstruction if telescope.aperture_m is not None else 0.0
 
 
-def eye_of(telescope: Telescope, channel: int, average: Any, size: int) -> tuple[float, float]:
-    """The pupil of a channel on a canvas of `size`: diameter in cells, no more than the pixels can hold, and obstruction."""
-    return min(cutoff_cpp(telescope, channel, average), 0.5) * size, obstruction(telescope)
+def aperture_of(telescope: Telescope, channel: int, average: Any, size: int) -> Aperture:
+    """The aperture of a channel on a canvas of `size`, its diameter no more than the pixels can hold."""
+    return Aperture(min(cutoff_cpp(telescope, channel, average), 0.5) * size, obstruction(telescope))

@@ -14,7 +14,9 @@ from storage.product import Product
 from storage.store import Store
 from tasks.numerics.fourier.shifts import shift_frames
 from tasks.numerics.judging.metrics import fourier_ring_correlation, frc_cutoff, match
-from tasks.numerics.judging.residuals import FINE, flawless, portraits, strengths
+from tasks.numerics.optics.aperture import Aperture
+from tasks.numerics.psf_models.base import PORTRAIT_SAMPLING, PsfModel
+from tasks.numerics.psf_models.table import PSF_MODELS
 from tasks.products.clean_frames import Prepared
 from tasks.products.cutout import field_of
 from tasks.products.frames import FrameStack
@@ -53,9 +55,9 @@ class Opened:
         return Prepared(FrameStack(self.frames), self.mean["bad"][:], self.mean["noise"][:])
 
     @property
-    def model(self) -> str:
+    def model(self) -> PsfModel:
         """How the PSFs are described."""
-        return str(self.turns[-1][0].attrs["model"])
+        return PSF_MODELS[str(self.turns[-1][0].attrs["model"])]
 
     @property
     def solved(self) -> tuple[NDArray[np.int64], Image]:
@@ -130,13 +132,14 @@ def _shown(opened: Opened) -> Shown:
     """What is known of every frame; what is not is nan."""
     count = opened.frames["raw"].shape[0]
     numbers, found = opened.solved
-    eye = (opened.cutoff * field_of(opened.first, opened.channel).size, obstruction(opened.telescope))
+    aperture = Aperture(opened.cutoff * field_of(opened.first, opened.channel).size, obstruction(opened.telescope))
+    side = PORTRAIT_SAMPLING * opened.across
     strehl, strength = np.full(count, np.nan), np.full(count, np.nan)
     for start in range(0, len(numbers), 64):
         part = slice(start, start + 64)
-        strehl[numbers[part]] = portraits(opened.model, found[part], eye, FINE * opened.across).max(axis=(1, 2))
-    if opened.model == "pupil":
-        strength[numbers] = strengths(found)
+        strehl[numbers[part]] = opened.model.portraits(found[part], aperture, side).max(axis=(1, 2))
+    if opened.model.strengths is not None:
+        strength[numbers] = opened.model.strengths(found)
     clock = opened.frames["timestamps"][:] if "timestamps" in opened.frames else None
     return Shown(
         time=np.arange(count) if clock is None else clock - clock[0],
@@ -242,12 +245,12 @@ def _psfs(opened: Opened, seen: Shown) -> tuple[Tile, ...]:
     """The telescope's own PSF, then those of the frames from the best to the worst."""
     size = field_of(opened.first, opened.channel).size
     numbers, found = opened.solved
-    eye = (opened.cutoff * size, obstruction(opened.telescope))
+    aperture, side = Aperture(opened.cutoff * size, obstruction(opened.telescope)), PORTRAIT_SAMPLING * opened.across
     order = np.argsort(-seen.strehl[numbers])
     places = {"Best": 0.0, "Better quarter": 0.25, "Median": 0.5, "Worse quarter": 0.75, "Worst": 1.0}
     rows = [int(order[round(share * (len(order) - 1))]) for share in places.values()]
-    shapes = portraits(opened.model, found[rows], eye, FINE * opened.across)
-    tiles = [Tile("Without air", "Strehl 1", flawless(eye, size, FINE * opened.across, opened.model == "pupil"))]
+    shapes = opened.model.portraits(found[rows], aperture, side)
+    tiles = [Tile("Without air", "Strehl 1", opened.model.diffraction_portrait(aperture, size, side))]
     for name, row, shape in zip(places, rows, shapes, strict=True):
         k = int(numbers[row])
         air = f", D/r₀ {seen.d_over_r0[k]:.1f}" if np.isfinite(seen.d_over_r0[k]) else ""
@@ -257,7 +260,7 @@ def _psfs(opened: Opened, seen: Shown) -> tuple[Tile, ...]:
 
 def _psf_note(opened: Opened, telescope: Telescope) -> str:
     """How large the tiles are on the sky."""
-    if opened.model != "pupil":
+    if opened.model.portrait_sampling is None:
         return "Each tile is as bright as its own peak, on a square-root scale."
     across = opened.across
     words = f"Each tile is {across} λ/D wide ({across / opened.cutoff:.0f} px"
@@ -269,10 +272,10 @@ def _psf_note(opened: Opened, telescope: Telescope) -> str:
 def _misfits(opened: Opened) -> tuple[Misfit, ...]:
     """Where each round's sky and PSFs do not explain the luckiest frames."""
     field = field_of(opened.first, opened.channel)
-    eye = (opened.cutoff * field.size, obstruction(opened.telescope))
+    aperture = Aperture(opened.cutoff * field.size, obstruction(opened.telescope))
     clean = opened.clean
     return tuple(
-        misfit_of(clean, field, sky, str(psfs.attrs["model"]), eye, opened.strength) for psfs, sky in opened.turns
+        misfit_of(clean, field, sky, str(psfs.attrs["model"]), aperture, opened.strength) for psfs, sky in opened.turns
     )
 
 

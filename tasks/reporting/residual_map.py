@@ -7,8 +7,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tasks.numerics.fourier.canvas import centred
 from tasks.numerics.judging.residuals import misfit, noise_line
-from tasks.numerics.psf_models.table import transfer_functions
+from tasks.numerics.optics.aperture import Aperture
+from tasks.numerics.psf_models.table import PSF_MODELS
 from tasks.numerics.sky.wiener import wiener
 from tasks.products.clean_frames import Prepared
 from tasks.products.cutout import Field
@@ -19,9 +21,7 @@ FRAMES, BLOCK, CELLS = 24, 8, 2**23
 """Frames that are compared; at most so many at a time, and fewer of so large a canvas that they hold more cells."""
 
 
-def misfit_of(
-    clean: Prepared, field: Field, sky: Any, model: str, eye: tuple[float, float], d_over_r0: float
-) -> Misfit:
+def misfit_of(clean: Prepared, field: Field, sky: Any, model: str, aperture: Aperture, d_over_r0: float) -> Misfit:
     """Compare the first frames of a solve_sky product with its model of them, on the canvas of `field`."""
     chosen = sky["frames"][:FRAMES]
     psfs = np.asarray(sky[f"psfs{field.channel}"][: len(chosen)], np.float32)
@@ -30,8 +30,7 @@ def misfit_of(
     few = int(np.clip(CELLS // size**2, 1, BLOCK))
     gain, read = noise_line(clean.take(chosen[:few])[:, c])
     inside = field.inside()
-    top, left = (size - inside.shape[0]) // 2, (size - inside.shape[1]) // 2
-    window = (slice(top, top + inside.shape[0]), slice(left, left + inside.shape[1]))
+    window = centred((inside.shape[0], inside.shape[1]), size)
     variance = np.ones((size, size), np.float32)
     level = read + gain * field.stack
     variance[window] = np.maximum(level, 1e-3 * level.max())  # a line laid through the light may miss the dark
@@ -39,7 +38,7 @@ def misfit_of(
     def blocks() -> Iterator[tuple[NDArray[np.float32], torch.Tensor]]:
         for start in range(0, len(chosen), few):
             part = slice(start, start + few)
-            transfer = transfer_functions(model, torch.from_numpy(psfs[part]), eye, size, d_over_r0)
+            transfer = PSF_MODELS[model].transfer_functions(torch.from_numpy(psfs[part]), aperture, size, d_over_r0)
             yield field.frames(clean, chosen[part]), transfer
 
     ratio = misfit(blocks(), spectrum, field.taper, variance)

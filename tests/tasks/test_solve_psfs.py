@@ -12,7 +12,8 @@ import torch
 import tasks.solve_psfs
 from configs.load import load_config
 from tasks.numerics.judging.metrics import psnr
-from tasks.numerics.psf_models.table import Batch
+from tasks.numerics.optics.aperture import Aperture
+from tasks.numerics.psf_models.base import Batch
 from tasks.numerics.sky.likelihood import sums
 from tasks.solve_psfs import SEGMENT
 
@@ -76,7 +77,7 @@ def test_a_killed_solve_goes_on_and_ends_the_same(planet: Any, tmp_path: Path, m
     with store.open(whole) as file:
         wanted = file["channel0/psfs"][:], file["channel0/B"][:]
     store.remove(whole)
-    model = tasks.solve_psfs.MODELS["pupil"]
+    model = tasks.solve_psfs.PSF_MODELS["pupil"]
     turns: list[int] = []
 
     def dying(batch: Any, plan: Any, memory: Any, steps: int) -> Any:
@@ -85,7 +86,7 @@ def test_a_killed_solve_goes_on_and_ends_the_same(planet: Any, tmp_path: Path, m
         turns.append(steps)
         return model.advance(batch, plan, memory, steps)
 
-    monkeypatch.setitem(tasks.solve_psfs.MODELS, "pupil", model._replace(advance=dying))
+    monkeypatch.setitem(tasks.solve_psfs.PSF_MODELS, "pupil", model._replace(advance=dying))
     with pytest.raises(KeyboardInterrupt):
         filmed.psfs_of(filmed.first, settings)
     assert not store.has(whole)
@@ -95,7 +96,7 @@ def test_a_killed_solve_goes_on_and_ends_the_same(planet: Any, tmp_path: Path, m
         turns.append(steps)
         return model.advance(batch, plan, memory, steps)
 
-    monkeypatch.setitem(tasks.solve_psfs.MODELS, "pupil", model._replace(advance=counted))
+    monkeypatch.setitem(tasks.solve_psfs.PSF_MODELS, "pupil", model._replace(advance=counted))
     assert filmed.psfs_of(filmed.first, settings) == whole
     assert turns == [SEGMENT, SEGMENT]  # the first segment was not repeated
     with store.open(whole) as file:
@@ -116,7 +117,7 @@ SMALL = (
 
 def cramped(monkeypatch: pytest.MonkeyPatch, most: int) -> list[Any]:
     """A device whose memory holds so many frames; what was solved there."""
-    model = tasks.solve_psfs.MODELS["pupil"]
+    model = tasks.solve_psfs.PSF_MODELS["pupil"]
     solved: list[Any] = []
 
     def advance(batch: Any, plan: Any, memory: Any, steps: int) -> Any:
@@ -125,7 +126,7 @@ def cramped(monkeypatch: pytest.MonkeyPatch, most: int) -> list[Any]:
         solved.append(batch)
         return model.advance(batch, plan, memory, steps)
 
-    monkeypatch.setitem(tasks.solve_psfs.MODELS, "pupil", model._replace(advance=advance))
+    monkeypatch.setitem(tasks.solve_psfs.PSF_MODELS, "pupil", model._replace(advance=advance))
     return solved
 
 
@@ -164,18 +165,18 @@ def test_a_killed_half_goes_on(planet: Any, tmp_path: Path, monkeypatch: pytest.
     settings = load_config(words=SMALL).rounds[0].psfs
     filmed.first  # noqa: B018
     solved = cramped(monkeypatch, 4)
-    advance = tasks.solve_psfs.MODELS["pupil"].advance
+    advance = tasks.solve_psfs.PSF_MODELS["pupil"].advance
 
     def dying(batch: Any, plan: Any, memory: Any, steps: int) -> Any:
         if len(solved) == 3:
             raise KeyboardInterrupt
         return advance(batch, plan, memory, steps)
 
-    model = tasks.solve_psfs.MODELS["pupil"]
-    monkeypatch.setitem(tasks.solve_psfs.MODELS, "pupil", model._replace(advance=dying))
+    model = tasks.solve_psfs.PSF_MODELS["pupil"]
+    monkeypatch.setitem(tasks.solve_psfs.PSF_MODELS, "pupil", model._replace(advance=dying))
     with pytest.raises(KeyboardInterrupt):
         filmed.psfs_of(filmed.first, settings)
-    monkeypatch.setitem(tasks.solve_psfs.MODELS, "pupil", model)
+    monkeypatch.setitem(tasks.solve_psfs.PSF_MODELS, "pupil", model)
     found = filmed.psfs_of(filmed.first, settings)
     assert len(solved) == 8, "two batches of two halves of two segments, none twice"
     assert np.isfinite(filmed.read(found, "channel0/psfs")).all()
@@ -198,7 +199,7 @@ def test_halves_have_the_loss_of_the_whole() -> None:
     spectra = torch.fft.rfft2(torch.randn(4, 32, 32, generator=dice) * 10)
     transfer = torch.fft.rfft2(torch.rand(4, 32, 32, generator=dice) / 1024)
     power = torch.rand(24, generator=dice) * 1e4
-    whole = Batch(spectra, 10.0, 0.0, 3.0, 5.0, None, spectra[0], None)
+    whole = Batch(spectra, Aperture(10.0, 0.0), 3.0, 5.0, None, spectra[0], None)
     one, other = (sums(spectra[part], transfer[part]) for part in (slice(0, 2), slice(2, 4)))
     together = tasks.solve_psfs._loss(whole, one + other, power)
     apart = tasks.solve_psfs._loss(whole, one, power) + tasks.solve_psfs._loss(replace(whole, others=one), other, power)

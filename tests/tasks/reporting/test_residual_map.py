@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tasks.numerics.optics.aperture import Aperture
 from tasks.products.clean_frames import Prepared
 from tasks.products.cutout import field_of
 from tasks.products.frames import FrameStack
@@ -23,9 +24,9 @@ def maps(filmed: Any, spot: float = 0.0) -> Any:
         if spot:
             clean = Spotted(clean, np.rint(field.shifts).astype(int), spot)
         cutoff = min(cutoff_cpp(filmed.config.telescope, 0, mean), 0.5)
-        eye = (cutoff * field.size, filmed.config.telescope.obstruction)
+        aperture = Aperture(cutoff * field.size, filmed.config.telescope.obstruction)
         air = stack.enter_context(store.open(filmed.air))["channel0"]
-        return misfit_of(clean, field, sky, "pupil", eye, float(air.attrs["d_over_r0"]))
+        return misfit_of(clean, field, sky, "pupil", aperture, float(air.attrs["d_over_r0"]))
 
 
 class Spotted:
