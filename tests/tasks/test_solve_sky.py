@@ -94,14 +94,14 @@ def test_a_half_never_learns_of_the_other(planet: Any, tmp_path: Path, monkeypat
     found = filmed.psfs_of(filmed.stack, one.psfs.model_copy(update={"steps": 5, "batch_frames": 8}))
     sky = filmed.sky_of(found, filmed.stack, one.sky)
     held: list[np.ndarray] = []
-    begin = tasks.solve_psfs.MODELS["pupil"].begin
+    begin = tasks.solve_psfs.PSF_MODELS["pupil"].begin
 
     def noted(batch: Any, plan: Any) -> Any:
         held.append(batch.others.cross.numpy())
         return begin(batch, plan)
 
-    row = tasks.solve_psfs.MODELS["pupil"]._replace(begin=noted)
-    monkeypatch.setitem(tasks.solve_psfs.MODELS, "pupil", row)
+    row = tasks.solve_psfs.PSF_MODELS["pupil"]._replace(begin=noted)
+    monkeypatch.setitem(tasks.solve_psfs.PSF_MODELS, "pupil", row)
     filmed.psfs_of(sky, two.psfs.model_copy(update={"steps": 5, "batch_frames": 6}))
     whole, half = filmed.read(sky, "B")[0], filmed.read(sky, "B_half")[0]
     np.testing.assert_allclose(held[0], half)

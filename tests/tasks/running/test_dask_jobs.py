@@ -21,7 +21,7 @@ from configs.schema import Psfs
 from storage.errors import Hopeless, StillskyError, StoreError
 from storage.product import Product
 from storage.store import Store
-from tasks.numerics.psf_models.table import MODELS
+from tasks.numerics.psf_models.table import PSF_MODELS
 from tasks.running.dask_jobs import spread, spread_over
 from tasks.running.step import Work, watched
 
@@ -132,7 +132,7 @@ def test_a_cluster_gives_what_one_machine_gives(alone: Any, address: str, monkey
     filmed, settings, wanted = alone
     before = filmed.psfs_of(filmed.stack, settings)
     filmed.store.remove(before)
-    monkeypatch.setitem(MODELS, "pupil", None)  # whoever solves, it is not this process
+    monkeypatch.setitem(PSF_MODELS, "pupil", None)  # whoever solves, it is not this process
     told: list[tuple[str, int, int]] = []
     with spread_over(address), watched(lambda *news: told.append(news)):
         product = filmed.psfs_of(filmed.stack, settings)
