@@ -122,9 +122,9 @@ ROWS: dict[str, Ablation] = {
     "hot": Ablation("temperature 1000, one start", (ONE, "rounds.0.psfs.temperature=1000"), "one-start"),
     "strict": Ablation("the solve's prior is never loosened, one start", (ONE,), "one-start", strict_solve, REACHED),
     "constant-g": Ablation("one constant g in the solve, one start", (ONE,), "one-start", constant_solve, REACHED),
-    "modes-40": Ablation("40 modes, one start", (ONE, *both("psfs.modes=40")), "one-start"),
-    "modes-150": Ablation("150 modes, one start", (ONE, *both("psfs.modes=150")), "one-start"),
-    "freeform": Ablation("free-form PSFs, one start", (ONE, *both("psfs.model=freeform")), "one-start"),
+    "modes-40": Ablation("40 modes, one start", (ONE, "psfs.modes=40"), "one-start"),
+    "modes-150": Ablation("150 modes, one start", (ONE, "psfs.modes=150"), "one-start"),
+    "freeform": Ablation("free-form PSFs, one start", (ONE, "psfs.model=freeform"), "one-start"),
 }
 
 

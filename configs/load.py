@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from configs.schema import Config
+from configs.rounds import complete_rounds, merge_rounds, misplaced, written_at
+from configs.schema import Config, Round
 
 HERE = Path(__file__).parent
 
@@ -52,13 +53,22 @@ def load_config(
     for word in words:
         _set(tree, word)
     _drop_half(tree, found.told)
-    try:
-        return Config.model_validate(tree)
-    except ValidationError as error:
+    config, complaints = _checked(tree)
+    if config is None or complaints:
         source = ", ".join(str(f) for f in (file, *found.files) if f is not None) or "the settings"
-        raise BadConfig(
-            "\n".join([f"{source} cannot be used:", *(_explain(e) for e in _told_once(error.errors()))])
-        ) from None
+        raise BadConfig("\n".join([f"{source} cannot be used:", *complaints]))
+    return config
+
+
+def _checked(tree: Mapping[str, Any]) -> tuple[Config | None, list[str]]:
+    """The configuration, and a line for each fault in it."""
+    complaints = [f"  {sentence}" for sentence in misplaced(tree)]
+    try:
+        return Config.model_validate(complete_rounds(tree)), complaints
+    except ValidationError as error:
+        faults = ({**e, "loc": written_at(e["loc"], tree)} for e in _told_once(error.errors()))
+        # A default that is wrong is wrong in every round: one line says it.
+        return None, list(dict.fromkeys([*complaints, *map(_explain, faults)]))
 
 
 def _one_scale(tree: dict[str, Any], names: Iterable[str]) -> None:
@@ -122,10 +132,12 @@ def _anchored(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> None:
-    """Lay `over` on `base`, table by table; lists (the rounds) are replaced whole."""
+    """Lay `over` on `base`, table by table, the rounds one by one; any other list is replaced whole."""
     for key, value in over.items():
         if isinstance(value, Mapping) and isinstance(base.get(key), dict):
             _merge(base[key], value)
+        elif key == "rounds" and isinstance(value, list) and isinstance(base.get(key), list):
+            merge_rounds(base[key], value, _merge)
         else:
             base[key] = value
 
@@ -154,8 +166,8 @@ def _set(tree: dict[str, Any], word: str) -> None:
 
 
 def _told_once(errors: list[Any]) -> list[Any]:
-    """Without the complaint that a number which is out of range is no list either."""
-    return [e for e in errors if e["type"] != "tuple_type" or len(errors) == 1]
+    """Without complaints that follow from others: a number out of range is no list either, wrong rounds are too few."""
+    return [e for e in errors if e["type"] not in ("tuple_type", "too_short") or len(errors) == 1]
 
 
 def _explain(error: Any) -> str:
@@ -181,7 +193,9 @@ def _unit(where: str) -> str:
 
 def _keys(path: tuple[int | str, ...]) -> list[str]:
     """The settings known at a path of the configuration."""
-    model: Any = Config
+    if not path:
+        return [*Config.model_fields, *Round.model_fields]
+    model: Any = Round if path[0] in Round.model_fields else Config
     for name in path:
         if isinstance(name, str) and name in model.model_fields:
             annotation = model.model_fields[name].annotation

@@ -31,8 +31,7 @@ def bench(
     unknown = [name for name in only if name not in CASES]
     if unknown:
         raise BadConfig(f"--only {unknown[0]}: known are {', '.join(CASES)}")
-    turns = range(len(load_config(None).rounds))
-    settings = [*(f"rounds.{turn}.psfs.model={model}" for turn in turns), *words]
+    settings = [f"psfs.model={model}", *words]
     load_config(None, words=settings)
     with on_device(pick_device(device)):
         for name in only or CASES:

@@ -31,8 +31,8 @@ from tasks.solve_sky import solve_sky
 
 SHAPE = {"n_frames": 32, "size_px": 64, "photons_peak": 8000.0, "fps": 20.0, "seed": 3}
 QUICK = (
-    "rounds.0.psfs.modes=28", "rounds.0.psfs.frames=16", "rounds.0.psfs.steps=100", "rounds.0.psfs.starts=1",
-    "rounds.0.sky.border_turns=4", "rounds.1.psfs.modes=28", "rounds.1.psfs.steps=30", "evaluate.steps=25",
+    "psfs.modes=28", "rounds.0.psfs.frames=16", "rounds.0.psfs.steps=100", "rounds.0.psfs.starts=1",
+    "rounds.0.sky.border_turns=4", "rounds.1.psfs.steps=30", "evaluate.steps=25",
 )  # fmt: skip
 """Settings that solve a capture of 64 x 64 pixels in a second."""
 

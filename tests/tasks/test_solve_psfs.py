@@ -40,8 +40,7 @@ def test_batches_and_segments_are_put_together(planet: Any, tmp_path: Path, star
     filmed = planet.elsewhere(tmp_path)
     store = filmed.store
     words = (
-        "rounds.0.psfs.modes=6",
-        "rounds.1.psfs.modes=6",
+        "psfs.modes=6",
         "rounds.0.psfs.frames=7",  # two whole batches; the last one waits
         "rounds.0.psfs.steps=3",
         "rounds.0.psfs.batch_frames=3",
@@ -65,8 +64,7 @@ def test_a_killed_solve_goes_on_and_ends_the_same(planet: Any, tmp_path: Path, m
     filmed = planet.elsewhere(tmp_path)
     store = filmed.store
     words = (
-        "rounds.0.psfs.modes=6",
-        "rounds.1.psfs.modes=6",
+        "psfs.modes=6",
         "rounds.0.psfs.frames=6",
         f"rounds.0.psfs.steps={2 * SEGMENT}",
         "rounds.0.psfs.starts=1",
@@ -105,8 +103,7 @@ def test_a_killed_solve_goes_on_and_ends_the_same(planet: Any, tmp_path: Path, m
 
 
 SMALL = (
-    "rounds.0.psfs.modes=6",
-    "rounds.1.psfs.modes=6",
+    "psfs.modes=6",
     "rounds.0.psfs.frames=14",
     "rounds.0.psfs.steps=60",
     "rounds.0.psfs.batch_frames=7",
