@@ -20,10 +20,10 @@ def restore(request: CaptureRequest, progress: Progress | None = None) -> dict[s
 
     store = Store(request.store or embedded.default_store())
     store.sweep()
-    from storage.captures.readers import sniff
+    from storage.captures.readers import format_of
     from storage.results.published import check_folder
 
-    sniff(request.capture)
+    format_of(request.capture)
     check_folder(request.out)
     with _recording(store.root):
         from flows.capture import capture

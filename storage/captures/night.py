@@ -13,8 +13,8 @@ from configs.request import NightRequest
 from configs.schema import Config
 from storage.captures.capture import MIN_FRAMES
 from storage.captures.file_stability import look_at
-from storage.captures.readers import SUFFIXES, open_capture, recorded
-from storage.captures.readers.base import FRAME_SUFFIXES, natural
+from storage.captures.readers import FRAME_SUFFIXES, VIDEO_SUFFIXES, holds_one_frame, open_capture, started
+from storage.captures.readers.base import natural
 from storage.captures.sidecars import Log, log_of, profile_of
 from storage.errors import Hopeless, StillskyError
 
@@ -22,8 +22,6 @@ SETTINGS = "stillsky.toml"
 """A file of this name among the captures holds settings for those beside and below it."""
 NOON_H = 12
 """A night lasts from noon to noon, local time, and has the date of its evening."""
-_STILLS = {suffix for suffixes in FRAME_SUFFIXES.values() for suffix in suffixes}
-_CAPTURES = {suffix for suffixes in SUFFIXES.values() for suffix in suffixes} - _STILLS
 _CALIBRATION = re.compile(
     r"(^|[\W_])(master[\W_]?)?(darks?|flats?|bias|offsets?|dark[\W_]?flats?)([\W_\d]|$)", re.IGNORECASE
 )
@@ -112,8 +110,8 @@ def _found(folder: Path, barred: set[Path]) -> Iterator[Path]:
     except OSError:
         return
     files = [p for p in inside if p.is_file()]
-    yield from (p for p in files if p.suffix.lower() in _CAPTURES)
-    stills = [p for p in files if p.suffix.lower() in _STILLS]
+    yield from (p for p in files if p.suffix.lower() in VIDEO_SUFFIXES)
+    stills = [p for p in files if p.suffix.lower() in FRAME_SUFFIXES]
     cubes = list(_cubes(stills))
     yield from cubes
     if len(stills) - len(cubes) >= MIN_FRAMES:
@@ -143,7 +141,7 @@ def _cubes(stills: list[Path]) -> Iterator[Path]:
 
 def _many(path: Path, beside: int) -> bool:
     """Does a FITS or TIFF file hold more than one picture? One that cannot be read is a capture where no stills are."""
-    if path.suffix.lower() not in (*FRAME_SUFFIXES["fits"], *FRAME_SUFFIXES["tiff"]):
+    if holds_one_frame(path):
         return False
     try:
         with open_capture(path) as reader:
@@ -154,7 +152,7 @@ def _many(path: Path, beside: int) -> bool:
 
 def _started(path: Path, log: Log) -> datetime:
     """From the capture's own header, else its log, else when it was written last."""
-    own = recorded(path)
+    own = started(path)
     if own is not None or log.started is not None:
         return own or log.started or datetime.max
     with suppress(OSError, OverflowError, ValueError):

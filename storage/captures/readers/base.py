@@ -5,9 +5,10 @@ import re
 import struct
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,21 +17,11 @@ from numpy.typing import NDArray
 
 from storage.errors import BadCapture, StillskyError
 
+HEAD_BYTES = 28800
+"""Enough of a file to hold the header that tells when it was recorded."""
+
 Raw = NDArray[Any]
 """Raw codes as the camera left them: uint8, uint16 or float32."""
-
-SUPPORTED = (
-    "SER; FITS (one cube, or a folder of single frames); AVI, MP4, MOV and MKV video; "
-    "a folder of PNG, TIFF or JPEG frames or one multi-page TIFF; HDF5 with a dataset 'frames'"
-)
-
-FRAME_SUFFIXES = {
-    "fits": (".fits", ".fit", ".fts", ".fz"),
-    "png": (".png",),
-    "tiff": (".tif", ".tiff"),
-    "jpeg": (".jpg", ".jpeg"),
-}
-"""Kinds of single-frame files in a folder, in the order in which a tie between them is settled."""
 
 _CALIBRATION = re.compile(r"(master[ _-]?)?(dark|flat|bias)", re.IGNORECASE)
 _PASSING = {errno.EIO, errno.ESTALE, errno.ENODEV, errno.ETIMEDOUT, errno.ENOTCONN, errno.EBUSY, errno.EMFILE}
@@ -80,6 +71,43 @@ class Reader(Protocol):
         """Successive raw blocks (n <= size, channel, y, x) in the machine's byte order; may be asked for again."""
 
 
+def _not_told(head: bytes) -> datetime | None:
+    return None
+
+
+def _finished(head: bytes, size: int) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Format:
+    """A file format: how it is recognised, and how it is read. Each reader module exports one."""
+
+    name: str
+    """One word for it."""
+    content: str
+    """What of it can be read, in words for the user."""
+    suffixes: tuple[tuple[str, ...], ...]
+    """Suffixes of its files, one group for each kind of file; they decide only where the first bytes do not."""
+    magic: tuple[tuple[int, bytes], ...]
+    """Positions and bytes, any of which at the beginning of a file tells this format."""
+    open: Callable[[Path], AbstractContextManager[Reader]]
+    """Opens a file or a folder of frames of this format."""
+    in_folders: bool = False
+    """A folder of files of one of its kinds is a capture, each file a frame."""
+    single: tuple[str, ...] = ()
+    """Suffixes of files that never hold more than one frame."""
+    started: Callable[[bytes], datetime | None] = _not_told
+    """Local time when a file was recorded, from its first HEAD_BYTES bytes; None where they do not tell."""
+    unfinished: Callable[[bytes, int], bool] = _finished
+    """Do the first bytes of a file of this size promise more than is there, as while it is being recorded?"""
+
+    @property
+    def all_suffixes(self) -> tuple[str, ...]:
+        """The suffixes of every kind."""
+        return tuple(suffix for kind in self.suffixes for suffix in kind)
+
+
 def response(header: Header) -> NDArray[np.float32]:
     """sRGB decoding as a table (code): linear light on the scale of the codes, so full scale stays full scale."""
     if header.dtype.kind != "u":
@@ -105,19 +133,16 @@ def saturation(samples: Raw, depth: int) -> float:
     return float(low >> empty << empty)
 
 
-def folder_frames(folder: Path) -> list[Path]:
-    """The frames in a folder, in natural order (1, 2, 10): the most frequent kind, calibration frames left out."""
+def frames_in(folder: Path, kinds: Sequence[tuple[str, ...]]) -> list[Path]:
+    """The frames in a folder, in natural order (1, 2, 10): the most frequent kind, calibration frames left out.
+
+    `kinds` are the suffixes of each kind, in the order in which a tie is settled.
+    """
     files = sorted((p for p in folder.iterdir() if not p.name.startswith(".")), key=natural)
-    kinds = {suffix: kind for kind, suffixes in FRAME_SUFFIXES.items() for suffix in suffixes}
-    counts = Counter(kinds[p.suffix.lower()] for p in files if p.suffix.lower() in kinds)
-    if not counts:
-        found = ", ".join(p.name for p in files[:5]) or "nothing"
-        raise BadCapture(
-            f"{folder}: a folder without frames (found: {found}). Supported: {SUPPORTED}; give one of these."
-        )
-    order = list(FRAME_SUFFIXES)
-    best = min(counts, key=lambda kind: (-counts[kind], order.index(kind)))
-    frames = [p for p in files if kinds.get(p.suffix.lower()) == best and p.is_file()]
+    numbers = {suffix: number for number, suffixes in enumerate(kinds) for suffix in suffixes}
+    counts = Counter(numbers[p.suffix.lower()] for p in files if p.suffix.lower() in numbers)
+    best = min(counts, key=lambda kind: (-counts[kind], kind), default=None)
+    frames = [p for p in files if best is not None and numbers.get(p.suffix.lower()) == best and p.is_file()]
     # A folder of nothing but darks is a capture of darks; among lights they are calibration.
     return [p for p in frames if not _CALIBRATION.match(p.name)] or frames
 

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.captures.readers.base import Header, Raw, check_frame, folder_frames, packed, plain, saturation
+from storage.captures.readers.base import Format, Header, Raw, check_frame, frames_in, packed, plain, saturation
 from storage.errors import BadCapture
 
+SUFFIXES = ((".fits", ".fit", ".fts", ".fz"),)
 _META = {
     "observer": ("OBSERVER",),
     "telescope": ("TELESCOP",),
@@ -72,7 +73,7 @@ class _Fits:
 @contextmanager
 def open_fits(path: Path) -> Iterator[_Fits]:
     """Frames in file and extension order, rows as stored. In a folder (3, y, x) is one colour frame, not three."""
-    files = folder_frames(path) if path.is_dir() else [path]
+    files = frames_in(path, SUFFIXES) if path.is_dir() else [path]
     parts = [part for file in files for part in _parts(file, path.is_dir())]
     if not sum(part.frames for part in parts):
         raise BadCapture(f"{path}: FITS without a picture of two to four axes; choose the file that holds the frames.")
@@ -190,8 +191,19 @@ def _seconds(cards: dict[str, Any]) -> float | None:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() if len(text) > 10 else None
 
 
-def fits_started(head: bytes) -> datetime | None:
+def _started(head: bytes) -> datetime | None:
     """Local time of DATE-OBS (UTC) in the first bytes of a file."""
     card = re.search(rb"DATE-OBS= *'([^']{10,40})'", head) if head.startswith(b"SIMPLE") else None
     seconds = _seconds({"DATE-OBS": card[1].decode("ascii", "replace")}) if card else None
     return datetime.fromtimestamp(seconds) if seconds is not None and 0 < seconds < 7e9 else None
+
+
+FITS = Format(
+    "fits",
+    "FITS (one cube, or a folder of single frames)",
+    SUFFIXES,
+    ((0, b"SIMPLE  ="),),
+    open_fits,
+    in_folders=True,
+    started=_started,
+)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.captures.readers.base import Header, Raw, plain, plain_dtype, saturation
+from storage.captures.readers.base import Format, Header, Raw, plain, plain_dtype, saturation
 from storage.errors import BadCapture
 
 
@@ -78,3 +78,8 @@ def _timestamps(data: Any) -> NDArray[np.float64] | None:
     if times is None or times.shape != data.shape[:1]:
         return None
     return np.asarray(times[:], np.float64)
+
+
+HDF5 = Format(
+    "hdf5", "HDF5 with a dataset 'frames'", ((".h5", ".hdf5", ".hdf"),), ((0, b"\x89HDF\r\n\x1a\n"),), open_hdf5
+)

@@ -9,9 +9,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.captures.readers.base import Header, Raw, check_frame, explained, folder_frames, packed, plain, saturation
+from storage.captures.readers.base import (
+    Format,
+    Header,
+    Raw,
+    check_frame,
+    explained,
+    frames_in,
+    packed,
+    plain,
+    saturation,
+)
 from storage.errors import BadCapture
 
+SUFFIXES = ((".png",), (".tif", ".tiff"), (".jpg", ".jpeg"))
+_JPEG = b"\xff\xd8\xff"
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PLAIN_TIFF = (0, 1, 2)
@@ -44,7 +56,7 @@ def open_images(path: Path) -> Iterator[_Images]:
     8 bit PNG and JPEG are gamma-encoded (unless a PNG says gamma 1); 16 bit, and TIFF of any depth, are linear:
     capture programs write those.
     """
-    files = folder_frames(path) if path.is_dir() else [path]
+    files = frames_in(path, SUFFIXES) if path.is_dir() else [path]
     first = next(_named(files[0]), None)
     if first is None:
         raise BadCapture(f"{files[0]}: no picture in it; remove it or write it again.")
@@ -176,3 +188,14 @@ def _pillow_page(file: Path, page: Any, number: int) -> Raw:
     with Image.open(file) as picture:
         picture.seek(page.index)
         return _unfolded(picture)
+
+
+IMAGES = Format(
+    "images",
+    "a folder of PNG, TIFF or JPEG frames or one multi-page TIFF",
+    SUFFIXES,
+    tuple((0, magic) for magic in (_PNG, _JPEG, *_TIFF)),
+    open_images,
+    in_folders=True,
+    single=(".png", ".jpg", ".jpeg"),
+)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.captures.readers.base import Header, Raw, check_frame, packed, saturation
+from storage.captures.readers.base import Format, Header, Raw, check_frame, packed, saturation
 from storage.errors import BadCapture
 
 LOSSLESS = {"rawvideo", "ffv1", "huffyuv", "ffvhuff", "utvideo", "lagarith"}
@@ -126,3 +126,12 @@ def _timestamps(path: Path, date: str) -> NDArray[np.float64] | None:
     times = np.sort(np.array(stamps, np.float64))
     result: NDArray[np.float64] = start + (times - times[0]) * step
     return result
+
+
+VIDEO = Format(
+    "video",
+    "AVI, MP4, MOV and MKV video",
+    ((".avi", ".mp4", ".m4v", ".mov", ".mkv"),),
+    ((8, b"AVI "), (4, b"ftyp"), (0, b"\x1aE\xdf\xa3")),
+    open_video,
+)
