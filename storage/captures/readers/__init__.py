@@ -1,6 +1,7 @@
 """Captures of every supported format behind one door: which reader, what is in it, what identifies it."""
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from storage.captures.readers.base import (
     Header,
     Raw,
     Reader,
+    check_claim,
+    check_regular,
     explained,
     frames_in,
     response,
@@ -54,6 +57,10 @@ VIDEO_SUFFIXES = frozenset(suffix for each in READERS.values() for suffix in eac
 SUPPORTED = "; ".join(each.content for each in READERS.values())
 
 
+MAX_BLOCK_BYTES = 1 << 30
+"""Blocks are of fewer frames than asked for where they would be larger."""
+
+
 @dataclass(frozen=True)
 class _Explained:
     """A reader whose every failure is a stillsky error."""
@@ -72,7 +79,9 @@ class _Explained:
     def blocks(self, size: int) -> Iterator[Raw]:
         if size < 1:
             raise ValueError(f"blocks of {size} frames: at least 1 is needed")
-        blocks = self.reader.blocks(size)
+        header = self.header
+        frame_bytes = math.prod(header.shape) * header.dtype.itemsize
+        blocks = self.reader.blocks(max(1, min(size, MAX_BLOCK_BYTES // frame_bytes)))
         while True:
             with explained(self.path):
                 block = next(blocks, None)
@@ -87,15 +96,22 @@ def open_capture(path: Path) -> Iterator[Reader]:
     with explained(path):
         opened = format_of(path).open(path)
         reader = opened.__enter__()
+        try:
+            check_claim(path, 0, reader.header.shape, reader.header.dtype.itemsize, 0)
+        except BaseException:
+            opened.__exit__(None, None, None)
+            raise
     try:
         yield _Explained(path, reader)
     finally:
-        opened.__exit__(None, None, None)
+        with explained(path):
+            opened.__exit__(None, None, None)
 
 
 def format_of(path: Path) -> Format:
     """The format of a capture: by its first bytes, else by its suffix, of a folder by the frames in it."""
     with explained(path):
+        check_regular(path)
         if path.is_dir():
             suffix = folder_frames(path)[0].suffix.lower()
             return next(each for each in READERS.values() if each.in_folders and suffix in each.all_suffixes)
@@ -137,6 +153,7 @@ def fingerprint(path: Path) -> str:
     """sha256 of a capture's content; of a folder, the names and contents of the frames that would be read."""
     digest = hashlib.sha256()
     with explained(path):
+        check_regular(path)
         if not path.is_dir():
             _feed(digest.update, path)
             return digest.hexdigest()
@@ -157,10 +174,10 @@ def started(path: Path) -> datetime | None:
     """Local time when a capture was begun, from its own header; None where that does not tell."""
     try:
         head = _head(folder_frames(path)[0] if path.is_dir() else path, HEAD_BYTES)
-    except (OSError, StillskyError):
+        found = _by_magic(head)
+        return found.started(head) if found is not None else None
+    except (OSError, StillskyError, ArithmeticError, ValueError):
         return None
-    found = _by_magic(head)
-    return found.started(head) if found is not None else None
 
 
 def is_unfinished(path: Path, size: int) -> bool:

@@ -1,9 +1,9 @@
 """What every reader of captures promises, and the few things all of them need."""
 
 import errno
+import math
 import re
-import struct
-import zlib
+import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -17,6 +17,12 @@ from numpy.typing import NDArray
 
 from storage.errors import BadCapture, StillskyError
 
+MAX_FRAME_PX = 128_000_000
+"""Frames of more pixels are refused; the largest astronomical cameras have about 100 million."""
+MAX_COMPRESSION = 1100
+"""Frames may be this many times larger than the bytes they are stored in: deflate packs 1032 times at most."""
+MAX_REASON_CHARS = 300
+"""As much is repeated of what a format library says."""
 HEAD_BYTES = 28800
 """Enough of a file to hold the header that tells when it was recorded."""
 
@@ -176,6 +182,8 @@ def check_frame(path: Path, frame: Raw, header: Header) -> None:
 
 def plain(frames: Raw) -> Raw:
     """The same numbers as uint8, uint16 or float32 in the machine's byte order: what blocks are made of."""
+    if frames.dtype.kind not in "biuf":
+        raise ValueError(f"numbers of type {frames.dtype}; needed are integers or real numbers")
     if frames.dtype.kind == "b":
         return np.where(frames, np.uint8(255), np.uint8(0))
     kept = frames.dtype.kind == "u" and frames.dtype.itemsize <= 2
@@ -185,6 +193,33 @@ def plain(frames: Raw) -> Raw:
 def plain_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """What `plain` makes of numbers of this dtype."""
     return plain(np.empty(0, dtype)).dtype
+
+
+def check_claim(path: Path, frames: int, shape: tuple[int, ...], itemsize: int, stored_bytes: int) -> None:
+    """Refuse sizes that a header claims and that the bytes of the file cannot hold, before memory is taken for them."""
+    pixels = math.prod(shape)
+    if min(shape) < 1 or frames < 0:
+        raise BadCapture(
+            f"{path}: claims frames of (channel, y, x) {shape}; at least one pixel is needed: record it again."
+        )
+    if pixels > MAX_FRAME_PX:
+        raise BadCapture(
+            f"{path}: claims frames of {pixels} pixels, at most {MAX_FRAME_PX} are read; cut out the target and save it again."
+        )
+    if frames * pixels * itemsize > MAX_COMPRESSION * stored_bytes:
+        raise BadCapture(
+            f"{path}: claims {frames} frames of (channel, y, x) {shape}, and has {stored_bytes} bytes for them; "
+            f"damaged: copy or record it again."
+        )
+
+
+def check_regular(path: Path) -> None:
+    """Refuse what is neither file nor folder: reading a pipe, a socket or a device may never end."""
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise BadCapture(
+            f"{path}: neither a file nor a folder (a pipe, a socket or a device?); copy its content to a file."
+        )
 
 
 @contextmanager
@@ -202,9 +237,14 @@ def explained(path: Path) -> Iterator[None]:
     except PermissionError as error:
         closed = error.filename or path
         raise BadCapture(f"{closed}: not allowed to read it; grant reading, e.g. chmod a+rX '{closed}'.") from error
-    except (OSError, ValueError, EOFError, SyntaxError, LookupError, RuntimeError, struct.error, zlib.error) as error:
+    except MemoryError as error:
+        raise StillskyError(
+            f"{path}: there is not enough memory to read it; close other programs or lower ingest.block_frames."
+        ) from error
+    except Exception as error:  # the format libraries raise whatever they stumble over
         if isinstance(error, OSError) and error.errno in _PASSING:
             raise StillskyError(
                 f"{path}: reading failed ({error}); check its disk or mount, then try again."
             ) from error
-        raise BadCapture(f"{path}: damaged, or not what its name says ({error}); copy or record it again.") from error
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:MAX_REASON_CHARS].rstrip(": ")
+        raise BadCapture(f"{path}: damaged, or not what its name says ({reason}); copy or record it again.") from error

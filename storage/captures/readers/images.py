@@ -1,5 +1,6 @@
 """Pictures as frames: a folder of PNG, TIFF or JPEG, one file each, or one TIFF of many pages."""
 
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from storage.captures.readers.base import (
     Format,
     Header,
     Raw,
+    check_claim,
     check_frame,
     explained,
     frames_in,
@@ -101,7 +103,7 @@ def _says_linear(file: Path) -> bool:
         return head.startswith(_TIFF)
     from PIL import Image
 
-    with Image.open(file) as picture:
+    with Image.open(file, formats=["PNG"]) as picture:
         return picture.info.get("gamma") == 1.0
 
 
@@ -113,7 +115,8 @@ def _single(file: Path) -> Iterator[Raw]:
     if head.startswith(_PNG) and head[24] == 16 and head[25] != 0:
         yield _deep_png(file, 3 if head[25] & 2 else 1)  # Pillow would cut it to 8 bits
         return
-    with Image.open(file) as picture:
+    with Image.open(file, formats=["PNG", "JPEG"]) as picture:  # Pillow knows formats that start other programs
+        check_claim(file, 1, (len(picture.getbands()), *picture.size), 1, file.stat().st_size)
         yield _unfolded(picture)
 
 
@@ -121,7 +124,9 @@ def _deep_png(file: Path, channels: int) -> Raw:
     """16 bit PNG with colour or alpha."""
     import av
 
-    with av.open(str(file)) as container:
+    width, height = struct.unpack_from(">2I", _head(file), 16)
+    check_claim(file, 1, (channels, height, width), 2, file.stat().st_size)
+    with file.open("rb") as stream, av.open(stream, format="png_pipe") as container:
         frame = next(container.decode(video=0))
         if channels == 3:
             return np.ascontiguousarray(frame.to_ndarray(format="rgb48le").transpose(2, 0, 1), np.uint16)
@@ -142,8 +147,7 @@ def _unfolded(picture: Any) -> Raw:
 def _pages(file: Path, tiff: Any) -> list[Any]:
     """The pages at full size."""
     pages = [page for page in tiff.pages if not page.is_reduced]
-    stored = sum(page.size for page in pages)
-    if tiff.series and tiff.series[0].size > stored:
+    if tiff.is_imagej and int((tiff.imagej_metadata or {}).get("images", 1)) > len(pages):
         raise BadCapture(f"{file}: a stack without pages (ImageJ, above 4 GB?); save it as a folder of TIFF or as SER.")
     return pages
 
@@ -159,6 +163,8 @@ def _tiff(file: Path) -> Iterator[Raw]:
 
 def _page(file: Path, page: Any, number: int) -> Raw:
     """One page (channel, y, x); LZW and other packings that tifffile lacks go through Pillow."""
+    size = file.stat().st_size
+    check_claim(file, 1, tuple(page.shape), page.dtype.itemsize if page.dtype else 1, size)
     if page.photometric not in _PLAIN_TIFF:
         return _pillow_page(file, page, number)
     try:
@@ -185,7 +191,7 @@ def _pillow_page(file: Path, page: Any, number: int) -> Raw:
         raise BadCapture(
             f"{file}: page {number} is {page.dtype} colour packed with {page.compression!s}; save it unpacked."
         )
-    with Image.open(file) as picture:
+    with Image.open(file, formats=["TIFF"]) as picture:
         picture.seek(page.index)
         return _unfolded(picture)
 

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.captures.readers.base import Format, Header, Raw, saturation
+from storage.captures.readers.base import Format, Header, Raw, check_claim, saturation
 from storage.errors import BadCapture
 
 MAGIC = b"LUCAM-RECORDER"
@@ -72,6 +72,8 @@ def open_ser(path: Path) -> Iterator[_Ser]:
         colours = 3 if facts.colour in (_RGB, _BGR) else 1
         wide = facts.depth > 8
         room = path.stat().st_size - _LAYOUT.size
+        shape = (colours, facts.height, facts.width)
+        check_claim(path, 0, shape, 1, 0)
         whole = room // (facts.width * facts.height * colours * (2 if wide else 1))
         if whole < 1:
             raise BadCapture(f"{path}: no whole frame in {room} bytes after the header; record or copy it again.")
