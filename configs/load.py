@@ -14,6 +14,8 @@ from configs.rounds import complete_rounds, merge_rounds, misplaced, written_at
 from configs.schema import Config, Round
 
 HERE = Path(__file__).parent
+MAX_FILE_BYTES = 65536
+"""A file of settings has a few kilobytes; larger ones are refused before they are parsed."""
 
 
 class BadConfig(ValueError):
@@ -113,10 +115,18 @@ def _fenced(tree: dict[str, Any], file: Path, folder: Path | None) -> dict[str, 
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        with file.open("rb") as stream:
+            content = stream.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
+            raise BadConfig(f"{file} is larger than {MAX_FILE_BYTES} bytes; a configuration is not: check the name")
+        return tomllib.loads(content.decode("utf-8"))
     except FileNotFoundError:
         raise BadConfig(f"{file}: there is no such configuration file; check the path given to --config") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise BadConfig(f"{file} is nested too deep; no setting is: see the README for an example") from None
+    except BadConfig:
+        raise
+    except ValueError as error:  # what is not TOML, not UTF-8, or a number of thousands of digits
         raise BadConfig(f"{file} is not TOML: {error}; see the README for an example") from None
     except OSError as error:
         raise BadConfig(f"{file} cannot be read: {error.strerror}; check its permissions") from None
@@ -127,7 +137,10 @@ def _anchored(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
     camera = _table(tree, "camera")
     for name in ("dark", "flat"):
         if isinstance(camera.get(name), str):
-            camera[name] = str((folder / camera[name]).resolve())
+            try:
+                camera[name] = str((folder / camera[name]).resolve())
+            except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a name with a null character
+                raise BadConfig(f"camera.{name} = {camera[name]!r} is no path that can be followed: {error}") from None
     return tree
 
 
@@ -149,7 +162,7 @@ def _set(tree: dict[str, Any], word: str) -> None:
         raise BadConfig(f"--set {word!r}: write section.key=value, for example --set telescope.aperture_m=0.25")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         value = text.strip()
     *parents, last = path.strip().split(".")
     node: Any = tree

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import Ingest
-from storage.captures.capture import MIN_FRAMES, Capture
+from storage.captures.capture import MIN_FRAMES, Capture, check_finite, check_size
 from storage.captures.readers import Header, Reader, open_capture, response
 from storage.errors import BadCapture
 from tasks.numerics.frames.quality import black, fingerprints, saturated
@@ -26,6 +26,7 @@ def ingest(work: Work, capture: Capture, settings: Ingest) -> None:
     with ExitStack() as stack:
         reader = stack.enter_context(open_capture(capture.path))
         _refuse_mosaic(capture, reader.header)
+        check_size(capture.path, reader.header)
         file = stack.enter_context(work.create())
         flux, flags = _copy(work, reader, file, settings)
         flags |= flag("black") * black(flux, settings.black_share).astype(np.uint8)
@@ -118,10 +119,11 @@ def _calibration(name: str, path: Path, header: Header) -> NDArray[np.float32]:
             total += block.sum(axis=0, dtype=np.float64)
             count += len(block)
     mean = total / max(count, 1)
+    check_finite(path, name, mean)
     if name == "dark":
         return mean.astype(np.float32)
     level = np.median(mean, axis=(-2, -1), keepdims=True)
-    if not np.isfinite(mean).all() or not (level > 0).all():
+    if not (level > 0).all():
         raise BadCapture(f"{path}: the flat has no light (median {float(level.min()):.3g}); leave it out of [camera]")
     return mean.astype(np.float32)
 

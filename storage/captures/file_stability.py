@@ -112,7 +112,7 @@ def mark_of(capture: Path) -> str:
     """What changes when any file of a capture does; empty where it is gone."""
     try:
         return look_at(capture).mark
-    except OSError:
+    except (OSError, ValueError):
         return ""
 
 
