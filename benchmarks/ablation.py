@@ -107,7 +107,7 @@ ROWS: dict[str, Ablation] = {
     "default": Ablation("as delivered"),
     "no-seeing": Ablation("the seeing is not used (air_share 0)", both("sky.air_share=0")),
     "full-seeing": Ablation("the seeing is believed wholly", change=air_believed, redone=REACHED[1:]),
-    "taper": Ablation("tapered frames only (border_turns 0)", both("sky.border_turns=0")),
+    "taper": Ablation("tapered frames only (cg_iterations 0)", both("sky.cg_iterations=0")),
     "noise-only": Ablation(
         "the halves are not compared, only the noise is known", change=halves_unasked, redone=REACHED[1:]
     ),
@@ -122,9 +122,9 @@ ROWS: dict[str, Ablation] = {
     "hot": Ablation("temperature 1000, one start", (ONE, "rounds.0.psfs.temperature=1000"), "one-start"),
     "strict": Ablation("the solve's prior is never loosened, one start", (ONE,), "one-start", strict_solve, REACHED),
     "constant-g": Ablation("one constant g in the solve, one start", (ONE,), "one-start", constant_solve, REACHED),
-    "modes-40": Ablation("40 modes, one start", (ONE, *both("psfs.modes=40")), "one-start"),
-    "modes-150": Ablation("150 modes, one start", (ONE, *both("psfs.modes=150")), "one-start"),
-    "freeform": Ablation("free-form PSFs, one start", (ONE, *both("psfs.model=freeform")), "one-start"),
+    "modes-40": Ablation("40 modes, one start", (ONE, "psfs.modes=40"), "one-start"),
+    "modes-150": Ablation("150 modes, one start", (ONE, "psfs.modes=150"), "one-start"),
+    "freeform": Ablation("free-form PSFs, one start", (ONE, "psfs.model=freeform"), "one-start"),
 }
 
 
@@ -135,7 +135,7 @@ def restored(folder: Path, name: str, ablation: Ablation) -> tuple[float, float]
         simulate(film, CASES[name].words(0), target=CASES[name].target)
     truth = truth_beside(film)
     assert truth is not None
-    config = load_config(beside(film)["config"], words=ablation.words)
+    config = load_config(beside(film)["config"], overrides=ablation.words)
     store, capture = Store(folder / "store"), capture_at(film)
     products = lineage(store, capture, config)
     stale = [product for product in products if product.step in ablation.redone]

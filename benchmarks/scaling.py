@@ -90,7 +90,7 @@ def restored(folder: Path, film: Path, count: int, words: Sequence[str]) -> Row:
     truth = truth_beside(film)
     assert truth is not None
     store, capture = Store(folder / "store"), capture_at(film)
-    config = load_config(beside(film)["config"], words=words)
+    config = load_config(beside(film)["config"], overrides=words)
     wall, before = clock(), time.process_time()
     restore_capture(store, capture, config)
     seconds, spent = wall(), time.process_time() - before

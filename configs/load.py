@@ -1,4 +1,4 @@
-"""From TOML files and command-line words to a checked configuration."""
+"""From TOML files and command-line settings to a checked configuration."""
 
 import copy
 import difflib
@@ -10,9 +10,12 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from configs.schema import Config
+from configs.rounds import complete_rounds, merge_rounds, misplaced, written_at
+from configs.schema import Config, Round
 
 HERE = Path(__file__).parent
+MAX_FILE_BYTES = 65536
+"""A file of settings has a few kilobytes; larger ones are refused before they are parsed."""
 
 
 class BadConfig(ValueError):
@@ -32,13 +35,13 @@ class Found:
 
 
 def load_config(
-    file: Path | None = None, profile: str | None = None, words: Iterable[str] = (), found: Found | None = None
+    file: Path | None = None, profile: str | None = None, overrides: Iterable[str] = (), found: Found | None = None
 ) -> Config:
     """Lay settings over each other and check the whole.
 
-    default.toml < the profile < what the capture's log tells < the user's file < files beside the capture < key=value words.
+    default.toml < the profile < what the capture's log tells < the user's file < files beside the capture < key=value overrides.
     """
-    found, words = found or Found(), tuple(words)
+    found, overrides = found or Found(), tuple(overrides)
     tree = _read(HERE / "default.toml")
     if profile is not None:
         _merge(tree, _read(HERE / f"{profile}.toml"))
@@ -48,17 +51,26 @@ def load_config(
     for layer in layers:
         _one_scale(tree, _table(layer, "telescope"))
         _merge(tree, layer)
-    _one_scale(tree, [w.partition("=")[0].strip().removeprefix("telescope.") for w in words])
-    for word in words:
-        _set(tree, word)
+    _one_scale(tree, [w.partition("=")[0].strip().removeprefix("telescope.") for w in overrides])
+    for override in overrides:
+        _set(tree, override)
     _drop_half(tree, found.told)
-    try:
-        return Config.model_validate(tree)
-    except ValidationError as error:
+    config, complaints = _checked(tree)
+    if config is None or complaints:
         source = ", ".join(str(f) for f in (file, *found.files) if f is not None) or "the settings"
-        raise BadConfig(
-            "\n".join([f"{source} cannot be used:", *(_explain(e) for e in _told_once(error.errors()))])
-        ) from None
+        raise BadConfig("\n".join([f"{source} cannot be used:", *complaints]))
+    return config
+
+
+def _checked(tree: Mapping[str, Any]) -> tuple[Config | None, list[str]]:
+    """The configuration, and a line for each fault in it."""
+    complaints = [f"  {sentence}" for sentence in misplaced(tree)]
+    try:
+        return Config.model_validate(complete_rounds(tree)), complaints
+    except ValidationError as error:
+        faults = ({**e, "loc": written_at(e["loc"], tree)} for e in _told_once(error.errors()))
+        # A default that is wrong is wrong in every round: one line says it.
+        return None, list(dict.fromkeys([*complaints, *map(_explain, faults)]))
 
 
 def _one_scale(tree: dict[str, Any], names: Iterable[str]) -> None:
@@ -103,10 +115,18 @@ def _fenced(tree: dict[str, Any], file: Path, folder: Path | None) -> dict[str, 
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        with file.open("rb") as stream:
+            content = stream.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
+            raise BadConfig(f"{file} is larger than {MAX_FILE_BYTES} bytes; a configuration is not: check the name")
+        return tomllib.loads(content.decode("utf-8"))
     except FileNotFoundError:
         raise BadConfig(f"{file}: there is no such configuration file; check the path given to --config") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise BadConfig(f"{file} is nested too deep; no setting is: see the README for an example") from None
+    except BadConfig:
+        raise
+    except ValueError as error:  # what is not TOML, not UTF-8, or a number of thousands of digits
         raise BadConfig(f"{file} is not TOML: {error}; see the README for an example") from None
     except OSError as error:
         raise BadConfig(f"{file} cannot be read: {error.strerror}; check its permissions") from None
@@ -117,15 +137,20 @@ def _anchored(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
     camera = _table(tree, "camera")
     for name in ("dark", "flat"):
         if isinstance(camera.get(name), str):
-            camera[name] = str((folder / camera[name]).resolve())
+            try:
+                camera[name] = str((folder / camera[name]).resolve())
+            except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a name with a null character
+                raise BadConfig(f"camera.{name} = {camera[name]!r} is no path that can be followed: {error}") from None
     return tree
 
 
 def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> None:
-    """Lay `over` on `base`, table by table; lists (the rounds) are replaced whole."""
+    """Lay `over` on `base`, table by table, the rounds one by one; any other list is replaced whole."""
     for key, value in over.items():
         if isinstance(value, Mapping) and isinstance(base.get(key), dict):
             _merge(base[key], value)
+        elif key == "rounds" and isinstance(value, list) and isinstance(base.get(key), list):
+            merge_rounds(base[key], value, _merge)
         else:
             base[key] = value
 
@@ -137,7 +162,7 @@ def _set(tree: dict[str, Any], word: str) -> None:
         raise BadConfig(f"--set {word!r}: write section.key=value, for example --set telescope.aperture_m=0.25")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         value = text.strip()
     *parents, last = path.strip().split(".")
     node: Any = tree
@@ -154,8 +179,8 @@ def _set(tree: dict[str, Any], word: str) -> None:
 
 
 def _told_once(errors: list[Any]) -> list[Any]:
-    """Without the complaint that a number which is out of range is no list either."""
-    return [e for e in errors if e["type"] != "tuple_type" or len(errors) == 1]
+    """Without complaints that follow from others: a number out of range is no list either, wrong rounds are too few."""
+    return [e for e in errors if e["type"] not in ("tuple_type", "too_short") or len(errors) == 1]
 
 
 def _explain(error: Any) -> str:
@@ -181,7 +206,9 @@ def _unit(where: str) -> str:
 
 def _keys(path: tuple[int | str, ...]) -> list[str]:
     """The settings known at a path of the configuration."""
-    model: Any = Config
+    if not path:
+        return [*Config.model_fields, *Round.model_fields]
+    model: Any = Round if path[0] in Round.model_fields else Config
     for name in path:
         if isinstance(name, str) and name in model.model_fields:
             annotation = model.model_fields[name].annotation

@@ -124,7 +124,7 @@ class ShiftAverage(Section):
 
 
 class Psfs(Section):
-    """The PSF turn of a round."""
+    """How the PSFs of a round are found. [psfs] holds what all rounds share; a round may differ in all but model and modes."""
 
     model: Literal["pupil", "freeform"]
     """pupil: phases in the telescope's pupil (needs the optics or its estimated cut-off); freeform: any non-negative PSF."""
@@ -143,26 +143,26 @@ class Psfs(Section):
     the next round if they are less than half a batch: few poor frames by themselves find a poor sky."""
     seed: Annotated[int, Field(ge=0)]
     """Seed of the starting phases."""
-    starts: Annotated[int, Field(ge=1, le=16)] = 1
+    starts: Annotated[int, Field(ge=1, le=16)]
     """How many times each batch is solved, each time from other phases, where nothing is known yet: what one solve gets
     wrong another does not, and the sky is found from all of them. Time grows with it."""
 
 
 class Sky(Section):
-    """The sky turn of a round."""
+    """How the sky of a round is found. [sky] holds what all rounds share; a round may differ."""
 
     prior: Literal["wiener", "positive"]
     """wiener: the data choose the power of the sky ring by ring; positive: the same, then without negative light."""
     air_share: Annotated[float, Field(ge=0, le=1)]
     """How far the sky's amplitude is held to the air's mean power: 1 as far as the seeing is sure of it; 0 believes the
     solve's own PSFs."""
-    border_turns: Annotated[int, Field(ge=0, le=100)]
+    cg_iterations: Annotated[int, Field(ge=0, le=100)]
     """Number of turns of conjugate gradients on a canvas wider than the frame, each a pass over all frames; 0: no such
     canvas, the frames are tapered and the border shows the stack."""
 
 
 class Round(Section):
-    """One PSF turn and one sky turn."""
+    """PSFs from a sky, then the next sky from them. Complete: [psfs] and [sky], and what the round's own table changes."""
 
     psfs: Psfs
     """How the PSFs are found."""
@@ -199,7 +199,7 @@ class Timeouts(Section):
     """Registration, seconds."""
     shift_average_s: Annotated[float, Field(ge=0)]
     """The first sky, seconds."""
-    seeing_s: Annotated[float, Field(ge=0)]
+    measure_seeing_s: Annotated[float, Field(ge=0)]
     """Measuring the air, seconds."""
     solve_psfs_s: Annotated[float, Field(ge=0)]
     """One PSF turn, seconds."""
@@ -207,6 +207,10 @@ class Timeouts(Section):
     """One sky turn, seconds."""
     evaluate_s: Annotated[float, Field(ge=0)]
     """The judgement, seconds."""
+
+    def of(self, step: str) -> float:
+        """The limit of a step, seconds; a step that has none may take as long as it needs (0)."""
+        return float(getattr(self, f"{step}_s", 0.0))
 
 
 class NightSettings(Section):
@@ -253,7 +257,8 @@ class Config(Section):
     shift_average: ShiftAverage
     """The first sky."""
     rounds: Annotated[tuple[Round, ...], Field(min_length=1)]
-    """Rounds of PSF turn and sky turn, in order."""
+    """The rounds, in order. [[rounds]] in a file of yours are laid on the default ones by position: the first on the first;
+    more than those are added. `--set rounds=[{}]` replaces the list: one round of [psfs] and [sky] alone."""
     evaluate: Evaluate
     """The judgement."""
     limits: Limits
@@ -264,11 +269,3 @@ class Config(Section):
     """How a night is gone through."""
     store: StoreSettings
     """What is removed from the store after a night."""
-
-    @model_validator(mode="after")
-    def _one_model(self) -> "Config":
-        if len({(turn.psfs.model, turn.psfs.modes) for turn in self.rounds}) > 1:
-            raise ValueError(
-                "all rounds share one psfs.model and one psfs.modes, because later rounds keep earlier PSFs"
-            )
-        return self

@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from datetime import time as clock_time
@@ -16,6 +16,7 @@ import h5py
 from configs.load import BadConfig
 from configs.schema import StoreSettings
 from storage.errors import Hopeless
+from storage.lineage import ordered
 from storage.product import Product
 from storage.store import Entry, Store
 
@@ -30,16 +31,13 @@ BUSY_S = 3600.0
 def fingerprints(entries: Iterable[Entry]) -> dict[Product, str]:
     """The fingerprint of each product's capture: names are not unique. Empty where its frames are not there any more."""
     known = {e.product: e for e in entries}
-    found: dict[Product, str] = {}
-
-    def visit(product: Product) -> str:
-        if product not in found and product in known:
-            capture = known[product].recipe.get("arguments", {}).get("capture")
-            own = str(capture["fingerprint"]) if isinstance(capture, dict) else ""
-            found[product] = own or next(filter(None, map(visit, known[product].inputs)), "")
-        return found.get(product, "")
-
-    return {product: visit(product) for product in known}
+    prints: dict[Product, str] = {}
+    for product in ordered(known, lambda p: known[p].inputs if p in known else ()):
+        capture = known[product].recipe.get("arguments", {}).get("capture") if product in known else None
+        own = str(capture["fingerprint"]) if isinstance(capture, dict) else ""
+        inputs = known[product].inputs if product in known else ()
+        prints[product] = own or next((prints[p] for p in inputs if prints[p]), "")
+    return {product: prints[product] for product in known}
 
 
 @dataclass(frozen=True)
@@ -60,17 +58,10 @@ class Pruned:
         return sum(e.bytes for e in self.removed)
 
 
-def lineage(entries: Iterable[Entry], of: Iterable[Product]) -> set[Product]:
+def needed_by(entries: Iterable[Entry], products: Iterable[Product]) -> set[Product]:
     """The given products and everything they were made from, as far as it is in the store."""
     known = {e.product: e for e in entries}
-    found: set[Product] = set()
-    ahead = list(of)
-    while ahead:
-        product = ahead.pop()
-        if product not in found:
-            found.add(product)
-            ahead.extend(known[product].inputs if product in known else ())
-    return found
+    return set(ordered(products, lambda p: known[p].inputs if p in known else ()))
 
 
 def results(entries: Iterable[Entry]) -> list[Entry]:
@@ -109,11 +100,11 @@ def contents(store: Store, entry: Entry) -> dict[str, Any]:
     def visit(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset):
             datasets[name] = f"{tuple(item.shape)} {item.dtype}"
-        attributes.update({f"{name}.{k}": _said(v) for k, v in item.attrs.items()})
+        attributes.update({f"{name}.{k}": _plain_value(v) for k, v in item.attrs.items()})
 
     with store.open(entry.product) as file:
         file.visititems(visit)
-        attributes.update({k: _said(v) for k, v in file.attrs.items() if k != "recipe"})
+        attributes.update({k: _plain_value(v) for k, v in file.attrs.items() if k != "recipe"})
     return {
         "product": f"{entry.product.step}/{entry.product.key}",
         "capture": entry.capture,
@@ -122,13 +113,19 @@ def contents(store: Store, entry: Entry) -> dict[str, Any]:
         "made": entry.made.astimezone().isoformat(timespec="seconds"),
         "version": entry.recipe.get("version", ""),
         "inputs": [f"{p.step}/{p.key}" for p in entry.inputs],
-        "settings": entry.recipe.get("settings", []),
+        "settings": _settings(entry.recipe.get("arguments", {})),
         "datasets": datasets,
         "attributes": attributes,
     }
 
 
-def _said(value: Any) -> Any:
+def _settings(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings among the arguments of a step, each with the argument it belongs to; lists are products."""
+    tables = {name: value for name, value in arguments.items() if isinstance(value, dict)}
+    return {f"{name}.{key}": value for name, table in tables.items() for key, value in table.items()}
+
+
+def _plain_value(value: Any) -> Any:
     """An attribute in plain numbers and words; JSON inside is unfolded."""
     plain = value.tolist() if hasattr(value, "tolist") else value
     if isinstance(plain, str) and plain[:1] in ("{", "["):
@@ -144,7 +141,7 @@ def remove(store: Store, words: Iterable[str], force: bool = False) -> list[Entr
     chosen = {e.product: e for word in words for e in matching(store, word)}
     entries = store.entries()
     for result in results(e for e in entries if e.product not in chosen):
-        hurt = sorted(lineage(entries, [result.product]) & set(chosen))
+        hurt = sorted(needed_by(entries, [result.product]) & set(chosen))
         if hurt and not force:
             raise Hopeless(
                 f"{hurt[0]} is needed by the result {result.product} of {result.capture or 'a capture'}; "
@@ -208,11 +205,11 @@ def retain(store: Store, keep: StoreSettings) -> Pruned:
 def _in_order(entries: list[Entry], with_results: bool) -> list[list[Entry]]:
     """What may go, in order: single orphans, then each result in front of what it alone still holds."""
     keep = results(entries)
-    needed = lineage(entries, [e.product for e in keep])
+    needed = needed_by(entries, [e.product for e in keep])
     groups = [[e] for e in sorted(entries, key=lambda e: e.made) if e.product not in needed]
     while with_results and keep:
         oldest, keep = keep[0], keep[1:]
-        still = lineage(entries, [e.product for e in keep])
+        still = needed_by(entries, [e.product for e in keep])
         own = needed - still - {oldest.product}
         groups.append([oldest, *(e for e in entries if e.product in own)])
         needed = still

@@ -15,7 +15,7 @@ from typing import Any
 import h5py
 
 from storage.atomic import atomic, reason, refused_by_disk, swept
-from storage.declared import Content, Draft, Kind, read, write
+from storage.declared import Draft, Kind, read, write
 from storage.errors import StoreError
 from storage.locks import claim, claim_if_free
 from storage.product import Product

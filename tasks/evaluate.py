@@ -93,14 +93,14 @@ def _verdict(opened: Opened, channel: int, notes: list[str]) -> Verdict:
     held = opened.stack.held[: opened.settings.frames]
     spectra = torch.fft.rfft2(torch.from_numpy(cutout.frames(opened.clean, held)).to(device))
     stack = np.fft.rfft2(cutout.to_canvas(cutout.stack)).astype(np.complex64)
-    skies = tuple(torch.from_numpy(each).to(device) for each in (opened.sky.spectrum[channel], stack))
+    sky, other = (torch.from_numpy(each).to(device) for each in (opened.sky.spectrum[channel], stack))
     noise = corner_noise(spectra, pupil.cutoff)
 
     def fit(rows: range) -> HeldoutFit:
         part = spectra[rows.start : rows.stop]
-        return fit_frames(pupil, part, skies, noise, d_over_r0, opened.settings.steps)
+        return fit_frames(pupil, part, (sky, other), noise, d_over_r0, opened.settings.steps)
 
-    return verdict_of(list(split_on_oom(len(held), fit, notes.append)), pupil)
+    return verdict_of(list(split_on_oom(len(held), fit, notes.append)), pupil.cutoff)
 
 
 def _doubt(verdicts: list[Verdict], solved: Sky, stack: NDArray[np.float32]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import Ingest
-from storage.captures.capture import MIN_FRAMES, Capture
+from storage.captures.capture import MIN_FRAMES, Capture, check_finite, check_size
 from storage.captures.readers import Header, Reader, open_capture, response
 from storage.declared import Growing
 from storage.errors import BadCapture
@@ -29,6 +29,7 @@ def ingest(work: Work, capture: Capture, settings: Ingest) -> None:
     with open_capture(capture.path) as reader:
         header = reader.header
         _refuse_mosaic(capture, header)
+        check_size(capture.path, header)
         dark, flat = (
             None if path is None else _calibration(name, path, header)
             for name, path in (("dark", capture.dark), ("flat", capture.flat))
@@ -118,10 +119,11 @@ def _calibration(name: str, path: Path, header: Header) -> NDArray[np.float32]:
             total += block.sum(axis=0, dtype=np.float64)
             count += len(block)
     mean = total / max(count, 1)
+    check_finite(path, name, mean)
     if name == "dark":
         return mean.astype(np.float32)
     level = np.median(mean, axis=(-2, -1), keepdims=True)
-    if not np.isfinite(mean).all() or not (level > 0).all():
+    if not (level > 0).all():
         raise BadCapture(f"{path}: the flat has no light (median {float(level.min()):.3g}); leave it out of [camera]")
     return mean.astype(np.float32)
 

@@ -155,7 +155,7 @@ def _channel(opened: Opened, channel: int) -> ChannelSky:
     known = SeeingPower(torch.from_numpy(frame_power), power, seeing.log_power_sigma[channel], weight)
     corrected = correct_amplitude(sums, known, aperture)
     tapered = cutout.from_canvas(corrected.sky.numpy())
-    extended = opened.settings.border_turns > 0
+    extended = opened.settings.cg_iterations > 0
     sky = _extended(opened, cutout, aperture, psfs, corrected, sums.noise) if extended else tapered
     misfits = opened.psfs.misfits[channel]
     if opened.before is not None:
@@ -228,7 +228,7 @@ def _extended(
     # Noise and sky power per coefficient grow with the area over which a transform sums: their ratio stays.
     power = np.maximum(resampled_rings(corrected.sky_power, cutout.size, size), 1e-30)
     floor = torch.from_numpy(noise / power).float().to(device)
-    iterations = opened.settings.border_turns
+    iterations = opened.settings.cg_iterations
     spectrum = smaller_blocks_on_oom(
         BLOCK, lambda few: solve_extended(partial(blocks, few), floor, iterations).cpu(), opened.notes.append
     )
@@ -242,6 +242,6 @@ def _finished(sky: Image, cutout: Cutout, settings: schema.Sky) -> Image:
     """The picture: without negative light if asked for, its border the stack's, its light the stack's."""
     if settings.prior == "positive":
         sky = without_negative_light(sky, cutout.background)
-    steepness = FADE_EXTENDED if settings.border_turns else FADE_TAPERED
+    steepness = FADE_EXTENDED if settings.cg_iterations else FADE_TAPERED
     sky = fade_border(sky, cutout.stack, cutout.inside(), steepness)
     return match_flux(sky, cutout.stack, cutout.background)

@@ -20,17 +20,16 @@ def restore(request: CaptureRequest, progress: Progress | None = None) -> dict[s
 
     store = Store(request.store or embedded.default_store())
     store.sweep()
-    from storage.captures.readers import sniff
+    from storage.captures.readers import format_of
     from storage.results.published import check_folder
 
-    sniff(request.capture)
+    format_of(request.capture)
     check_folder(request.out)
     with _recording(store.root):
-        from flows.capture import capture
-        from tasks.running.step import watched
+        from flows.capture import capture, progress_to
 
         embedded.wait_for_server()
-        with watched(progress) if progress else contextlib.nullcontext():
+        with progress_to(progress) if progress else contextlib.nullcontext():
             return capture(request.model_copy(update={"store": store.root}))
 
 

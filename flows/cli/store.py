@@ -36,7 +36,7 @@ class Row:
 def list_products(root: Path) -> list[Row]:
     """Every product of the store, oldest first."""
     entries = Store(root).entries()
-    needed = housekeeping.lineage(entries, [e.product for e in housekeeping.results(entries)])
+    needed = housekeeping.needed_by(entries, [e.product for e in housekeeping.results(entries)])
     prints = housekeeping.fingerprints(entries)
     return [
         Row(e.product.step, e.product.key, e.capture, e.bytes, e.made, e.product in needed, prints[e.product][:8])

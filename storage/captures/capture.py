@@ -1,16 +1,23 @@
 """A capture: one video with its calibration frames, known by the content of its files, not by their names."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from storage.captures.file_stability import mark_of
-from storage.captures.readers import fingerprint
-from storage.errors import Unsettled
+from storage.captures.readers import Header, fingerprint
+from storage.errors import BadCapture, Unsettled
 
 MIN_FRAMES = 4
 """With fewer usable frames none can be held out to judge the result."""
+
+MIN_SIDE_PX = 16
+"""Smaller frames hold too few frequencies to measure noise and seeing: below 10 pixels a step fails."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,7 @@ class Capture:
     @property
     def name(self) -> str:
         """What people call it."""
-        return self.path.name
+        return os.fsencode(self.path.name).decode("utf-8", "replace")
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -62,3 +69,22 @@ def capture_at(
     mark = mark_of(path)
     marks = tuple(known(p) if p is not None else "" for p in (dark, flat))
     return Capture(path.absolute(), known(path), dark, flat, (marks[0], marks[1]), exposure_s, mark)
+
+
+def check_size(path: Path, header: Header) -> None:
+    """Refuse frames that are too small to be restored."""
+    if min(header.height, header.width) < MIN_SIDE_PX:
+        raise BadCapture(
+            f"{path}: frames of {header.width} x {header.height} pixels; at least {MIN_SIDE_PX} x {MIN_SIDE_PX} are "
+            f"needed: record a larger part of the sensor"
+        )
+
+
+def check_finite(path: Path, name: str, mean: NDArray[Any]) -> None:
+    """Refuse a dark or flat with pixels that are no numbers."""
+    bad = int(np.count_nonzero(~np.isfinite(mean)))
+    if bad:
+        raise BadCapture(
+            f"{path}: {bad} pixels of the {name} are no finite numbers (NaN or Inf); make the {name} again, or leave "
+            f"it out of [camera]"
+        )

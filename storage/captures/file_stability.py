@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import struct
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,13 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from storage.atomic import atomic
-from storage.captures.readers import fingerprint
-from storage.captures.readers.base import FRAME_SUFFIXES
+from storage.captures.readers import FRAME_SUFFIXES, fingerprint, is_unfinished
 from storage.errors import StoreError
 from storage.store import Store
-
-_SER = struct.Struct("<18x6i")
-"""Colour, byte order, width, height, depth and number of frames in a SER file's header."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +31,9 @@ def look_at(capture: Path) -> Look:
     """Inode, size and times of a capture's file, or of all the files in its folder; OSError where it is gone."""
     files = [capture]
     if capture.is_dir():
-        kinds = {suffix for suffixes in FRAME_SUFFIXES.values() for suffix in suffixes}
-        files = sorted(p for p in capture.iterdir() if p.suffix.lower() in kinds and not p.name.startswith("."))
+        files = sorted(
+            p for p in capture.iterdir() if p.suffix.lower() in FRAME_SUFFIXES and not p.name.startswith(".")
+        )
     stats = [(p.name, p.stat()) for p in files]
     lines = [f"{name}\0{s.st_dev}:{s.st_ino}:{s.st_size}:{s.st_mtime_ns}:{s.st_ctime_ns}" for name, s in stats]
     mark = hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
@@ -75,24 +71,12 @@ class Watch:
         if still >= max(self.settle_s, self.look_s):
             return True
         old = self.wall() - look.newest >= self.settle_s
-        return old and still >= self.look_s and not promises_more(capture, look.bytes)
+        return old and still >= self.look_s and not is_unfinished(capture, look.bytes)
 
     def settled(self, capture: Path) -> bool:
         """Has it stood still for `settle_s`, as far as was looked?"""
         seen = self._seen.get(capture)
         return seen is not None and self.clock() - seen[1] >= max(self.settle_s, self.look_s)
-
-
-def promises_more(capture: Path, size: int) -> bool:
-    """Does a SER file's header speak of more frames than are there, or, as while recording, of none?"""
-    with suppress(OSError, struct.error):
-        if capture.suffix.lower() == ".ser" and capture.is_file():
-            with capture.open("rb") as file:
-                colour, _, width, height, depth, frames = _SER.unpack(file.read(_SER.size))
-            return bool(
-                frames < 1 or size < 178 + frames * width * height * (3 if colour >= 100 else 1) * (1 + (depth > 8))
-            )
-    return False
 
 
 def recalled(store: Store, capture: Path) -> str | None:
@@ -129,7 +113,7 @@ def mark_of(capture: Path) -> str:
     """What changes when any file of a capture does; empty where it is gone."""
     try:
         return look_at(capture).mark
-    except OSError:
+    except (OSError, ValueError):
         return ""
 
 

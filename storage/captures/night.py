@@ -1,29 +1,37 @@
 """A night: the captures in a folder and its sub-folders, each with where its results go and what lies beside it."""
 
+import logging
+import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from typing import TypeVar
 
 from configs.load import Found, load_config
 from configs.request import NightRequest
 from configs.schema import Config
 from storage.captures.capture import MIN_FRAMES
 from storage.captures.file_stability import look_at
-from storage.captures.readers import SUFFIXES, open_capture, recorded
-from storage.captures.readers.base import FRAME_SUFFIXES, natural
+from storage.captures.readers import FRAME_SUFFIXES, VIDEO_SUFFIXES, holds_one_frame, open_capture, started
+from storage.captures.readers.base import MAX_COMPRESSION, natural
 from storage.captures.sidecars import Log, log_of, profile_of
 from storage.errors import Hopeless, StillskyError
+
+T = TypeVar("T")
+log = logging.getLogger("stillsky")
 
 SETTINGS = "stillsky.toml"
 """A file of this name among the captures holds settings for those beside and below it."""
 NOON_H = 12
 """A night lasts from noon to noon, local time, and has the date of its evening."""
-_STILLS = {suffix for suffixes in FRAME_SUFFIXES.values() for suffix in suffixes}
-_CAPTURES = {suffix for suffixes in SUFFIXES.values() for suffix in suffixes} - _STILLS
+MAX_DEPTH = 64
+"""Captures are looked for in folders nested so deep, and no deeper."""
+MAX_NAME_CHARS = 400
+"""Longest name of a capture's folder of results; file systems take paths of some thousand characters."""
 _CALIBRATION = re.compile(
     r"(^|[\W_])(master[\W_]?)?(darks?|flats?|bias|offsets?|dark[\W_]?flats?)([\W_\d]|$)", re.IGNORECASE
 )
@@ -69,7 +77,7 @@ def night_at(folder: Path, skip: Iterable[Path] = ()) -> Night:
     barred = {path.resolve() for path in skip}
     paths = [path for path in _found(folder, barred) if path.resolve() not in barred]
     names = _names(paths, folder)
-    captures = [Recording(path, names[path], _started(path, log), log) for path in paths for log in (log_of(path),)]
+    captures = [_recording(path, names[path]) for path in paths]
     return Night(folder, tuple(sorted(captures, key=lambda c: (c.started, c.name))))
 
 
@@ -87,10 +95,10 @@ def found_beside(capture: Path, folder: Path) -> tuple[Found, str | None]:
     above = [p for p in capture.parents if p == folder or folder in p.parents]
     places = [capture, *above] if capture.is_dir() else above
     files = tuple(p for p in (place / SETTINGS for place in reversed(places)) if _is_inside(p, folder))
-    log = log_of(capture)
+    told = _tried(capture, log_of) or Log()
     names = [capture.stem, *(p.name for p in above)]
-    profile = log.profile or next(filter(None, map(profile_of, names)), None)
-    return Found(log.settings, files, folder), profile
+    profile = told.profile or next(filter(None, map(profile_of, names)), None)
+    return Found(told.settings, files, folder), profile
 
 
 def output_folder(out: Path, name: str) -> Path:
@@ -102,24 +110,38 @@ def output_folder(out: Path, name: str) -> Path:
 
 
 def _is_inside(path: Path, folder: Path) -> bool:
-    return path.is_file() and path.resolve().is_relative_to(folder.resolve())
+    try:
+        return path.is_file() and path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # a name too long, links in a circle
+        return False
 
 
 def _found(folder: Path, barred: set[Path]) -> Iterator[Path]:
-    """Captures in a folder and below; links to folders are not followed."""
-    try:
-        inside = sorted((p for p in folder.iterdir() if not _left_out(p)), key=natural)
-    except OSError:
-        return
-    files = [p for p in inside if p.is_file()]
-    yield from (p for p in files if p.suffix.lower() in _CAPTURES)
-    stills = [p for p in files if p.suffix.lower() in _STILLS]
+    """Captures in a folder and below, folder by folder; links to folders are not followed."""
+    ahead = [(folder, 0)]
+    while ahead:
+        place, depth = ahead.pop()
+        if depth > MAX_DEPTH:
+            log.warning("%s: nested more than %d folders deep; captures in it are not looked for", folder, MAX_DEPTH)
+            continue
+        try:
+            inside = sorted((p for p in place.iterdir() if not _left_out(p)), key=natural)
+            yield from _captures_in(place, [p for p in inside if p.is_file()])
+            inner = [p for p in inside if p.is_dir() and not p.is_symlink() and p.resolve() not in barred]
+        except OSError as error:
+            log.warning("%s: cannot be looked through (%s)", place, error.strerror)
+            continue
+        ahead += [(p, depth + 1) for p in reversed(inner)]
+
+
+def _captures_in(folder: Path, files: list[Path]) -> Iterator[Path]:
+    """The captures among the files of one folder, and the folder itself where it is one."""
+    yield from (p for p in files if p.suffix.lower() in VIDEO_SUFFIXES)
+    stills = [p for p in files if p.suffix.lower() in FRAME_SUFFIXES]
     cubes = list(_cubes(stills))
     yield from cubes
     if len(stills) - len(cubes) >= MIN_FRAMES:
         yield folder
-    for inner in (p for p in inside if p.is_dir() and not p.is_symlink() and p.resolve() not in barred):
-        yield from _found(inner, barred)
 
 
 def _left_out(path: Path) -> bool:
@@ -143,7 +165,7 @@ def _cubes(stills: list[Path]) -> Iterator[Path]:
 
 def _many(path: Path, beside: int) -> bool:
     """Does a FITS or TIFF file hold more than one picture? One that cannot be read is a capture where no stills are."""
-    if path.suffix.lower() not in (*FRAME_SUFFIXES["fits"], *FRAME_SUFFIXES["tiff"]):
+    if holds_one_frame(path):
         return False
     try:
         with open_capture(path) as reader:
@@ -152,14 +174,26 @@ def _many(path: Path, beside: int) -> bool:
         return beside < MIN_FRAMES
 
 
-def _started(path: Path, log: Log) -> datetime:
-    """From the capture's own header, else its log, else when it was written last."""
-    own = recorded(path)
-    if own is not None or log.started is not None:
-        return own or log.started or datetime.max
-    with suppress(OSError, OverflowError, ValueError):
-        return datetime.fromtimestamp(path.stat().st_mtime)
-    return datetime.max - timedelta(days=1)
+def _recording(path: Path, name: str) -> Recording:
+    """One capture with its log; a file that cannot be understood tells nothing, and its own run will say why."""
+    told = _tried(path, log_of) or Log()
+    moment = _tried(path, started) or told.started or _tried(path, _written)
+    return Recording(path, name, moment or datetime.max - timedelta(days=1), told)
+
+
+def _tried(path: Path, read: Callable[[Path], T]) -> T | None:
+    """What `read` finds; None where it fails in any way: one file must not end a night."""
+    try:
+        return read(path)
+    except Exception as error:
+        log.warning("%s: %s: %s", path, type(error).__name__, error)
+        return None
+
+
+def _written(path: Path) -> datetime | None:
+    """When a file was written last; None where that cannot be."""
+    seconds = path.stat().st_mtime
+    return datetime.fromtimestamp(seconds) if 0 < seconds < 7e9 else None
 
 
 def _names(paths: list[Path], folder: Path) -> dict[Path, str]:
@@ -170,6 +204,8 @@ def _names(paths: list[Path], folder: Path) -> dict[Path, str]:
         inner = path.relative_to(folder).parts or (folder.resolve().name or "night",)
         last = inner[-1] if path.is_dir() else "_".join(filter(None, (path.stem, path.suffix[1:])))
         name = "/".join(_harmless(part) for part in (*inner[:-1], last))
+        if len(name) > MAX_NAME_CHARS:
+            name = f"{_harmless(last)}-{_digest('/'.join(inner))}"
         if name.casefold() in taken:
             name = f"{name}-{_digest('/'.join(inner))}"
         taken.add(name.casefold())
@@ -212,5 +248,6 @@ def frame_bytes(capture: Path) -> int:
         size = look_at(capture).bytes
         with open_capture(capture) as reader:
             head = reader.header
-        return max(size, (head.frames or 0) * head.channels * head.height * head.width * head.dtype.itemsize)
+        claimed = (head.frames or 0) * math.prod(head.shape) * head.dtype.itemsize
+        return max(size, min(claimed, MAX_COMPRESSION * size))
     return 0

@@ -1,13 +1,18 @@
 """What capture programs write beside a video: target, filter, exposure, scale and time from SharpCap and FireCapture logs."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-LARGEST_BYTES = 65536
+MAX_LOG_BYTES = 65536
 """A settings log has a few kilobytes; no more of it is read."""
+MAX_LOGS = 20
+"""So many text files in a folder of frames are looked at for a log."""
+MAX_VALUE_CHARS = 200
+"""No value in a log is longer; the rest of one that is is left out."""
 
 TARGETS = {
     "planet": "mercury venus mars jupiter jup saturn sat uranus neptune neptun pluto merkur jupiters mercure saturne",
@@ -79,7 +84,8 @@ def log_of(capture: Path) -> Log:
     stem = capture.name if capture.is_dir() else capture.stem
     places = [capture.parent / f"{stem}.CameraSettings.txt", capture.parent / f"{stem}.txt"]
     if capture.is_dir():
-        places += sorted(p for p in capture.glob("*.txt") if not p.name.startswith("."))
+        with suppress(OSError):
+            places += sorted(p for p in capture.glob("*.txt") if not p.name.startswith("."))[:MAX_LOGS]
     for path in places:
         text = _text(path, capture.parent)
         if re.match(r"\W*FireCapture", text):
@@ -112,7 +118,7 @@ def _text(path: Path, folder: Path) -> str:
         if not path.is_file() or not path.resolve().is_relative_to(folder.resolve()):
             return ""
         with path.open("rb") as file:
-            raw = file.read(LARGEST_BYTES)
+            raw = file.read(MAX_LOG_BYTES)
     except OSError:
         return ""
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -129,16 +135,17 @@ def _pairs(text: str) -> dict[str, str]:
     for line in text.splitlines():
         key, sign, value = line.partition("=")
         if sign:
-            pairs.setdefault(re.sub(r"\s", "", key).lower(), value.strip())
+            pairs.setdefault("".join(key.split()).lower(), value.strip()[:MAX_VALUE_CHARS].rstrip())
     return pairs
 
 
 def _sharpcap(pairs: dict[str, str], text: str) -> Log:
     """An ini file with one section, named after the camera."""
-    head = re.search(r"^\[(.+)\]\s*$", text, re.MULTILINE)
+    lines = (line.strip() for line in text.splitlines())
+    head = next((line[1:-1] for line in lines if line.startswith("[") and line.endswith("]")), "")[:MAX_VALUE_CHARS]
     named = next((v for k, v in pairs.items() if k == "filter" or "filterwheel" in k), "")
     target = next((pairs[k] for k in ("objectname", "object", "target", "targetname") if pairs.get(k)), "")
-    log = Log(target, head[1] if head else "", named, _seconds(pairs.get("exposure", "")))
+    log = Log(target, head, named, _seconds(pairs.get("exposure", "")))
     moment = next((pairs[k] for k in ("startcapture", "timestamp", "midcapture") if pairs.get(k)), "")
     return replace(log, started=_moment(moment), focal_length_mm=_length(pairs))
 
@@ -180,7 +187,8 @@ def _moment(text: str) -> datetime | None:
     """2026-08-12T18:28:45.5937053Z as local time; a time without a zone is local already."""
     try:
         moment = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))
-        return moment.astimezone().replace(tzinfo=None) if moment.tzinfo else moment
+        local = moment.astimezone().replace(tzinfo=None) if moment.tzinfo else moment
+        return local if 1900 <= local.year <= 2200 else None
     except (ValueError, OverflowError, OSError):
         return None
 
@@ -188,7 +196,8 @@ def _moment(text: str) -> datetime | None:
 def _local(pairs: dict[str, str]) -> datetime | None:
     """Date=080619 in Date_format=ddMMyy and Start=134126.410; from UT where only that is told (LT=UT -5h)."""
     pattern = re.sub("dd|MM|yyyy|yy", lambda m: _DAYS[m[0]], re.escape(pairs.get("date_format") or "ddMMyy"))
-    day = re.fullmatch(pattern, pairs.get("date", "")) if pattern.count("?P<") == 3 else None
+    once = all(pattern.count(f"?P<{part}>") == 1 for part in "dmy")
+    day = re.fullmatch(pattern, pairs.get("date", "")) if once else None
     local = pairs.get("start", "")
     clock = re.match(r"(\d\d)\D?(\d\d)\D?(\d\d)", local or pairs.get("start(ut)", ""))
     try:

@@ -52,7 +52,7 @@ class Shifts(Content):
 
     step: ClassVar[str] = "align"
 
-    shifts: Annotated[F32, Array("frame, (dy, dx)", "px", "Zero in the middle of the drift; nan for unusable frames.")]
+    shifts: Annotated[F32, Array("frame, dy dx", "px", "Zero in the middle of the drift; nan for unusable frames.")]
     peaks: Annotated[F32, Array("frame", "", "Normalised correlation with the average.")]
     flags: Annotated[U8, Array("frame", "bits", "Flags of ingest, and `unaligned`.")]
     residuals_px: Annotated[F64, Array("round", "px", "Change of the shifts from one round to the next, rms.")]
@@ -71,7 +71,7 @@ class Stack(Content):
     flags: Annotated[U8, Array("frame", "bits", "Flags of align, and `streak`.")]
     sharpness: Annotated[F32, Array("frame", "", "Fine over coarse power in common with the other frames.")]
     residual_outlier_score: Annotated[F32, Array("frame", "", "Largest smoothed residual over the contrast.")]
-    shifts: Annotated[F32, Array("frame, (dy, dx)", "px", "Shifts of align.")]
+    shifts: Annotated[F32, Array("frame, dy dx", "px", "Shifts of align.")]
     gains: Annotated[F32, Array("frame, channel", "", "Light relative to the stack: clouds.")]
     shares: Annotated[F64, Array("share", "", "Shares of the sharpest frames that were tried.")]
     bits: Annotated[F64, Array("share", "bit", "What the mean of each share tells about unseen frames.")]
@@ -126,7 +126,7 @@ class Psfs(Content):
     frames: Annotated[I64, Array("row", "frame number", "The solved frames, batch by batch.")]
     half: Annotated[I8, Array("batch", "", "Half-set of each batch, 0 or 1.")]
     psfs: Annotated[
-        tuple[F32, ...], Array("row, mode or y, x", "rad or 1", "Parameters per channel: Zernike phases, or pixels.")
+        tuple[F32, ...], Array("row, ...", "rad or 1", "Parameters per channel: Zernike phases, or pixels.")
     ]
     A: Annotated[tuple[F32, ...], Array("batch, y, x//2+1", "", "Sum of |H|^2 over a batch, per channel.")]
     B: Annotated[tuple[C64, ...], Array("batch, y, x//2+1", "adu", "Sum of conj(H) Y over a batch, per channel.")]
@@ -161,7 +161,7 @@ class Sky(Content):
     frames: Annotated[I64, Array("row", "frame number", "Every solve of every frame so far.")]
     weights: Annotated[F32, Array("row", "", "One over how many times the frame was solved.")]
     misfits: Annotated[F32, Array("channel, row", "noise power", "What is left unexplained of each frame.")]
-    psfs: Annotated[tuple[F32, ...], Array("row, mode or y, x", "rad or 1", "Parameters of the PSFs, per channel.")]
+    psfs: Annotated[tuple[F32, ...], Array("row, ...", "rad or 1", "Parameters of the PSFs, per channel.")]
     model: Annotated[str, Value("", "PSF model.")]
     notes: Annotated[list[str], Value("", "What had to be done otherwise than asked for.")]
 

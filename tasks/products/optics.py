@@ -4,8 +4,7 @@ import numpy as np
 
 from configs.schema import Telescope
 from storage.errors import Hopeless
-from tasks.numerics.optics.aperture import Aperture
-from tasks.numerics.optics.pupil import diameter_cells
+from tasks.numerics.optics.aperture import Aperture, diameter_cells
 from tasks.products.contents import Mean
 
 ARCSEC_RAD = 4.84813681e-6

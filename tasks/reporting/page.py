@@ -11,7 +11,7 @@ from storage.product import Product
 from storage.store import Store
 from tasks.numerics.fourier.shifts import shift_frames
 from tasks.numerics.judging.metrics import fourier_ring_correlation, frc_cutoff, match
-from tasks.numerics.psf_models.base import FINE
+from tasks.numerics.psf_models.base import PORTRAIT_SAMPLING
 from tasks.products.contents import Evaluated
 from tasks.products.half_sums import count_frames, half_agreement
 from tasks.reporting.charts import (
@@ -69,7 +69,7 @@ def _shown(opened: OpenedProducts) -> Shown:
     """What is known of every frame; what is not is nan."""
     content, stack, model = opened.frames, opened.stack, opened.model
     count, (numbers, found) = len(content.raw), opened.solved
-    aperture, width = opened.aperture, FINE * _portrait_width(opened)
+    aperture, width = opened.aperture, PORTRAIT_SAMPLING * _portrait_width(opened)
     strehl, d_over_r0 = np.full(count, np.nan), np.full(count, np.nan)
     for start in range(0, len(numbers), 64):
         part = slice(start, start + 64)
@@ -78,7 +78,7 @@ def _shown(opened: OpenedProducts) -> Shown:
         d_over_r0[numbers] = model.strengths(found)
     clock = None if content.timestamps is None else content.timestamps[:]
     return Shown(
-        time=np.arange(count) if clock is None else clock - clock[0],
+        time=np.arange(count, dtype=np.float64) if clock is None else clock - clock[0],
         clocked=clock is not None,
         flags=stack.flags[:],
         held=stack.held[:],
@@ -171,7 +171,7 @@ def _trust_charts(opened: OpenedProducts, judged: Evaluated, shown: Shown) -> tu
     """What each held-out frame says, and how the solves settled."""
     c = opened.channel
     rounds = [
-        (each.psfs.loss_steps[:], each.psfs.loss[c], np.array([power[0, 0] for power in each.psfs.A[c]]))
+        (each.psfs.loss_steps[:].astype(np.float64), each.psfs.loss[c], each.psfs.A[c][:, 0, 0])
         for each in opened.rounds
     ]
     judges = heldout_chart(shown, judged.chi2_sky[c], judged.chi2_stack[c], judged.heldout_frames[:])
@@ -181,7 +181,7 @@ def _trust_charts(opened: OpenedProducts, judged: Evaluated, shown: Shown) -> tu
 def _psfs(opened: OpenedProducts, shown: Shown) -> tuple[Tile, ...]:
     """The telescope's own PSF, then those of the frames from the best to the worst."""
     numbers, found = opened.solved
-    model, width = opened.model, FINE * _portrait_width(opened)
+    model, width = opened.model, PORTRAIT_SAMPLING * _portrait_width(opened)
     order = np.argsort(-shown.strehl[numbers])
     places = {"Best": 0.0, "Better quarter": 0.25, "Median": 0.5, "Worse quarter": 0.75, "Worst": 1.0}
     rows = [int(order[round(share * (len(order) - 1))]) for share in places.values()]
@@ -197,7 +197,7 @@ def _psfs(opened: OpenedProducts, shown: Shown) -> tuple[Tile, ...]:
 def _psf_note(opened: OpenedProducts) -> str:
     """How large the tiles are on the sky."""
     bright = "as bright as its own peak, on a square-root scale."
-    if not opened.model.fine_portraits:
+    if opened.model.portrait_sampling is None:
         return f"Each tile is {bright}"
     across, scale = _portrait_width(opened), opened.telescope.scale_arcsec
     size = f"{across} λ/D wide ({across / opened.cutoff:.0f} px"

@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.benchmark.simulate import simulate
 from storage.captures.readers.ser import write_ser
+from tasks.benchmark.simulate import simulate
 
 QUICK = (
     "align.rounds=2",
-    "rounds.0.psfs.modes=20", "rounds.0.psfs.frames=12", "rounds.0.psfs.steps=60", "rounds.0.psfs.starts=1",
-    "rounds.1.psfs.modes=20", "rounds.1.psfs.steps=10", "evaluate.steps=20",
+    "psfs.modes=20", "rounds.0.psfs.frames=12", "rounds.0.psfs.steps=60", "rounds.0.psfs.starts=1",
+    "rounds.1.psfs.steps=10", "evaluate.steps=20",
 )  # fmt: skip
 """Settings that solve 40 frames of 64 x 64 pixels in a second or two."""
 

@@ -18,7 +18,8 @@ from storage.store import Store
 
 def put(store: Store, step: str, name: str, inputs: list[Product], days: float, capture: str = "a.ser") -> Product:
     """A product made `days` ago."""
-    recipe: dict[str, Any] = {"version": "1", "inputs": [[p.step, p.key] for p in inputs], "settings": [name]}
+    arguments = {"settings": {"name": name}, "sky": [[p.step, p.key] for p in inputs]}
+    recipe: dict[str, Any] = {"version": "1", "inputs": [[p.step, p.key] for p in inputs], "arguments": arguments}
     product = product_of(step, recipe)
     with store.create(product, {**recipe, "capture": capture}) as file:
         file["data"] = np.zeros(20_000, np.uint8)
@@ -149,7 +150,7 @@ def test_contents_tell_recipe_and_datasets(night: Night) -> None:
     told = contents(store, find(store, str(made["sky1"])))
     assert told["datasets"] == {"data": "(20000,) uint8"}
     assert told["inputs"] == [f"ingest/{made['frames'].key}"]
-    assert told["settings"] == ["1"]
+    assert told["settings"] == {"settings.name": "1"}
     assert told["attributes"]["stillsky_complete"] is True
 
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from configs.load import load_config
 from configs.schema import Config, Psfs, Sky
-from tasks.benchmark.simulate import simulate
 from storage.captures.capture import Capture, capture_at
 from storage.captures.readers import open_capture
 from storage.captures.readers.ser import write_ser
@@ -21,6 +20,7 @@ from storage.results.truth import beside, truth_beside
 from storage.store import Store
 from tasks.align import align
 from tasks.average import average
+from tasks.benchmark.simulate import simulate
 from tasks.evaluate import evaluate
 from tasks.ingest import ingest
 from tasks.measure_seeing import measure_seeing
@@ -31,8 +31,8 @@ from tasks.solve_sky import solve_sky
 
 SHAPE = {"n_frames": 32, "size_px": 64, "photons_peak": 8000.0, "fps": 20.0, "seed": 3}
 QUICK = (
-    "rounds.0.psfs.modes=28", "rounds.0.psfs.frames=16", "rounds.0.psfs.steps=100", "rounds.0.psfs.starts=1",
-    "rounds.0.sky.border_turns=4", "rounds.1.psfs.modes=28", "rounds.1.psfs.steps=30", "evaluate.steps=25",
+    "psfs.modes=28", "rounds.0.psfs.frames=16", "rounds.0.psfs.steps=100", "rounds.0.psfs.starts=1",
+    "rounds.0.sky.cg_iterations=4", "rounds.1.psfs.steps=30", "evaluate.steps=25",
 )  # fmt: skip
 """Settings that solve a capture of 64 x 64 pixels in a second."""
 
@@ -42,7 +42,7 @@ class Filmed:
 
     def __init__(self, path: Path, root: Path, words: Sequence[str] = (), optics: Path | None = None) -> None:
         self.path, self.run = path, Run(Store(root))
-        self.config: Config = load_config(optics or beside(path)["config"], words=[*QUICK, *words])
+        self.config: Config = load_config(optics or beside(path)["config"], overrides=[*QUICK, *words])
         self.capture: Capture = capture_at(path, self.config.camera.dark, self.config.camera.flat)
 
     @property
@@ -178,6 +178,6 @@ def coloured(planet: Filmed, tmp_path_factory: pytest.TempPathFactory) -> Filmed
     light = planet.raw[:, 0, 8:56].astype(np.float64) - 8
     codes = np.stack([light * gain + 8 for gain in (1.0, 0.7, 0.4)], axis=1)
     write_ser(folder / "coloured.ser", np.clip(np.rint(codes), 0, 4095).astype(np.uint16), 12)
-    turns = ("rounds.0.sky.border_turns=3", "rounds.1.sky.border_turns=3")
+    turns = ("rounds.0.sky.cg_iterations=3", "rounds.1.sky.cg_iterations=3")
     few = (*turns, "rounds.0.psfs.steps=40", "rounds.1.psfs.steps=10", "evaluate.steps=10")
     return Filmed(folder / "coloured.ser", folder / "store", few, optics=beside(planet.path)["config"])

@@ -77,7 +77,7 @@ def test_blocks_do_not_change_the_result_but_the_seed_does(planet: Any, tmp_path
     shifts = align(store, frames, mean, planet.config.align)
     found = {}
     for words in ("block_frames=5", "seed=1"):
-        settings = load_config(words=[f"shift_average.{words}"]).shift_average
+        settings = load_config(overrides=[f"shift_average.{words}"]).shift_average
         with store.open(shift_average(store, frames, mean, shifts, planet.config.telescope, settings)) as file:
             found[words] = (file["stack"][:], file["held"][:], file["order"][:])
     np.testing.assert_allclose(found["block_frames=5"][0], planet.read(planet.stack, "stack"), rtol=1e-4)

@@ -40,14 +40,13 @@ def test_batches_and_segments_are_put_together(planet: Any, tmp_path: Path, star
     filmed = planet.elsewhere(tmp_path)
     store = filmed.store
     words = (
-        "rounds.0.psfs.modes=6",
-        "rounds.1.psfs.modes=6",
+        "psfs.modes=6",
         "rounds.0.psfs.frames=7",  # two whole batches; the last one waits
         "rounds.0.psfs.steps=3",
         "rounds.0.psfs.batch_frames=3",
         f"rounds.0.psfs.starts={starts}",
     )
-    settings = load_config(words=words).rounds[0]
+    settings = load_config(overrides=words).rounds[0]
     found = filmed.psfs_of(filmed.stack, settings.psfs)
     with store.open(found) as file:
         assert sorted(file["frames"][:]) == sorted([*filmed.read(filmed.stack, "order")[:6]] * starts)
@@ -65,13 +64,12 @@ def test_a_killed_solve_goes_on_and_ends_the_same(planet: Any, tmp_path: Path, m
     filmed = planet.elsewhere(tmp_path)
     store = filmed.store
     words = (
-        "rounds.0.psfs.modes=6",
-        "rounds.1.psfs.modes=6",
+        "psfs.modes=6",
         "rounds.0.psfs.frames=6",
         f"rounds.0.psfs.steps={2 * SEGMENT}",
         "rounds.0.psfs.starts=1",
     )
-    settings = load_config(words=words).rounds[0].psfs
+    settings = load_config(overrides=words).rounds[0].psfs
     whole = filmed.psfs_of(filmed.stack, settings)
     with store.open(whole) as file:
         wanted = file["psfs/0"][:], file["B/0"][:]
@@ -105,8 +103,7 @@ def test_a_killed_solve_goes_on_and_ends_the_same(planet: Any, tmp_path: Path, m
 
 
 SMALL = (
-    "rounds.0.psfs.modes=6",
-    "rounds.1.psfs.modes=6",
+    "psfs.modes=6",
     "rounds.0.psfs.frames=14",
     "rounds.0.psfs.steps=60",
     "rounds.0.psfs.batch_frames=7",
@@ -134,7 +131,7 @@ def test_a_batch_that_does_not_fit_into_memory_is_solved_in_halves(
     planet: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
     wanted = planet.elsewhere(tmp_path / "roomy")
-    turn = load_config(words=SMALL).rounds[0]
+    turn = load_config(overrides=SMALL).rounds[0]
     whole = wanted.psfs_of(wanted.stack, turn.psfs)
     filmed = planet.elsewhere(tmp_path / "cramped")
     filmed.stack  # noqa: B018  made while there is room
@@ -161,7 +158,7 @@ def test_a_batch_that_does_not_fit_into_memory_is_solved_in_halves(
 def test_a_killed_half_goes_on(planet: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its segments have numbers of their own, whichever batches fit this time."""
     filmed = planet.elsewhere(tmp_path)
-    settings = load_config(words=SMALL).rounds[0].psfs
+    settings = load_config(overrides=SMALL).rounds[0].psfs
     filmed.stack  # noqa: B018
     solved = cramped(monkeypatch, 4)
     advance = tasks.solve_psfs.MODELS["pupil"].advance

@@ -70,7 +70,7 @@ def test_halves_are_solved_apart(planet: Any, tmp_path: Path, batch: int, starts
     filmed, (one, two) = planet.elsewhere(tmp_path), planet.config.rounds
     psfs = {"steps": 5, "batch_frames": batch, "starts": starts}
     found = filmed.psfs_of(filmed.stack, one.psfs.model_copy(update=psfs))
-    turn = one.sky.model_copy(update={"border_turns": 0})
+    turn = one.sky.model_copy(update={"cg_iterations": 0})
     sky = filmed.sky_of(found, filmed.stack, turn)
     lone = (batch, starts) == (16, 1)
     power, half = filmed.read(sky, "A")[0], filmed.read(sky, "A_half")[0]
@@ -148,7 +148,7 @@ def test_a_wide_canvas_that_does_not_fit_is_done_in_smaller_blocks(
 def test_psfs_are_copied_in_blocks(planet: Any, monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     monkeypatch.setattr(tasks.solve_sky, "ROWS", rows)
     (_, one), (psfs, two) = planet.rounds
-    turn = planet.config.rounds[1].sky.model_copy(update={"border_turns": 0})
+    turn = planet.config.rounds[1].sky.model_copy(update={"cg_iterations": 0})
     sky = planet.sky_of(psfs, one, turn)
     kept, new = planet.read(one, "psfs0"), planet.read(psfs, "psfs/0")
     assert len(new)

@@ -1,8 +1,9 @@
 """Captures of every supported format behind one door: which reader, what is in it, what identifies it."""
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,48 +11,54 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.captures.readers.base import SUPPORTED, Header, Raw, Reader, explained, folder_frames, response
-from storage.captures.readers.fits import fits_started, open_fits
-from storage.captures.readers.hdf5 import open_hdf5
-from storage.captures.readers.images import open_images
-from storage.captures.readers.ser import open_ser, ser_started
-from storage.captures.readers.video import open_video
+from storage.captures.readers.base import (
+    HEAD_BYTES,
+    Format,
+    Header,
+    Raw,
+    Reader,
+    check_claim,
+    check_regular,
+    explained,
+    frames_in,
+    response,
+)
+from storage.captures.readers.fits import FITS
+from storage.captures.readers.hdf5 import HDF5
+from storage.captures.readers.images import IMAGES
+from storage.captures.readers.ser import SER
+from storage.captures.readers.video import VIDEO
 from storage.errors import BadCapture, StillskyError
 
-__all__ = ["READERS", "Header", "Reader", "fingerprint", "open_capture", "recorded", "response", "sniff"]
+__all__ = [
+    "FRAME_SUFFIXES",
+    "READERS",
+    "VIDEO_SUFFIXES",
+    "Format",
+    "Header",
+    "Reader",
+    "fingerprint",
+    "folder_frames",
+    "format_of",
+    "holds_one_frame",
+    "is_unfinished",
+    "open_capture",
+    "response",
+    "started",
+]
 
-READERS: dict[str, Callable[[Path], AbstractContextManager[Reader]]] = {
-    "ser": open_ser,
-    "fits": open_fits,
-    "video": open_video,
-    "images": open_images,
-    "hdf5": open_hdf5,
-}
+READERS: dict[str, Format] = {each.name: each for each in (SER, FITS, VIDEO, IMAGES, HDF5)}
+"""Every format that can be read, by name; the only place that lists them."""
+_FRAME_KINDS = [kind for each in READERS.values() if each.in_folders for kind in each.suffixes]
+FRAME_SUFFIXES = frozenset(suffix for kind in _FRAME_KINDS for suffix in kind)
+"""Suffixes of files that may be single frames of a capture that is a folder."""
+VIDEO_SUFFIXES = frozenset(suffix for each in READERS.values() for suffix in each.all_suffixes) - FRAME_SUFFIXES
+"""Suffixes of files that are captures by themselves."""
+SUPPORTED = "; ".join(each.content for each in READERS.values())
 
-SUFFIXES = {
-    "ser": (".ser",),
-    "fits": (".fits", ".fit", ".fts", ".fz"),
-    "video": (".avi", ".mp4", ".m4v", ".mov", ".mkv"),
-    "images": (".png", ".tif", ".tiff", ".jpg", ".jpeg"),
-    "hdf5": (".h5", ".hdf5", ".hdf"),
-}
-"""The name decides only where the first bytes do not."""
-HEAD_BYTES = 28800
-"""Enough of a file to hold the header that tells when it was recorded."""
 
-_MAGIC = (
-    (0, b"LUCAM-RECORDER", "ser"),
-    (0, b"SIMPLE  =", "fits"),
-    (0, b"\x89HDF\r\n\x1a\n", "hdf5"),
-    (0, b"\x89PNG", "images"),
-    (0, b"\xff\xd8\xff", "images"),
-    (0, b"II*\0", "images"),
-    (0, b"MM\0*", "images"),
-    (0, b"II+\0", "images"),
-    (8, b"AVI ", "video"),
-    (4, b"ftyp", "video"),
-    (0, b"\x1aE\xdf\xa3", "video"),
-)
+MAX_BLOCK_BYTES = 1 << 30
+"""Blocks are of fewer frames than asked for where they would be larger."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,9 @@ class _Explained:
     def blocks(self, size: int) -> Iterator[Raw]:
         if size < 1:
             raise ValueError(f"blocks of {size} frames: at least 1 is needed")
-        blocks = self.reader.blocks(size)
+        header = self.header
+        frame_bytes = math.prod(header.shape) * header.dtype.itemsize
+        blocks = self.reader.blocks(max(1, min(size, MAX_BLOCK_BYTES // frame_bytes)))
         while True:
             with explained(self.path):
                 block = next(blocks, None)
@@ -85,37 +94,66 @@ class _Explained:
 def open_capture(path: Path) -> Iterator[Reader]:
     """A capture of any supported format, open for reading."""
     with explained(path):
-        opened = READERS[sniff(path)](path)
+        opened = format_of(path).open(path)
         reader = opened.__enter__()
+        try:
+            check_claim(path, 0, reader.header.shape, reader.header.dtype.itemsize, 0)
+        except BaseException:
+            opened.__exit__(None, None, None)
+            raise
     try:
         yield _Explained(path, reader)
     finally:
-        opened.__exit__(None, None, None)
+        with explained(path):
+            opened.__exit__(None, None, None)
 
 
-def sniff(path: Path) -> str:
-    """Name of the reader of a capture: by its first bytes, else by its suffix, a folder by the frames in it."""
+def format_of(path: Path) -> Format:
+    """The format of a capture: by its first bytes, else by its suffix, of a folder by the frames in it."""
     with explained(path):
+        check_regular(path)
         if path.is_dir():
-            first = folder_frames(path)[0]
-            return "fits" if first.suffix.lower() in SUFFIXES["fits"] else "images"
-        with path.open("rb") as file:
-            head = file.read(64)
+            suffix = folder_frames(path)[0].suffix.lower()
+            return next(each for each in READERS.values() if each.in_folders and suffix in each.all_suffixes)
+        head = _head(path, 64)
     if not head:
         raise BadCapture(f"{path}: an empty file (0 bytes); record or copy it again.")
-    for offset, magic, name in _MAGIC:
-        if head.startswith(magic, offset):
-            return name
-    for name, suffixes in SUFFIXES.items():
-        if path.suffix.lower() in suffixes:
-            return name
-    raise BadCapture(f"{path}: not a capture stillsky knows. Supported: {SUPPORTED}; convert it to one of these.")
+    found = _by_magic(head) or next((f for f in READERS.values() if path.suffix.lower() in f.all_suffixes), None)
+    if found is None:
+        raise BadCapture(f"{path}: not a capture stillsky knows. Supported: {SUPPORTED}; convert it to one of these.")
+    return found
+
+
+def _by_magic(head: bytes) -> Format | None:
+    return next((f for f in READERS.values() if any(head.startswith(magic, at) for at, magic in f.magic)), None)
+
+
+def _head(path: Path, size: int) -> bytes:
+    with path.open("rb") as file:
+        return file.read(size)
+
+
+def folder_frames(folder: Path) -> list[Path]:
+    """The frames in a folder: files of the most frequent kind, in natural order, calibration frames left out."""
+    frames = frames_in(folder, _FRAME_KINDS)
+    if not frames:
+        content = ", ".join(sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))[:5]) or "nothing"
+        raise BadCapture(
+            f"{folder}: a folder without frames (found: {content}). Supported: {SUPPORTED}; give one of these."
+        )
+    return frames
+
+
+def holds_one_frame(path: Path) -> bool:
+    """Can a file of this name never hold more than one frame?"""
+    return any(path.suffix.lower() in each.single for each in READERS.values())
 
 
 def fingerprint(path: Path) -> str:
     """sha256 of a capture's content; of a folder, the names and contents of the frames that would be read."""
     digest = hashlib.sha256()
     with explained(path):
+        check_regular(path)
         if not path.is_dir():
             _feed(digest.update, path)
             return digest.hexdigest()
@@ -132,12 +170,21 @@ def _feed(update: Callable[[bytes], None], path: Path) -> None:
             update(block)
 
 
-def recorded(path: Path) -> datetime | None:
+def started(path: Path) -> datetime | None:
     """Local time when a capture was begun, from its own header; None where that does not tell."""
     try:
-        first = folder_frames(path)[0] if path.is_dir() else path
-        with first.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-    except (OSError, StillskyError):
+        head = _head(folder_frames(path)[0] if path.is_dir() else path, HEAD_BYTES)
+        found = _by_magic(head)
+        return found.started(head) if found is not None else None
+    except (OSError, StillskyError, ArithmeticError, ValueError):
         return None
-    return ser_started(head) if head.startswith(b"LUCAM-RECORDER") else fits_started(head)
+
+
+def is_unfinished(path: Path, size: int) -> bool:
+    """Does the header of a file of `size` bytes promise more than is there, as while it is being recorded?"""
+    try:
+        head = _head(path, 64) if path.is_file() else b""
+    except OSError:
+        return False
+    found = _by_magic(head)
+    return found is not None and found.unfinished(head, size)

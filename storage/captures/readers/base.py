@@ -1,13 +1,14 @@
 """What every reader of captures promises, and the few things all of them need."""
 
 import errno
+import math
 import re
-import struct
-import zlib
+import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,21 +17,17 @@ from numpy.typing import NDArray
 
 from storage.errors import BadCapture, StillskyError
 
+MAX_FRAME_PX = 128_000_000
+"""Frames of more pixels are refused; the largest astronomical cameras have about 100 million."""
+MAX_COMPRESSION = 1100
+"""Frames may be this many times larger than the bytes they are stored in: deflate packs 1032 times at most."""
+MAX_REASON_CHARS = 300
+"""As much is repeated of what a format library says."""
+HEAD_BYTES = 28800
+"""Enough of a file to hold the header that tells when it was recorded."""
+
 Raw = NDArray[Any]
 """Raw codes as the camera left them: uint8, uint16 or float32."""
-
-SUPPORTED = (
-    "SER; FITS (one cube, or a folder of single frames); AVI, MP4, MOV and MKV video; "
-    "a folder of PNG, TIFF or JPEG frames or one multi-page TIFF; HDF5 with a dataset 'frames'"
-)
-
-FRAME_SUFFIXES = {
-    "fits": (".fits", ".fit", ".fts", ".fz"),
-    "png": (".png",),
-    "tiff": (".tif", ".tiff"),
-    "jpeg": (".jpg", ".jpeg"),
-}
-"""Kinds of single-frame files in a folder, in the order in which a tie between them is settled."""
 
 _CALIBRATION = re.compile(r"(master[ _-]?)?(dark|flat|bias)", re.IGNORECASE)
 _PASSING = {errno.EIO, errno.ESTALE, errno.ENODEV, errno.ETIMEDOUT, errno.ENOTCONN, errno.EBUSY, errno.EMFILE}
@@ -80,6 +77,43 @@ class Reader(Protocol):
         """Successive raw blocks (n <= size, channel, y, x) in the machine's byte order; may be asked for again."""
 
 
+def _not_told(head: bytes) -> datetime | None:
+    return None
+
+
+def _finished(head: bytes, size: int) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Format:
+    """A file format: how it is recognised, and how it is read. Each reader module exports one."""
+
+    name: str
+    """One word for it."""
+    content: str
+    """What of it can be read, in words for the user."""
+    suffixes: tuple[tuple[str, ...], ...]
+    """Suffixes of its files, one group for each kind of file; they decide only where the first bytes do not."""
+    magic: tuple[tuple[int, bytes], ...]
+    """Positions and bytes, any of which at the beginning of a file tells this format."""
+    open: Callable[[Path], AbstractContextManager[Reader]]
+    """Opens a file or a folder of frames of this format."""
+    in_folders: bool = False
+    """A folder of files of one of its kinds is a capture, each file a frame."""
+    single: tuple[str, ...] = ()
+    """Suffixes of files that never hold more than one frame."""
+    started: Callable[[bytes], datetime | None] = _not_told
+    """Local time when a file was recorded, from its first HEAD_BYTES bytes; None where they do not tell."""
+    unfinished: Callable[[bytes, int], bool] = _finished
+    """Do the first bytes of a file of this size promise more than is there, as while it is being recorded?"""
+
+    @property
+    def all_suffixes(self) -> tuple[str, ...]:
+        """The suffixes of every kind."""
+        return tuple(suffix for kind in self.suffixes for suffix in kind)
+
+
 def response(header: Header) -> NDArray[np.float32]:
     """sRGB decoding as a table (code): linear light on the scale of the codes, so full scale stays full scale."""
     if header.dtype.kind != "u":
@@ -105,19 +139,16 @@ def saturation(samples: Raw, depth: int) -> float:
     return float(low >> empty << empty)
 
 
-def folder_frames(folder: Path) -> list[Path]:
-    """The frames in a folder, in natural order (1, 2, 10): the most frequent kind, calibration frames left out."""
+def frames_in(folder: Path, kinds: Sequence[tuple[str, ...]]) -> list[Path]:
+    """The frames in a folder, in natural order (1, 2, 10): the most frequent kind, calibration frames left out.
+
+    `kinds` are the suffixes of each kind, in the order in which a tie is settled.
+    """
     files = sorted((p for p in folder.iterdir() if not p.name.startswith(".")), key=natural)
-    kinds = {suffix: kind for kind, suffixes in FRAME_SUFFIXES.items() for suffix in suffixes}
-    counts = Counter(kinds[p.suffix.lower()] for p in files if p.suffix.lower() in kinds)
-    if not counts:
-        found = ", ".join(p.name for p in files[:5]) or "nothing"
-        raise BadCapture(
-            f"{folder}: a folder without frames (found: {found}). Supported: {SUPPORTED}; give one of these."
-        )
-    order = list(FRAME_SUFFIXES)
-    best = min(counts, key=lambda kind: (-counts[kind], order.index(kind)))
-    frames = [p for p in files if kinds.get(p.suffix.lower()) == best and p.is_file()]
+    numbers = {suffix: number for number, suffixes in enumerate(kinds) for suffix in suffixes}
+    counts = Counter(numbers[p.suffix.lower()] for p in files if p.suffix.lower() in numbers)
+    best = min(counts, key=lambda kind: (-counts[kind], kind), default=None)
+    frames = [p for p in files if best is not None and numbers.get(p.suffix.lower()) == best and p.is_file()]
     # A folder of nothing but darks is a capture of darks; among lights they are calibration.
     return [p for p in frames if not _CALIBRATION.match(p.name)] or frames
 
@@ -151,6 +182,8 @@ def check_frame(path: Path, frame: Raw, header: Header) -> None:
 
 def plain(frames: Raw) -> Raw:
     """The same numbers as uint8, uint16 or float32 in the machine's byte order: what blocks are made of."""
+    if frames.dtype.kind not in "biuf":
+        raise ValueError(f"numbers of type {frames.dtype}; needed are integers or real numbers")
     if frames.dtype.kind == "b":
         return np.where(frames, np.uint8(255), np.uint8(0))
     kept = frames.dtype.kind == "u" and frames.dtype.itemsize <= 2
@@ -160,6 +193,33 @@ def plain(frames: Raw) -> Raw:
 def plain_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """What `plain` makes of numbers of this dtype."""
     return plain(np.empty(0, dtype)).dtype
+
+
+def check_claim(path: Path, frames: int, shape: tuple[int, ...], itemsize: int, stored_bytes: int) -> None:
+    """Refuse sizes that a header claims and that the bytes of the file cannot hold, before memory is taken for them."""
+    pixels = math.prod(shape)
+    if min(shape) < 1 or frames < 0:
+        raise BadCapture(
+            f"{path}: claims frames of (channel, y, x) {shape}; at least one pixel is needed: record it again."
+        )
+    if pixels > MAX_FRAME_PX:
+        raise BadCapture(
+            f"{path}: claims frames of {pixels} pixels, at most {MAX_FRAME_PX} are read; cut out the target and save it again."
+        )
+    if frames * pixels * itemsize > MAX_COMPRESSION * stored_bytes:
+        raise BadCapture(
+            f"{path}: claims {frames} frames of (channel, y, x) {shape}, and has {stored_bytes} bytes for them; "
+            f"damaged: copy or record it again."
+        )
+
+
+def check_regular(path: Path) -> None:
+    """Refuse what is neither file nor folder: reading a pipe, a socket or a device may never end."""
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise BadCapture(
+            f"{path}: neither a file nor a folder (a pipe, a socket or a device?); copy its content to a file."
+        )
 
 
 @contextmanager
@@ -177,9 +237,14 @@ def explained(path: Path) -> Iterator[None]:
     except PermissionError as error:
         closed = error.filename or path
         raise BadCapture(f"{closed}: not allowed to read it; grant reading, e.g. chmod a+rX '{closed}'.") from error
-    except (OSError, ValueError, EOFError, SyntaxError, LookupError, RuntimeError, struct.error, zlib.error) as error:
+    except MemoryError as error:
+        raise StillskyError(
+            f"{path}: there is not enough memory to read it; close other programs or lower ingest.block_frames."
+        ) from error
+    except Exception as error:  # the format libraries raise whatever they stumble over
         if isinstance(error, OSError) and error.errno in _PASSING:
             raise StillskyError(
                 f"{path}: reading failed ({error}); check its disk or mount, then try again."
             ) from error
-        raise BadCapture(f"{path}: damaged, or not what its name says ({error}); copy or record it again.") from error
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:MAX_REASON_CHARS].rstrip(": ")
+        raise BadCapture(f"{path}: damaged, or not what its name says ({reason}); copy or record it again.") from error

@@ -12,9 +12,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.captures.readers.base import Header, Raw, check_frame, folder_frames, packed, plain, saturation
+from storage.captures.readers.base import (
+    Format,
+    Header,
+    Raw,
+    check_claim,
+    check_frame,
+    frames_in,
+    packed,
+    plain,
+    saturation,
+)
 from storage.errors import BadCapture
 
+MAX_HEADER_BYTES = 1000 * 2880
+"""The first header ends within so many bytes: 36,000 cards."""
+_END = b"END" + b" " * 77
+_ARCHIVES = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"PK": "zip", b"\xfd7zXZ": "xz", b"\x1f\x9d": "compress"}
+SUFFIXES = ((".fits", ".fit", ".fts", ".fz"),)
 _META = {
     "observer": ("OBSERVER",),
     "telescope": ("TELESCOP",),
@@ -72,7 +87,7 @@ class _Fits:
 @contextmanager
 def open_fits(path: Path) -> Iterator[_Fits]:
     """Frames in file and extension order, rows as stored. In a folder (3, y, x) is one colour frame, not three."""
-    files = folder_frames(path) if path.is_dir() else [path]
+    files = frames_in(path, SUFFIXES) if path.is_dir() else [path]
     parts = [part for file in files for part in _parts(file, path.is_dir())]
     if not sum(part.frames for part in parts):
         raise BadCapture(f"{path}: FITS without a picture of two to four axes; choose the file that holds the frames.")
@@ -95,12 +110,25 @@ def _opened(path: Path) -> Iterator[Any]:
     from astropy.io import fits
     from astropy.utils.exceptions import AstropyWarning
 
+    _check_header(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AstropyWarning)
         hdus = fits.open(path, memmap=False)
         len(hdus)
     with hdus:
         yield hdus
+
+
+def _check_header(path: Path) -> None:
+    """A FITS file begins with SIMPLE, and its header ends: astropy would unpack archives and read on for ever."""
+    with path.open("rb") as file:
+        head = file.read(MAX_HEADER_BYTES)
+    if not head.startswith(b"SIMPLE"):
+        packed_by = next((name for magic, name in _ARCHIVES.items() if head.startswith(magic)), None)
+        remedy = f"packed with {packed_by}: unpack it" if packed_by else "copy or record it again"
+        raise BadCapture(f"{path}: starts with {head[:8]!r}, a FITS file with 'SIMPLE'; {remedy}.")
+    if not any(head.startswith(_END, at) for at in range(0, len(head), 80)):
+        raise BadCapture(f"{path}: no end of the header in {len(head)} bytes; damaged: copy or record it again.")
 
 
 def _parts(path: Path, folder: bool) -> list[_Part]:
@@ -117,8 +145,11 @@ def _parts(path: Path, folder: bool) -> list[_Part]:
             stack = len(shape) > 2 and not colour
             channels = shape[-3] if colour or len(shape) == 4 else 1
             promised = shape[0] if stack else 1
-            frames = min(promised, _whole_frames(path, hdus[i], promised))
             part_shape = (channels, shape[-2], shape[-1])
+            bits = abs(int(cards.get("BITPIX", 8)))
+            packed_frames = promised if type(hdus[i]).__name__ == "CompImageHDU" else 0
+            check_claim(path, packed_frames, part_shape, bits // 8, path.stat().st_size)
+            frames = min(promised, _whole_frames(path, hdus[i], promised))
             found.append(_Part(path, i, frames, promised - frames, part_shape, stack, cards))
     return found
 
@@ -148,7 +179,7 @@ def _card(cards: dict[str, Any], keys: tuple[str, ...]) -> str:
 def _full_scale(cards: dict[str, Any], sample: Raw) -> float | None:
     """The SATURATE card, else the largest code the stored bits can hold."""
     level = cards.get("SATURATE")
-    if isinstance(level, int | float) and level > 0:
+    if isinstance(level, int | float) and 0 < level < np.inf:
         return float(level)
     return saturation(sample, 8 * sample.dtype.itemsize) if sample.dtype.kind == "u" else None
 
@@ -190,8 +221,19 @@ def _seconds(cards: dict[str, Any]) -> float | None:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() if len(text) > 10 else None
 
 
-def fits_started(head: bytes) -> datetime | None:
+def _started(head: bytes) -> datetime | None:
     """Local time of DATE-OBS (UTC) in the first bytes of a file."""
     card = re.search(rb"DATE-OBS= *'([^']{10,40})'", head) if head.startswith(b"SIMPLE") else None
     seconds = _seconds({"DATE-OBS": card[1].decode("ascii", "replace")}) if card else None
     return datetime.fromtimestamp(seconds) if seconds is not None and 0 < seconds < 7e9 else None
+
+
+FITS = Format(
+    "fits",
+    "FITS (one cube, or a folder of single frames)",
+    SUFFIXES,
+    ((0, b"SIMPLE  ="),),
+    open_fits,
+    in_folders=True,
+    started=_started,
+)

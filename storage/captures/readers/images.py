@@ -1,5 +1,6 @@
 """Pictures as frames: a folder of PNG, TIFF or JPEG, one file each, or one TIFF of many pages."""
 
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,9 +10,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.captures.readers.base import Header, Raw, check_frame, explained, folder_frames, packed, plain, saturation
+from storage.captures.readers.base import (
+    Format,
+    Header,
+    Raw,
+    check_claim,
+    check_frame,
+    explained,
+    frames_in,
+    packed,
+    plain,
+    saturation,
+)
 from storage.errors import BadCapture
 
+SUFFIXES = ((".png",), (".tif", ".tiff"), (".jpg", ".jpeg"))
+_JPEG = b"\xff\xd8\xff"
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PLAIN_TIFF = (0, 1, 2)
@@ -44,7 +58,7 @@ def open_images(path: Path) -> Iterator[_Images]:
     8 bit PNG and JPEG are gamma-encoded (unless a PNG says gamma 1); 16 bit, and TIFF of any depth, are linear:
     capture programs write those.
     """
-    files = folder_frames(path) if path.is_dir() else [path]
+    files = frames_in(path, SUFFIXES) if path.is_dir() else [path]
     first = next(_named(files[0]), None)
     if first is None:
         raise BadCapture(f"{files[0]}: no picture in it; remove it or write it again.")
@@ -89,7 +103,7 @@ def _says_linear(file: Path) -> bool:
         return head.startswith(_TIFF)
     from PIL import Image
 
-    with Image.open(file) as picture:
+    with Image.open(file, formats=["PNG"]) as picture:
         return picture.info.get("gamma") == 1.0
 
 
@@ -101,7 +115,8 @@ def _single(file: Path) -> Iterator[Raw]:
     if head.startswith(_PNG) and head[24] == 16 and head[25] != 0:
         yield _deep_png(file, 3 if head[25] & 2 else 1)  # Pillow would cut it to 8 bits
         return
-    with Image.open(file) as picture:
+    with Image.open(file, formats=["PNG", "JPEG"]) as picture:  # Pillow knows formats that start other programs
+        check_claim(file, 1, (len(picture.getbands()), *picture.size), 1, file.stat().st_size)
         yield _unfolded(picture)
 
 
@@ -109,7 +124,9 @@ def _deep_png(file: Path, channels: int) -> Raw:
     """16 bit PNG with colour or alpha."""
     import av
 
-    with av.open(str(file)) as container:
+    width, height = struct.unpack_from(">2I", _head(file), 16)
+    check_claim(file, 1, (channels, height, width), 2, file.stat().st_size)
+    with file.open("rb") as stream, av.open(stream, format="png_pipe") as container:
         frame = next(container.decode(video=0))
         if channels == 3:
             return np.ascontiguousarray(frame.to_ndarray(format="rgb48le").transpose(2, 0, 1), np.uint16)
@@ -130,8 +147,7 @@ def _unfolded(picture: Any) -> Raw:
 def _pages(file: Path, tiff: Any) -> list[Any]:
     """The pages at full size."""
     pages = [page for page in tiff.pages if not page.is_reduced]
-    stored = sum(page.size for page in pages)
-    if tiff.series and tiff.series[0].size > stored:
+    if tiff.is_imagej and int((tiff.imagej_metadata or {}).get("images", 1)) > len(pages):
         raise BadCapture(f"{file}: a stack without pages (ImageJ, above 4 GB?); save it as a folder of TIFF or as SER.")
     return pages
 
@@ -147,6 +163,8 @@ def _tiff(file: Path) -> Iterator[Raw]:
 
 def _page(file: Path, page: Any, number: int) -> Raw:
     """One page (channel, y, x); LZW and other packings that tifffile lacks go through Pillow."""
+    size = file.stat().st_size
+    check_claim(file, 1, tuple(page.shape), page.dtype.itemsize if page.dtype else 1, size)
     if page.photometric not in _PLAIN_TIFF:
         return _pillow_page(file, page, number)
     try:
@@ -173,6 +191,17 @@ def _pillow_page(file: Path, page: Any, number: int) -> Raw:
         raise BadCapture(
             f"{file}: page {number} is {page.dtype} colour packed with {page.compression!s}; save it unpacked."
         )
-    with Image.open(file) as picture:
+    with Image.open(file, formats=["TIFF"]) as picture:
         picture.seek(page.index)
         return _unfolded(picture)
+
+
+IMAGES = Format(
+    "images",
+    "a folder of PNG, TIFF or JPEG frames or one multi-page TIFF",
+    SUFFIXES,
+    tuple((0, magic) for magic in (_PNG, _JPEG, *_TIFF)),
+    open_images,
+    in_folders=True,
+    single=(".png", ".jpg", ".jpeg"),
+)

@@ -13,11 +13,13 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.captures.readers.base import Header, Raw, saturation
+from storage.captures.readers.base import Format, Header, Raw, check_claim, saturation
 from storage.errors import BadCapture
 
 MAGIC = b"LUCAM-RECORDER"
 _LAYOUT = struct.Struct("<14s7i40s40s40s2q")
+_SIZES = struct.Struct("<18x6i")
+"""Colour, byte order, width, height, depth and number of frames."""
 _MOSAICS = {8: "RGGB", 9: "GRBG", 10: "GBRG", 11: "BGGR", 16: "CYYM", 17: "YCMY", 18: "YMCY", 19: "MYYC"}
 _MONO, _RGB, _BGR = 0, 100, 101
 _TICKS = 10_000_000
@@ -70,6 +72,8 @@ def open_ser(path: Path) -> Iterator[_Ser]:
         colours = 3 if facts.colour in (_RGB, _BGR) else 1
         wide = facts.depth > 8
         room = path.stat().st_size - _LAYOUT.size
+        shape = (colours, facts.height, facts.width)
+        check_claim(path, 0, shape, 1, 0)
         whole = room // (facts.width * facts.height * colours * (2 if wide else 1))
         if whole < 1:
             raise BadCapture(f"{path}: no whole frame in {room} bytes after the header; record or copy it again.")
@@ -103,7 +107,7 @@ def _facts(path: Path, file: BufferedReader) -> _Facts:
     return facts
 
 
-def ser_started(head: bytes) -> datetime | None:
+def _started(head: bytes) -> datetime | None:
     """Local time of the recording from the first bytes of a file, from universal time where only that is told."""
     if len(head) < _LAYOUT.size:
         return None
@@ -113,6 +117,20 @@ def ser_started(head: bytes) -> datetime | None:
     if told[0]:
         return datetime.fromtimestamp(seconds[0], UTC).replace(tzinfo=None)
     return datetime.fromtimestamp(seconds[1]) if told[1] else None
+
+
+def _unfinished(head: bytes, size: int) -> bool:
+    """A count of none stands in the header while a recording goes on."""
+    try:
+        colour, _, width, height, depth, frames = _SIZES.unpack_from(head)
+    except struct.error:
+        return False
+    return bool(frames < 1 or size < _LAYOUT.size + frames * width * height * _pixel_bytes(colour, depth))
+
+
+def _pixel_bytes(colour: int, depth: int) -> int:
+    """Bytes of one pixel."""
+    return (3 if colour in (_RGB, _BGR) else 1) * (2 if depth > 8 else 1)
 
 
 def _text(field: bytes) -> str:
@@ -246,3 +264,6 @@ def _header(
     start = int(_ticks(timestamps[:1])[0]) if timestamps is not None else 0
     texts = [meta.get(name, "").encode("latin-1", "replace")[:40] for name in _TEXTS]
     return _LAYOUT.pack(MAGIC, 0, colour, 0, shape[2], shape[1], *size, *texts, start, start)
+
+
+SER = Format("ser", "SER", ((".ser",),), ((0, MAGIC),), open_ser, started=_started, unfinished=_unfinished)

@@ -6,17 +6,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.captures.readers.base import Header, Raw, check_frame, packed, saturation
+from storage.captures.readers.base import MAX_FRAME_PX, Format, Header, Raw, check_frame, packed, saturation
 from storage.errors import BadCapture
 
 LOSSLESS = {"rawvideo", "ffv1", "huffyuv", "ffvhuff", "utvideo", "lagarith"}
 """Single-channel video of these is a camera's own numbers, linear; anything else is made for eyes: gamma-encoded."""
 
+IO_BUFFER_BYTES = 1 << 20
+"""FFmpeg asks for so much of the file at a time."""
+MIN_PACKET_BYTES = 8
+"""A frame in a container takes no fewer bytes."""
+_CONTAINERS = ((8, b"AVI ", "avi"), (4, b"ftyp", "mov"), (0, b"\x1aE\xdf\xa3", "matroska"))
+"""Position, first bytes, and FFmpeg's name of the container."""
 _PLANE = re.compile(r"(?:gray(?P<bits>\d*)|bayer_(?P<mosaic>[rgb]{4})(?P<mbits>8|16))(?P<end>le|be)?")
 
 
@@ -58,7 +64,8 @@ def open_video(path: Path) -> Iterator[_Video]:
         gamma = shape[0] == 3 or codec not in LOSSLESS
         tags = {**container.metadata, **stream.metadata}
         meta = {"codec": codec} | ({"date": tags["creation_time"]} if "creation_time" in tags else {})
-        promised = int(stream.frames) or None
+        # A count that the bytes cannot hold is no count.
+        promised = int(stream.frames) if 0 < stream.frames <= path.stat().st_size // MIN_PACKET_BYTES else None
     timestamps = _timestamps(path, meta.get("date", ""))
     frames = promised if timestamps is None else len(timestamps)
     full_scale = saturation(picture, bits)
@@ -71,19 +78,56 @@ def _opened(path: Path) -> Iterator[Any]:
     """A container that holds video."""
     import av
 
-    with path.open("rb"):  # says plainly what is wrong with the file
-        pass
-    try:
-        container = av.open(str(path))
-    except av.FFmpegError as error:
-        raise BadCapture(
-            f"{path}: cannot be opened as video ({error}); cut short? Record or convert it again."
-        ) from error
-    with container:
-        if not container.streams.video:
-            raise BadCapture(f"{path}: no video stream in it (sound only, or cut short?); record or convert it again.")
-        container.streams.video[0].thread_type = "AUTO"
-        yield container
+    with path.open("rb") as file:
+        # One demuxer, and a file that is open already: playlists and references to other files lead nowhere.
+        name = _demuxer(path, file.read(16))
+        if name == "mov":
+            _check_samples(path, file)
+        file.seek(0)
+        options = {"protocol_whitelist": "file", "max_pixels": str(MAX_FRAME_PX)}
+        try:
+            container = av.open(
+                file, format=name, options=options, metadata_errors="replace", buffer_size=IO_BUFFER_BYTES
+            )
+        except av.FFmpegError as error:
+            raise BadCapture(
+                f"{path}: cannot be opened as video ({error}); cut short? Record or convert it again."
+            ) from error
+        with container:
+            if not container.streams.video:
+                raise BadCapture(
+                    f"{path}: no video stream in it (sound only, or cut short?); record or convert it again."
+                )
+            container.streams.video[0].thread_type = "AUTO"
+            yield container
+
+
+def _demuxer(path: Path, head: bytes) -> str:
+    """FFmpeg's name of the container, by its first bytes, else by its suffix: QuickTime of old begins with anything."""
+    for at, magic, name in _CONTAINERS:
+        if head.startswith(magic, at):
+            return name
+    return {".avi": "avi", ".mkv": "matroska"}.get(path.suffix.lower(), "mov")
+
+
+def _check_samples(path: Path, file: BinaryIO) -> None:
+    """Refuse a QuickTime table that claims more samples than the file has bytes: FFmpeg would take memory for them."""
+    size = path.stat().st_size
+    boxes = [(0, size)]
+    while boxes:
+        start, end = boxes.pop()
+        while start + 8 <= end:
+            file.seek(start)
+            head = file.read(20)
+            length, kind = int.from_bytes(head[:4], "big"), head[4:8]
+            if length == 1:
+                length = int.from_bytes(head[8:16], "big")
+            stop = start + length if 8 <= length <= end - start else end
+            if kind in (b"moov", b"trak", b"mdia", b"minf", b"stbl"):
+                boxes.append((start + 8, stop))
+            elif kind == b"stsz" and int.from_bytes(head[16:20], "big") > size:
+                raise BadCapture(f"{path}: claims more frames than it has bytes; damaged: copy or record it again.")
+            start = stop
 
 
 def _decoded(container: Any) -> Iterator[Any]:
@@ -126,3 +170,12 @@ def _timestamps(path: Path, date: str) -> NDArray[np.float64] | None:
     times = np.sort(np.array(stamps, np.float64))
     result: NDArray[np.float64] = start + (times - times[0]) * step
     return result
+
+
+VIDEO = Format(
+    "video",
+    "AVI, MP4, MOV and MKV video",
+    ((".avi", ".mp4", ".m4v", ".mov", ".mkv"),),
+    tuple((at, magic) for at, magic, _ in _CONTAINERS),
+    open_video,
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +24,6 @@ from tasks.numerics.optics.pupil import (
     spectra_of,
 )
 from tasks.numerics.sky.likelihood import chi2
-from tasks.numerics.sky.wiener import corner_noise
 
 CHUNK = 8
 """Frames per transform."""
@@ -51,20 +51,39 @@ class Verdict:
     """(2, frame) each frame's residual power over the noise, for the sky and for the other."""
 
 
-def judge(pupil: Pupil, spectra: Tensor, sky: Tensor, stack: Tensor, d_over_r0: float, steps: int) -> Verdict:
-    """Fit the phases of the frames (frame, y, x//2+1) to each of two sky spectra and compare the residuals."""
+@dataclass(frozen=True)
+class HeldoutFit:
+    """Some held-out frames fitted to two skies."""
+
+    chi2: Tensor
+    """(2, frame) residual power over the noise of each frame, for the sky and for the other."""
+    residual_power: Tensor
+    """(y, x//2+1) sum over the frames of the sky's residual power over the noise."""
+
+
+def fit_frames(
+    pupil: Pupil, spectra: Tensor, skies: tuple[Tensor, Tensor], noise: float, d_over_r0: float, steps: int
+) -> HeldoutFit:
+    """Fit the phases of frames (frame, y, x//2+1) to each of two sky spectra; `noise` is the power per coefficient."""
     used = (frequencies(pupil.size, spectra.device) < pupil.cutoff).float()
-    noise = torch.tensor(corner_noise(spectra, pupil.cutoff), device=spectra.device)
+    level = torch.tensor(noise, device=spectra.device)
     sigma = torch.from_numpy(phase_sigma(len(pupil.modes), d_over_r0)).to(spectra.device)
-    residuals, transfers = [], []
-    for given in (sky, stack):
-        phases = fit(pupil, spectra, given, noise, sigma, steps)
+    chi2s, transfers = [], []
+    for sky in skies:
+        phases = fit(pupil, spectra, sky, level, sigma, steps)
         transfers.append(torch.cat([otfs(pupil, phases[i : i + CHUNK]) for i in range(0, len(phases), CHUNK)]))
-        residuals.append(chi2(spectra, transfers[-1], given, noise, used))
-    best, other = (float(frames.median()) for frames in residuals)
-    whiteness = _whiteness(pupil, spectra - transfers[0] * sky, noise)
-    chi2_per_frame = torch.stack(residuals).cpu().numpy()
-    return Verdict(len(spectra), best, other, _prefers_first(*residuals), whiteness, chi2_per_frame)
+        chi2s.append(chi2(spectra, transfers[-1], sky, level, used))
+    residual = spectra - transfers[0] * skies[0]
+    return HeldoutFit(torch.stack(chi2s), (residual.real**2 + residual.imag**2).sum(0) / level)
+
+
+def verdict_of(fits: Sequence[HeldoutFit], cutoff: float) -> Verdict:
+    """What all held-out frames say together; `cutoff` in cycles per pixel."""
+    sky, stack = torch.cat([part.chi2 for part in fits], dim=1)
+    power = torch.stack([part.residual_power for part in fits]).sum(0) / len(sky)
+    chi2_per_frame = torch.stack([sky, stack]).cpu().numpy()
+    best, other = float(sky.median()), float(stack.median())
+    return Verdict(len(sky), best, other, _prefers_first(sky, stack), _whiteness(power, cutoff), chi2_per_frame)
 
 
 def _prefers_first(first: Tensor, second: Tensor) -> bool:
@@ -78,10 +97,10 @@ def _prefers_first(first: Tensor, second: Tensor) -> bool:
     return bool(torch.isfinite(gain).all()) and float(middle) > 2 * error
 
 
-def _whiteness(pupil: Pupil, residual: Tensor, noise: Tensor) -> float:
-    """Mean departure from one of the ring power over the noise of residual spectra (frame, y, x//2+1)."""
-    curve = ring_mean((residual.real**2 + residual.imag**2).mean(0) / noise, rings(pupil.size, residual.device))
-    inside = curve[2 : max(3, int(pupil.cutoff * pupil.size))]
+def _whiteness(power: Tensor, cutoff: float) -> float:
+    """Mean departure from one, below the cut-off, of a residual's power (y, x//2+1) over the noise, ring by ring."""
+    size = power.shape[-2]
+    inside = ring_mean(power, rings(size, power.device))[2 : max(3, int(cutoff * size))]
     return float((inside - 1).abs().mean())
 
 

@@ -17,6 +17,6 @@ def unexplained_frames(frames: NDArray[np.int64], misfits: NDArray[np.float32]) 
     number, which = np.unique(frames, return_inverse=True)
     best = np.full(len(number), np.inf, np.float32)
     np.minimum.at(best, which, misfits)
-    middle = np.median(best)
+    middle = float(np.median(best))
     limit = middle + max(MIN_SIGMAS * mad_sigma(best), MIN_EXCESS * middle)
     return [int(k) for k in number[best > limit]]

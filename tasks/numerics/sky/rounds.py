@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -18,7 +18,10 @@ Offset = tuple[float, float]
 """(dy, dx) px."""
 
 
-class Planes(Protocol):
+Scalar = TypeVar("Scalar", bound=np.generic, covariant=True)
+
+
+class Planes(Protocol[Scalar]):
     """Half-planes (batch, y, x//2+1) that are read one at a time."""
 
     @property
@@ -27,7 +30,7 @@ class Planes(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, key: int, /) -> NDArray[np.float32] | NDArray[np.complex64]: ...
+    def __getitem__(self, key: Any, /) -> NDArray[Scalar]: ...
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class RoundShare:
         return np.asarray(self.own * own + (1 - self.own) * before, np.float32)
 
 
-def batch_offsets(power: Planes, cross: Planes, noise: float) -> list[Offset]:
+def batch_offsets(power: Planes[np.float32], cross: Planes[np.complex64], noise: float) -> list[Offset]:
     """By how much each batch's sky must move onto the first one's, where batches were solved without a common sky.
 
     `power` and `cross` are the sums A and B of each batch.
@@ -58,17 +61,20 @@ def batch_offsets(power: Planes, cross: Planes, noise: float) -> list[Offset]:
 
 
 def sum_batches(
-    power: Planes, cross: Planes, offsets: Sequence[Offset], chosen: NDArray[np.bool_], weight: float
+    power: Planes[np.float32],
+    cross: Planes[np.complex64],
+    offsets: Sequence[Offset],
+    chosen: NDArray[np.bool_],
+    weight: float,
 ) -> Sums:
     """A and B over the chosen batches, each times `weight` and moved by its offset; one batch is in memory at a time."""
     size = power.shape[-2]
-    total_power, total_cross = (
-        np.zeros((size, size // 2 + 1), np.float32),
-        np.zeros((size, size // 2 + 1), np.complex64),
-    )
+    shape = (size, size // 2 + 1)
+    total_power: NDArray[np.float32] = np.zeros(shape, np.float32)
+    total_cross: NDArray[np.complex64] = np.zeros(shape, np.complex64)
     factor = np.float32(weight)
-    for number in np.flatnonzero(chosen):
+    for number in np.flatnonzero(chosen).tolist():
         move = phase_ramp((size, size), np.array(offsets[number], np.float32))
-        total_power = total_power + factor * power[int(number)]
-        total_cross = total_cross + factor * cross[int(number)] * move
+        total_power = total_power + factor * power[number]
+        total_cross = total_cross + factor * cross[number] * move
     return Sums(torch.from_numpy(total_power), torch.from_numpy(total_cross), round(float(total_power[0, 0])))

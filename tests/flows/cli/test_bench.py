@@ -13,8 +13,8 @@ from flows.cli.main import main
 from tasks.benchmark.benchmark import Case
 
 QUICK = (
-    "rounds.0.psfs.modes=28", "rounds.0.psfs.frames=16", "rounds.0.psfs.steps=60", "rounds.0.psfs.starts=1",
-    "rounds.1.psfs.modes=28", "rounds.1.psfs.steps=20", "evaluate.steps=10",
+    "psfs.modes=28", "rounds.0.psfs.frames=16", "rounds.0.psfs.steps=60", "rounds.0.psfs.starts=1",
+    "rounds.1.psfs.steps=20", "evaluate.steps=10",
 )  # fmt: skip
 
 

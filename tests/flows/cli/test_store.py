@@ -6,10 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from configs.load import load_config
 from flows.cli.store import list_products, listed, prune, rm, show, shown
+from storage.captures.capture import capture_at
+from storage.captures.readers.ser import write_ser
 from storage.errors import StoreError
 from storage.product import Product
 from storage.store import Store
+from tasks.ingest import ingest
 
 FRAMES, RESULT, ORPHAN = Product("ingest", "ab" * 16), Product("evaluate", "cd" * 16), Product("average", "ef" * 16)
 
@@ -18,7 +22,7 @@ FRAMES, RESULT, ORPHAN = Product("ingest", "ab" * 16), Product("evaluate", "cd" 
 def root(tmp_path: Path) -> Path:
     store = Store(tmp_path / "store")
     for product, inputs in ((FRAMES, []), (RESULT, [["ingest", FRAMES.key]]), (ORPHAN, [])):
-        with store.create(product, {"inputs": inputs, "capture": "mars.ser", "version": "1", "settings": []}) as file:
+        with store.create(product, {"inputs": inputs, "capture": "mars.ser", "version": "1"}) as file:
             file["sky"] = np.zeros((1, 4, 5), np.float32)
             file.attrs["report"] = json.dumps({"channels": [1]})
     return store.root
@@ -36,6 +40,17 @@ def test_show_unfolds_a_product(root: Path) -> None:
     assert told["datasets"] == {"sky": "(1, 4, 5) float32"}
     assert told["attributes"]["report"] == {"channels": [1]}
     assert f"  ingest/{FRAMES.key}" in shown(root, "cdcd")
+
+
+def test_show_tells_the_settings_a_step_was_given(root: Path, tmp_path: Path) -> None:
+    write_ser(tmp_path / "a.ser", np.random.default_rng(1).integers(20, 250, (6, 16, 16)).astype(np.uint8), 8)
+    product = ingest(
+        Store(root), capture_at(tmp_path / "a.ser"), load_config(overrides=["ingest.black_share=0.3"]).ingest
+    )
+    told = show(root, product.key)
+    assert told["settings"]["settings.black_share"] == 0.3
+    assert told["settings"]["capture.calibration"] == ["", ""]
+    assert "  settings.black_share: 0.3" in shown(root, product.key)
 
 
 def test_prune_says_what_it_frees(root: Path) -> None:

@@ -22,8 +22,8 @@ from storage.errors import Hopeless
 PATIENCE_S = 120.0
 SLOW = (
     "align.rounds=2",
-    "rounds.0.psfs.modes=20", "rounds.0.psfs.frames=40", "rounds.0.psfs.steps=600", "rounds.0.psfs.batch_frames=8",
-    "rounds.1.psfs.modes=20", "rounds.1.psfs.steps=60", "rounds.1.psfs.batch_frames=8", "evaluate.steps=8",
+    "psfs.modes=20", "rounds.0.psfs.frames=40", "rounds.0.psfs.steps=600", "rounds.0.psfs.batch_frames=8",
+    "rounds.1.psfs.steps=60", "rounds.1.psfs.batch_frames=8", "evaluate.steps=8",
 )  # fmt: skip
 """Settings with a solve of some ten seconds, in parts that are kept: time to be killed in."""
 

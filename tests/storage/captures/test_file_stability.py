@@ -15,10 +15,9 @@ from storage.captures.file_stability import (
     known_fingerprint,
     look_at,
     mark_of,
-    promises_more,
     recalled,
 )
-from storage.captures.readers import fingerprint
+from storage.captures.readers import fingerprint, is_unfinished
 from storage.captures.readers.ser import write_ser
 from storage.store import Store
 
@@ -108,7 +107,7 @@ def test_a_recording_that_promises_more_than_it_holds_waits_longer(
     content[38:42] = frames.to_bytes(4, "little")
     path.write_bytes(content)
     os.utime(path, (1e9, 1e9))
-    assert promises_more(path, len(content))
+    assert is_unfinished(path, len(content))
     clocks.wall += 100
     assert not watch.whole(path)
     clocks.after(2)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from configs.load import Found, load_config
-from storage.captures.sidecars import LARGEST_BYTES, Log, log_of, profile_of, wavelength_nm
+from storage.captures.sidecars import MAX_LOG_BYTES, Log, log_of, profile_of, wavelength_nm
 
 FIRECAPTURE = """FireCapture v2.6  Settings
 ------------------------------------
@@ -110,6 +110,8 @@ def test_exposures(tmp_path: Path, text: str, seconds: float | None) -> None:
         ("991399", "ddMMyy", None),
         ("08(0619", "dd(MMyy", datetime(2019, 6, 8, 13, 41, 26)),
         ("x", "ddddMMyy", None),
+        ("080619", "ddddMM", None),
+        ("0806", "ddMM", None),
     ],
 )
 def test_dates(tmp_path: Path, date: str, form: str, start: datetime | None) -> None:
@@ -175,7 +177,7 @@ def test_a_note_that_is_no_log_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_no_more_is_read_than_a_log_has(tmp_path: Path) -> None:
-    assert beside(tmp_path, "a.txt", FIRECAPTURE + "x" * LARGEST_BYTES + "\nExposure=1s").target == "Jupiter"
+    assert beside(tmp_path, "a.txt", FIRECAPTURE + "x" * MAX_LOG_BYTES + "\nExposure=1s").target == "Jupiter"
 
 
 def test_a_folder_of_frames_has_its_log_in_it_or_beside_it(tmp_path: Path) -> None:
@@ -192,3 +194,18 @@ def test_what_is_told_can_always_be_used(tmp_path: Path) -> None:
     for value in values:
         log = beside(tmp_path, "a.txt", f'FireCapture\nResolution={value}"\nFocalLength={value}\nShutter={value}\n')
         load_config(found=Found(log.settings))
+
+
+@pytest.mark.parametrize(
+    "text", ["Exposure=1" + " " * 60_000 + "x", "[a" + "] " * 30_000 + "x", "Shutter=" + " " * 60_000]
+)
+def test_a_long_line_is_read_at_once(tmp_path: Path, text: str) -> None:
+    """Time grows with the length, not with its square: this would take minutes."""
+    for name in ("a.CameraSettings.txt", "a.txt"):
+        log = beside(tmp_path, name, f"FireCapture\n[X]\n{text}\n")
+        assert log.started is None
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00", "9999-12-31T23:59:59", "0001-01-01T00:00:00+14:00"])
+def test_a_time_that_cannot_be_meant_is_none(tmp_path: Path, moment: str) -> None:
+    assert beside(tmp_path, "a.CameraSettings.txt", f"[X]\nStartCapture={moment}\n").started is None

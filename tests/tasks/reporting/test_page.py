@@ -112,8 +112,8 @@ def test_spoiled_frames_say_why(spoiled: Any) -> None:
 def test_psfs_of_free_form_and_an_unknown_telescope(planet: Any, tmp_path: Path) -> None:
     optics = tmp_path / "none.toml"
     optics.write_text("")
-    words = [f"rounds.{k}.psfs.{w}" for k in (0, 1) for w in ("model='freeform'", "steps=3")]
-    other = type(planet)(planet.path, tmp_path / "store", (*words, "rounds.1.sky.border_turns=1"), optics)
+    words = ["psfs.model='freeform'", "rounds.0.psfs.steps=3", "psfs.steps=3"]
+    other = type(planet)(planet.path, tmp_path / "store", (*words, "rounds.1.sky.cg_iterations=1"), optics)
     page = page_of(other)
     assert len(page.air) == 1, "pixels tell no D/r0"
     assert page.figures["Seeing"][1] == "telescope not given"

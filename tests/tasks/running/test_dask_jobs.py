@@ -88,9 +88,9 @@ def address(cluster: Cluster) -> str:
 @pytest.fixture(scope="module")
 def alone(planet: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Psfs, dict[str, Any]]:
     """A capture, the settings of five batches of six segments, and what one machine makes of them."""
-    few = ("modes=6", "frames=15", "batch_frames=3", "steps=300", "starts=1")
-    both = ("rounds.1.psfs.modes=6", *(f"rounds.0.psfs.{word}" for word in few))
-    settings = load_config(words=both).rounds[0].psfs
+    few = ("frames=15", "batch_frames=3", "steps=300", "starts=1")
+    both = ("psfs.modes=6", *(f"rounds.0.psfs.{word}" for word in few))
+    settings = load_config(overrides=both).rounds[0].psfs
     filmed = planet.elsewhere(tmp_path_factory.mktemp("alone"))
     return filmed, settings, arrays(filmed.store, filmed.psfs_of(filmed.stack, settings))
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from storage.captures.readers import Header, fingerprint, response
-from storage.captures.readers.base import folder_frames, plain, saturation
+from storage.captures.readers import Header, fingerprint, folder_frames, response
+from storage.captures.readers.base import plain, saturation
 from storage.errors import BadCapture
 
 

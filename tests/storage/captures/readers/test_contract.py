@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from storage.captures.readers import READERS, fingerprint, open_capture, sniff
+from storage.captures.readers import READERS, fingerprint, format_of, open_capture
 from storage.captures.readers.ser import write_ser
 from storage.errors import BadCapture, StillskyError
 
@@ -87,12 +87,12 @@ def test_every_reader_has_a_writer_here() -> None:
 
 
 def test_the_format_is_recognised(name: str, path: Path) -> None:
-    assert sniff(path) == name
+    assert format_of(path).name == name
 
 
 def test_the_format_is_recognised_without_its_suffix(name: str, path: Path) -> None:
     bare = path.rename(path.parent / "nameless")
-    assert sniff(bare) == name
+    assert format_of(bare).name == name
     assert np.array_equal(everything(bare)[:, 0], FRAMES)
 
 
@@ -136,10 +136,10 @@ def test_fingerprint_is_of_the_content_not_the_name(path: Path) -> None:
 
 
 def test_missing_capture_says_so(name: str, tmp_path: Path) -> None:
-    for attempt in (fingerprint, sniff, everything):
+    for attempt in (fingerprint, format_of, everything):
         with pytest.raises(BadCapture, match=r"nowhere.*check the name"):
             attempt(tmp_path / "nowhere.ser")
-    with pytest.raises(FileNotFoundError), READERS[name](tmp_path / "nowhere"):
+    with pytest.raises(FileNotFoundError), READERS[name].open(tmp_path / "nowhere"):
         pass
 
 
@@ -195,9 +195,9 @@ def test_empty_file_and_strange_file_name_what_is_supported(tmp_path: Path) -> N
     empty.touch()
     strange.write_text("seeing was poor")
     with pytest.raises(BadCapture, match="0 bytes"):
-        sniff(empty)
+        format_of(empty)
     with pytest.raises(BadCapture, match=r"notes\.txt.*SER.*FITS.*AVI.*PNG.*HDF5"):
-        sniff(strange)
+        format_of(strange)
 
 
 def test_importing_readers_loads_no_format_library() -> None:
