@@ -57,4 +57,6 @@ def test_frames_have_the_light_of_the_stack(spoiled: Any) -> None:
 
 def test_stack_comes_back_as_it_went(planet: Any, coloured: Any) -> None:
     for cutout in (opened(planet), opened(coloured, 1)):
-        np.testing.assert_allclose(cutout.from_canvas(cutout.to_canvas(cutout.stack)), cutout.stack, rtol=1e-4, atol=1e-2)
+        np.testing.assert_allclose(
+            cutout.from_canvas(cutout.to_canvas(cutout.stack)), cutout.stack, rtol=1e-4, atol=1e-2
+        )
