@@ -70,6 +70,8 @@ class Content:
 
     step: ClassVar[str] = ""
     """The step that leaves it; empty for parts of a journal."""
+    also_from: ClassVar[tuple[str, ...]] = ()
+    """Other steps that leave the same, to stand in its place."""
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ class Store:
     @contextlib.contextmanager
     def view(self, kind: type[Kind], product: Product) -> Iterator[Kind]:
         """Lend a product as its declaration says; arrays are read from the file when they are indexed."""
-        if kind.step != product.step:
+        if product.step not in (kind.step, *kind.also_from):
             raise TypeError(f"{product} is no {kind.__name__}, which {kind.step} leaves")
         with self.open(product) as file:
             yield read(kind, file)

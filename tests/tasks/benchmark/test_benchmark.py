@@ -44,7 +44,7 @@ def test_row_of_a_report() -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_cases_can_be_simulated(name: str) -> None:
     case = CASES[name]
-    scene = scene_of(case.words(3))
+    scene = scene_of(case.fields(3))
     assert case.target in TARGETS
     assert scene.seed == 3
     assert scene.n_subexposures >= 8
