@@ -90,9 +90,7 @@ def _count(file: Path) -> int:
     """Frames in one file."""
     if not _head(file).startswith(_TIFF):
         return 1
-    import tifffile
-
-    with explained(file), tifffile.TiffFile(file) as tiff:
+    with explained(file), _opened_tiff(file) as tiff:
         return len(_pages(file, tiff))
 
 
@@ -144,6 +142,35 @@ def _unfolded(picture: Any) -> Raw:
     return np.ascontiguousarray(np.array(picture.convert("RGB"), np.uint8).transpose(2, 0, 1))
 
 
+@contextmanager
+def _opened_tiff(file: Path) -> Iterator[Any]:
+    """A TIFF whose directories come to an end: tifffile would follow a circle for ever."""
+    import tifffile
+
+    _check_directories(file)
+    with tifffile.TiffFile(file) as tiff:
+        yield tiff
+
+
+def _check_directories(file: Path) -> None:
+    """Follow the chain of directories (one for each page) once; no two may stand at the same place."""
+    with file.open("rb") as stream:
+        head = stream.read(16)
+        order, large = ("<" if head[:2] == b"II" else ">"), head[2:3] == b"+" or head[3:4] == b"+"
+        counts, entry, offsets = (f"{order}Q", 20, f"{order}Q") if large else (f"{order}H", 12, f"{order}I")
+        (place,) = struct.unpack_from(offsets, head, 8 if large else 4)
+        seen: set[int] = set()
+        while place:
+            if place in seen:
+                raise BadCapture(f"{file}: its pages lead in a circle; damaged: copy or save it again.")
+            seen.add(place)
+            stream.seek(place)
+            (entries,) = struct.unpack(counts, stream.read(struct.calcsize(counts)))
+            stream.seek(entries * entry, 1)
+            following = stream.read(struct.calcsize(offsets))
+            (place,) = struct.unpack(offsets, following) if len(following) == struct.calcsize(offsets) else (0,)
+
+
 def _pages(file: Path, tiff: Any) -> list[Any]:
     """The pages at full size."""
     pages = [page for page in tiff.pages if not page.is_reduced]
@@ -154,9 +181,7 @@ def _pages(file: Path, tiff: Any) -> list[Any]:
 
 def _tiff(file: Path) -> Iterator[Raw]:
     """The pages of a TIFF."""
-    import tifffile
-
-    with tifffile.TiffFile(file) as tiff:
+    with _opened_tiff(file) as tiff:
         for number, page in enumerate(_pages(file, tiff)):
             yield _page(file, page, number)
 
