@@ -250,7 +250,7 @@ def hdf5s(rng: Rng, folder: Path) -> None:
             file["timestamps"] = h5py.SoftLink("/frames")
         elif way == 7:
             file["frames"] = frames(rng)
-            file["frames"].attrs["full_scale"] = rng.choice(["many", "nan", "-1", "1e999"])
+            file["frames"].attrs["full_scale"] = str(rng.choice(["many", "nan", "-1", "1e999"]))
             file["frames"].attrs["bayer"] = np.arange(7)
             file["timestamps"] = h5py.Empty("f")
         else:

@@ -46,8 +46,8 @@ def load_config(
     if profile is not None:
         _merge(tree, _read(HERE / f"{profile}.toml"))
     _merge(tree, copy.deepcopy(dict(found.told)))
-    layers = [_anchored(_read(file), file.parent)] if file is not None else []
-    layers += [_fenced(_anchored(_read(f), f.parent), f, found.folder) for f in found.files]
+    layers = [_anchored(_read(file), file)] if file is not None else []
+    layers += [_fenced(_anchored(_read(f), f), f, found.folder) for f in found.files]
     for layer in layers:
         _one_scale(tree, _table(layer, "telescope"))
         _merge(tree, layer)
@@ -132,15 +132,15 @@ def _read(file: Path) -> dict[str, Any]:
         raise BadConfig(f"{file} cannot be read: {error.strerror}; check its permissions") from None
 
 
-def _anchored(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _anchored(tree: dict[str, Any], file: Path) -> dict[str, Any]:
     """Make the calibration paths absolute: they are written relative to the file that names them."""
     camera = _table(tree, "camera")
     for name in ("dark", "flat"):
         if isinstance(camera.get(name), str):
             try:
-                camera[name] = str((folder / camera[name]).resolve())
+                camera[name] = str((file.parent / camera[name]).resolve())
             except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a name with a null character
-                raise BadConfig(f"camera.{name} = {camera[name]!r} is no path that can be followed: {error}") from None
+                raise BadConfig(f"{file}: camera.{name} = {camera[name]!r} cannot be a file: {error}") from None
     return tree
 
 

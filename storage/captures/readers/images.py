@@ -99,23 +99,34 @@ def _says_linear(file: Path) -> bool:
     head = _head(file)
     if head.startswith(_TIFF) or not head.startswith(_PNG):
         return head.startswith(_TIFF)
-    from PIL import Image
 
-    with Image.open(file, formats=["PNG"]) as picture:
+    with _opened_picture(file, "PNG") as picture:
         return picture.info.get("gamma") == 1.0
 
 
 def _single(file: Path) -> Iterator[Raw]:
     """The frame of a PNG or JPEG."""
-    from PIL import Image
 
     head = _head(file)
     if head.startswith(_PNG) and head[24] == 16 and head[25] != 0:
         yield _deep_png(file, 3 if head[25] & 2 else 1)  # Pillow would cut it to 8 bits
         return
-    with Image.open(file, formats=["PNG", "JPEG"]) as picture:  # Pillow knows formats that start other programs
+    with _opened_picture(file, "PNG", "JPEG") as picture:
         check_claim(file, 1, (len(picture.getbands()), *picture.size), 1, file.stat().st_size)
         yield _unfolded(picture)
+
+
+@contextmanager
+def _opened_picture(file: Path, *formats: str) -> Iterator[Any]:
+    """A picture of one of these formats; Pillow knows others, of which some start programs."""
+    from PIL import Image
+
+    try:
+        picture = Image.open(file, formats=formats)
+    except Image.DecompressionBombError as error:
+        raise BadCapture(f"{file}: {error}; cut out the target and save it again.") from None
+    with picture:
+        yield picture
 
 
 def _deep_png(file: Path, channels: int) -> Raw:
@@ -210,13 +221,12 @@ def _page(file: Path, page: Any, number: int) -> Raw:
 
 def _pillow_page(file: Path, page: Any, number: int) -> Raw:
     """A page converted by Pillow, which knows more packings but no deep colour."""
-    from PIL import Image
 
     if page.dtype is None or (page.dtype.itemsize > 1 and page.samplesperpixel > 1):
         raise BadCapture(
             f"{file}: page {number} is {page.dtype} colour packed with {page.compression!s}; save it unpacked."
         )
-    with Image.open(file, formats=["TIFF"]) as picture:
+    with _opened_picture(file, "TIFF") as picture:
         picture.seek(page.index)
         return _unfolded(picture)
 
