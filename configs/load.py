@@ -16,6 +16,8 @@ from configs.schema import Config, Round
 HERE = Path(__file__).parent
 MAX_FILE_BYTES = 65536
 """A file of settings has a few kilobytes; larger ones are refused before they are parsed."""
+MAX_DOTS = 200
+"""More dots than this in one line are refused too."""
 
 
 class BadConfig(ValueError):
@@ -119,7 +121,7 @@ def _read(file: Path) -> dict[str, Any]:
             content = stream.read(MAX_FILE_BYTES + 1)
         if len(content) > MAX_FILE_BYTES:
             raise BadConfig(f"{file} is larger than {MAX_FILE_BYTES} bytes; a configuration is not: check the name")
-        return tomllib.loads(content.decode("utf-8"))
+        return _parsed(content.decode("utf-8"))
     except FileNotFoundError:
         raise BadConfig(f"{file}: there is no such configuration file; check the path given to --config") from None
     except RecursionError:
@@ -130,6 +132,13 @@ def _read(file: Path) -> dict[str, Any]:
         raise BadConfig(f"{file} is not TOML: {error}; see the README for an example") from None
     except OSError as error:
         raise BadConfig(f"{file} cannot be read: {error.strerror}; check its permissions") from None
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """TOML, but no endless key: the parser's memory grows with the square of the number of its parts."""
+    if max(line.count(".") for line in text.split("\n")) > MAX_DOTS:
+        raise ValueError(f"a line with more than {MAX_DOTS} dots")
+    return tomllib.loads(text)
 
 
 def _anchored(tree: dict[str, Any], file: Path) -> dict[str, Any]:
@@ -161,7 +170,7 @@ def _set(tree: dict[str, Any], word: str) -> None:
     if not sign or not path.strip():
         raise BadConfig(f"--set {word!r}: write section.key=value, for example --set telescope.aperture_m=0.25")
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
+        value = _parsed(f"value = {text}")["value"]
     except (ValueError, RecursionError):
         value = text.strip()
     *parents, last = path.strip().split(".")

@@ -239,6 +239,7 @@ def test_calibration_named_among_captures_stays_among_them(tmp_path: Path) -> No
         ("a = " + "[" * 3000 + "]" * 3000, "nested too deep"),
         ("a = '" + "x" * 70_000 + "'", "larger than 65536 bytes"),
         ("x = " + "9" * 9000, "not TOML"),
+        (".".join("a" * 30_000) + " = 1", "not TOML: a line with more than 200 dots"),
         ('[camera]\ndark = "a\\u0000b"', "cannot be a file"),
     ],
 )
