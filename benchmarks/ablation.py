@@ -29,8 +29,8 @@ from storage.results.export import save_json
 from storage.results.truth import beside, truth_beside
 from storage.store import Store, clock
 from tasks.benchmark.benchmark import CASES, quality
-from tasks.numerics.optics.pupil import rings
-from tasks.numerics.sky.half_agreement import Halves, agreement
+from tasks.numerics.fourier.rings import rings
+from tasks.numerics.sky.half_agreement import HalfSums, common_power_fraction
 from tasks.numerics.sky.likelihood import Sums
 from tasks.numerics.sky.wiener import ring_power
 
@@ -50,23 +50,23 @@ def strict(sky_power: Tensor, size: int) -> Tensor:
     return sky_power
 
 
-def noise_only(found: Halves, floor: Tensor) -> Tensor:
+def noise_only(found: HalfSums, floor: Tensor) -> Tensor:
     """What the halves agree on, as if there had been one solve."""
     nothing = Sums(torch.zeros_like(found.total.power), torch.zeros_like(found.total.cross), 0)
-    return agreement(replace(found, half=nothing), floor)
+    return common_power_fraction(replace(found, half=nothing), floor)
 
 
 @contextlib.contextmanager
 def air_believed() -> Iterator[None]:
     """The air's word alone counts."""
-    with patch("tasks.numerics.sky.amplitude.belief", lambda apart, spread: 1.0):
+    with patch("tasks.numerics.sky.amplitude.seeing_weight", lambda difference, sigma: 1.0):
         yield
 
 
 @contextlib.contextmanager
 def strict_solve() -> Iterator[None]:
     """The solve's prior is never loosened."""
-    with patch("tasks.numerics.psf_models.phase_solver.loosened", strict):
+    with patch("tasks.numerics.psf_models.phase_solver.flattened_prior", strict):
         yield
 
 
@@ -80,7 +80,7 @@ def constant_solve() -> Iterator[None]:
 @contextlib.contextmanager
 def halves_unasked() -> Iterator[None]:
     """Only the noise is known, not what two solves agree on."""
-    with patch("tasks.numerics.sky.amplitude.agreement", noise_only):
+    with patch("tasks.numerics.sky.amplitude.common_power_fraction", noise_only):
         yield
 
 
@@ -107,7 +107,7 @@ ROWS: dict[str, Ablation] = {
     "default": Ablation("as delivered"),
     "no-seeing": Ablation("the seeing is not used (air_share 0)", both("sky.air_share=0")),
     "full-seeing": Ablation("the seeing is believed wholly", change=air_believed, redone=REACHED[1:]),
-    "taper": Ablation("tapered frames only (border_turns 0)", both("sky.border_turns=0")),
+    "taper": Ablation("tapered frames only (cg_iterations 0)", both("sky.cg_iterations=0")),
     "noise-only": Ablation(
         "the halves are not compared, only the noise is known", change=halves_unasked, redone=REACHED[1:]
     ),
@@ -135,7 +135,7 @@ def restored(folder: Path, name: str, ablation: Ablation) -> tuple[float, float]
         simulate(film, CASES[name].words(0), target=CASES[name].target)
     truth = truth_beside(film)
     assert truth is not None
-    config = load_config(beside(film)["config"], words=ablation.words)
+    config = load_config(beside(film)["config"], overrides=ablation.words)
     store, capture = Store(folder / "store"), capture_at(film)
     products = lineage(store, capture, config)
     stale = [product for product in products if product.step in ablation.redone]

@@ -31,9 +31,9 @@ from storage.results.truth import beside, psf_file, true_psfs, truth_beside
 from storage.store import Store, clock
 from tasks.benchmark.benchmark import COMMON, quality
 from tasks.benchmark.oracle import known_psfs
-from tasks.numerics.fourier.canvas import psf_size
-from tasks.numerics.optics.pupil import Pupil, pictures_of, pupil, spectra_of
-from tasks.numerics.sky.likelihood import CHUNK, Problem, slope
+from tasks.numerics.optics.aperture import Aperture
+from tasks.numerics.optics.pupil import Pupil, pictures_of, pupil_in_air, spectra_of
+from tasks.numerics.sky.likelihood import CHUNK, Problem, gradient
 from tasks.reporting.report import against
 from tasks.running.step import on_device
 from tasks.solve_sky import solve_sky
@@ -90,7 +90,7 @@ def restored(folder: Path, film: Path, count: int, words: Sequence[str]) -> Row:
     truth = truth_beside(film)
     assert truth is not None
     store, capture = Store(folder / "store"), capture_at(film)
-    config = load_config(beside(film)["config"], words=words)
+    config = load_config(beside(film)["config"], overrides=words)
     wall, before = clock(), time.process_time()
     restore_capture(store, capture, config)
     seconds, spent = wall(), time.process_time() - before
@@ -117,26 +117,26 @@ def restored(folder: Path, film: Path, count: int, words: Sequence[str]) -> Row:
 def problem(size: int, frames: int, device: str) -> tuple[Problem, torch.Tensor]:
     """A batch as large as asked for; what is in it does not change the time."""
     dice = torch.Generator().manual_seed(0)
-    eye = pupil(size, size / 2, 0.33, MODES, psf_size(size, size / 2, STRENGTH)).to(device)
+    pupil = pupil_in_air(size, Aperture(size / 2, 0.33), MODES, STRENGTH).to(device)
     light = torch.rand(frames, size, size, generator=dice)
     phases = 0.3 * torch.randn(frames, MODES, generator=dice)
-    return Problem(eye, torch.fft.rfft2(light.to(device))), phases.to(device)
+    return Problem(pupil, torch.fft.rfft2(light.to(device))), phases.to(device)
 
 
-def bare(eye: Pupil, frames: int) -> Callable[[], None]:
+def bare(pupil: Pupil, frames: int) -> Callable[[], None]:
     """The transforms of one gradient and nothing else: the same shapes, the same chunks."""
-    grid, device = eye.grid, eye.modes.device
-    square = torch.randn(CHUNK, eye.box, eye.box, dtype=torch.complex64, device=device)
+    grid, device = pupil.grid, pupil.modes.device
+    square = torch.randn(CHUNK, pupil.box, pupil.box, dtype=torch.complex64, device=device)
     field = torch.randn(CHUNK, grid, grid, dtype=torch.complex64, device=device)
     image = torch.rand(CHUNK, grid, grid, device=device)
-    force = spectra_of(eye, image)
+    force = spectra_of(pupil, image)
 
     def run() -> None:
         for _ in range(0, frames, CHUNK):
             torch.fft.fft(torch.fft.fft(square, n=grid, dim=-1), n=grid, dim=-2)
-            spectra_of(eye, image)
-            pictures_of(eye, force)
-            torch.fft.ifft(torch.fft.ifft(field, dim=-2)[:, : eye.box], dim=-1)
+            spectra_of(pupil, image)
+            pictures_of(pupil, force)
+            torch.fft.ifft(torch.fft.ifft(field, dim=-2)[:, : pupil.box], dim=-1)
 
     return run
 
@@ -159,18 +159,18 @@ def seconds_of(run: Callable[[], Any], device: str) -> float:
     return min(times)
 
 
-def gradient(size: int, frames: int, device: str) -> Row:
+def gradient_cost(size: int, frames: int, device: str) -> Row:
     """Seconds of one gradient, of its bare transforms, and what it holds in memory."""
     asked, phases = problem(size, frames, device)
     noise, floor = torch.tensor(1.0, device=device), torch.full((size, size // 2 + 1), 1.0, device=device)
-    whole = seconds_of(lambda: slope(asked, phases, noise, floor), device)
-    transforms = seconds_of(bare(asked.eye, frames), device)
+    whole = seconds_of(lambda: gradient(asked, phases, noise, floor), device)
+    transforms = seconds_of(bare(asked.pupil, frames), device)
     row = {"size": size, "frames": frames, "seconds": whole, "fft": transforms, "share": transforms / whole}
     return row | {
         "frame_steps_per_s": frames / whole,
         "bound_per_s": frames / transforms,
-        "grid": asked.eye.grid,
-        "mib": _held(frames, size, asked.eye.grid),
+        "grid": asked.pupil.grid,
+        "mib": _held(frames, size, asked.pupil.grid),
     }
 
 
@@ -184,10 +184,10 @@ def operators(size: int, frames: int) -> dict[str, float]:
     """Share of a gradient's time by kind of operation, by torch's profiler on the CPU."""
     asked, phases = problem(size, frames, "cpu")
     noise, floor = torch.tensor(1.0), torch.full((size, size // 2 + 1), 1.0)
-    slope(asked, phases, noise, floor)
+    gradient(asked, phases, noise, floor)
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as seen:
         for _ in range(REPEATS):
-            slope(asked, phases, noise, floor)
+            gradient(asked, phases, noise, floor)
     events = [(event.key, event.self_cpu_time_total) for event in seen.key_averages()]
     total = sum(spent for _, spent in events)
     largest = sorted(events, key=lambda event: -event[1])[:12]
@@ -215,8 +215,8 @@ def main() -> None:
 
     with on_device(words.device):
         if words.only != "frames":
-            keep(f"pixels_{words.device}", (gradient(size, BATCH, words.device) for size in SIZES))
-            keep(f"batch_{words.device}", (gradient(SIZE, frames, words.device) for frames in BATCHES))
+            keep(f"pixels_{words.device}", (gradient_cost(size, BATCH, words.device) for size in SIZES))
+            keep(f"batch_{words.device}", (gradient_cost(SIZE, frames, words.device) for frames in BATCHES))
             if words.device == "cpu":
                 keep("operators", iter([operators(SIZE, BATCH), operators(256, BATCH)]))
         if words.only != "gradients":

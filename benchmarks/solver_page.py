@@ -97,7 +97,7 @@ def charts(found: dict[str, Any]) -> None:
 def picture(folder: Path) -> None:
     """One frame, the stack, the sky and the oracle's sky, all with the same black and white."""
     film = folder / f"{CASE}.ser"
-    config = load_config(beside(film)["config"], words=ROWS["default"].words)
+    config = load_config(beside(film)["config"], overrides=ROWS["default"].words)
     store, capture = Store(folder / "store"), capture_at(film)
     restore_capture(store, capture, config)  # a row of changed code has taken its sky away
     made = {product.step: product for product in lineage(store, capture, config)}

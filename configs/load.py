@@ -1,4 +1,4 @@
-"""From TOML files and command-line words to a checked configuration."""
+"""From TOML files and command-line settings to a checked configuration."""
 
 import copy
 import difflib
@@ -37,13 +37,13 @@ class Found:
 
 
 def load_config(
-    file: Path | None = None, profile: str | None = None, words: Iterable[str] = (), found: Found | None = None
+    file: Path | None = None, profile: str | None = None, overrides: Iterable[str] = (), found: Found | None = None
 ) -> Config:
     """Lay settings over each other and check the whole.
 
-    default.toml < the profile < what the capture's log tells < the user's file < files beside the capture < key=value words.
+    default.toml < the profile < what the capture's log tells < the user's file < files beside the capture < key=value overrides.
     """
-    found, words = found or Found(), tuple(words)
+    found, overrides = found or Found(), tuple(overrides)
     tree = _read(HERE / "default.toml")
     if profile is not None:
         _merge(tree, _read(HERE / f"{profile}.toml"))
@@ -53,9 +53,9 @@ def load_config(
     for layer in layers:
         _one_scale(tree, _table(layer, "telescope"))
         _merge(tree, layer)
-    _one_scale(tree, [w.partition("=")[0].strip().removeprefix("telescope.") for w in words])
-    for word in words:
-        _set(tree, word)
+    _one_scale(tree, [w.partition("=")[0].strip().removeprefix("telescope.") for w in overrides])
+    for override in overrides:
+        _set(tree, override)
     _drop_half(tree, found.told)
     config, complaints = _checked(tree)
     if config is None or complaints:

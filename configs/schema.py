@@ -156,7 +156,7 @@ class Sky(Section):
     air_share: Annotated[float, Field(ge=0, le=1)]
     """How far the sky's amplitude is held to the air's mean power: 1 as far as the seeing is sure of it; 0 believes the
     solve's own PSFs."""
-    border_turns: Annotated[int, Field(ge=0, le=100)]
+    cg_iterations: Annotated[int, Field(ge=0, le=100)]
     """Number of turns of conjugate gradients on a canvas wider than the frame, each a pass over all frames; 0: no such
     canvas, the frames are tapered and the border shows the stack."""
 
@@ -199,7 +199,7 @@ class Timeouts(Section):
     """Registration, seconds."""
     shift_average_s: Annotated[float, Field(ge=0)]
     """The first sky, seconds."""
-    seeing_s: Annotated[float, Field(ge=0)]
+    measure_seeing_s: Annotated[float, Field(ge=0)]
     """Measuring the air, seconds."""
     solve_psfs_s: Annotated[float, Field(ge=0)]
     """One PSF turn, seconds."""
@@ -207,6 +207,10 @@ class Timeouts(Section):
     """One sky turn, seconds."""
     evaluate_s: Annotated[float, Field(ge=0)]
     """The judgement, seconds."""
+
+    def of(self, step: str) -> float:
+        """The limit of a step, seconds; a step that has none may take as long as it needs (0)."""
+        return float(getattr(self, f"{step}_s", 0.0))
 
 
 class NightSettings(Section):

@@ -1,6 +1,10 @@
 """One capture as a Prefect flow: from a request to published files, recorded wherever PREFECT_API_URL points."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from prefect import flow
@@ -9,8 +13,7 @@ from prefect.runtime import flow_run
 from configs.load import load_config
 from configs.request import CaptureRequest
 from configs.schema import Config
-from flows.publish import publish_result
-from flows.recipe import lineage, restore_capture
+from flows.recipe import planned_products, restore_capture
 from flows.server.device_slot import slot
 from flows.server.embedded import default_store, wait_until_recorded
 from flows.ui.artifacts import Story
@@ -18,12 +21,30 @@ from storage.captures.capture import Capture, capture_at
 from storage.captures.file_stability import known_fingerprint
 from storage.captures.night import found_beside
 from storage.product import Product
-from storage.results.published import check_folder
+from storage.results.published import Pictures, check_folder, publish
+from storage.results.truth import psfs_beside, truth_beside
 from storage.store import Store
-from tasks.running.dask_jobs import spread_over
+from tasks.products.contents import Evaluated
+from tasks.reporting.html import rendered
+from tasks.reporting.page import gather
+from tasks.reporting.report import describe
+from tasks.running.dask_jobs import connected
 from tasks.running.devices import pick_device
 from tasks.running.prefect_task import perform
-from tasks.running.step import Work, on_device, performed_by, watched
+from tasks.running.step import Listener, Run, Work
+
+_listeners: ContextVar[tuple[Listener, ...]] = ContextVar("listeners", default=())
+"""Who receives the progress of the flows in this context: a flow's parameters are JSON, a callback cannot be one."""
+
+
+@contextlib.contextmanager
+def progress_to(listener: Listener) -> Iterator[None]:
+    """Send the progress of the steps of every capture inside the block to `listener`."""
+    token = _listeners.set((*_listeners.get(), listener))
+    try:
+        yield
+    finally:
+        _listeners.reset(token)
 
 
 @flow(name="capture", flow_run_name="{request.capture.name}")
@@ -35,11 +56,12 @@ def capture(request: CaptureRequest) -> dict[str, Any]:
     check_folder(request.out)
     device = pick_device(request.device)
     if request.fresh:
-        for product in lineage(store, found, config):
+        for product in planned_products(store, found, config):
             store.remove(product)
     story = Story(found, config)
-    with slot(device, store.root, config.limits), on_device(device), spread_over(request.dask):
-        result = _recorded(store, found, config, story)
+    with slot(device, store.root, config.limits), connected(request.dask) as cluster:
+        run = Run(store, device, listeners=(*_listeners.get(), story.progress), cluster=cluster)
+        result = _recorded(run, found, config, story)
     report = publish_result(store, result, found, config, request.out)
     story.ending(store, result, report, request.out)
     return report
@@ -59,16 +81,29 @@ def found_in(store: Store, request: CaptureRequest, config: Config) -> Capture:
     return capture_at(request.capture, camera.dark, camera.flat, camera.exposure_s, known_fingerprint(store))
 
 
-def _recorded(store: Store, capture: Capture, config: Config, story: Story) -> Product:
+def publish_result(store: Store, result: Product, capture: Capture, config: Config, out: Path) -> dict[str, Any]:
+    """Write sky, stack, picture and reports, each whole or not at all; returns the report."""
+    truth = truth_beside(capture.path)
+    report = describe(store, result, config.model_dump(mode="json"), truth, psfs_beside(capture.path))
+    report["capture"]["name"] = capture.name  # the store knows the same content by the name it first came under
+    report["product"] = f"{result.step}/{result.key}"
+    page = rendered(gather(store, result, report, config.telescope, truth))
+    with store.view(Evaluated, result) as judged:
+        pictures = Pictures(judged.published[:], judged.stack[:], judged.stretch, config.telescope.scale_arcsec)
+    publish(out, pictures, report, page)
+    return report
+
+
+def _recorded(run: Run, capture: Capture, config: Config, story: Story) -> Product:
     """Run the recipe, every step a task run; return when Prefect's server knows how each of them ended."""
     performed: list[str] = []
 
     def perform_and_count(work: Work, retries: int, make: Callable[[], None]) -> None:
         performed.append(work.label)
-        perform(work, retries, story.around(work, make), getattr(config.timeouts, f"{work.product.step}_s"))
+        timeout_s = config.timeouts.of(work.product.step)
+        perform(work, retries, story.around(work, make), timeout_s)
 
     try:
-        with performed_by(perform_and_count), watched(story.progress):
-            return restore_capture(store, capture, config)
+        return restore_capture(replace(run, performer=perform_and_count), capture, config)
     finally:
         wait_until_recorded(str(flow_run.id), len(performed))

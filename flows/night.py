@@ -18,7 +18,7 @@ from configs.load import BadConfig
 from configs.request import CaptureRequest, NightRequest
 from configs.schema import Config
 from flows.capture import capture, config_of
-from flows.recipe import lineage
+from flows.recipe import planned_products
 from flows.server.embedded import default_store
 from flows.service.notify import notify
 from storage.captures.capture import capture_at
@@ -66,7 +66,7 @@ class Tonight:
         config = config_of(self.asked(recording))
         camera = config.camera
         found = capture_at(recording.path, camera.dark, camera.flat, camera.exposure_s, known)
-        return lineage(self.store, found, config)
+        return planned_products(self.store, found, config)
 
 
 @flow(name="night", flow_run_name="{request.folder.name}")

@@ -2,36 +2,35 @@
 
 from configs.schema import Config
 from storage.captures.capture import Capture
-from storage.product import Product, Scene
+from storage.product import CaptureProducts, Product
 from storage.store import Store
 from tasks.align import align
 from tasks.average import average
 from tasks.evaluate import evaluate
 from tasks.ingest import ingest
-from tasks.measure_seeing import seeing
-from tasks.running.step import in_round, planned
+from tasks.measure_seeing import measure_seeing
+from tasks.running.step import Run
 from tasks.shift_average import shift_average
 from tasks.solve_psfs import solve_psfs
 from tasks.solve_sky import solve_sky
 
 
-def restore_capture(store: Store, capture: Capture, config: Config) -> Product:
+def restore_capture(run: Run, capture: Capture, config: Config) -> Product:
     """The evaluated sky of one capture. Every line is a step; a step whose product is in the store is not repeated."""
-    frames = ingest(store, capture, config.ingest)
-    mean = average(store, frames, config.average)
-    shifts = align(store, frames, mean, config.align)
-    first = shift_average(store, frames, mean, shifts, config.telescope, config.shift_average)
-    air = seeing(store, frames, mean, first, config.telescope)
-    scene, sky = Scene(frames, mean, first, air), first
-    for number, turn in enumerate(config.rounds, start=1):
-        with in_round(number):
-            psfs = solve_psfs(store, scene, sky, config.telescope, turn.psfs)
-            sky = solve_sky(store, scene, psfs, sky, config.telescope, turn.sky)
-    return evaluate(store, scene, sky, config.telescope, config.evaluate)
+    frames = ingest(run, capture, config.ingest)
+    mean = average(run, frames, config.average)
+    shifts = align(run, frames, mean, config.align)
+    stack = shift_average(run, frames, mean, shifts, config.telescope, config.shift_average)
+    seeing = measure_seeing(run, frames, mean, stack, config.telescope)
+    inputs, sky = CaptureProducts(frames, mean, stack, seeing), stack
+    for number, settings in enumerate(config.rounds, start=1):
+        psfs = solve_psfs(run.in_round(number), inputs, sky, config.telescope, settings.psfs)
+        sky = solve_sky(run.in_round(number), inputs, psfs, sky, config.telescope, settings.sky)
+    return evaluate(run, inputs, sky, config.telescope, config.evaluate)
 
 
-def lineage(store: Store, capture: Capture, config: Config) -> list[Product]:
+def planned_products(store: Store, capture: Capture, config: Config) -> list[Product]:
     """Every product that `restore_capture` would make or use, without making any."""
-    with planned() as products:
-        restore_capture(store, capture, config)
-    return products
+    plan: list[Product] = []
+    restore_capture(Run(store, plan=plan), capture, config)
+    return plan

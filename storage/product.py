@@ -20,13 +20,13 @@ class Product:
         return f"{self.step}/{self.key[:12]}"
 
 
-class Scene(NamedTuple):
-    """What every round needs of a capture: its frames, and what was found out about them before the first round."""
+class CaptureProducts(NamedTuple):
+    """What every round needs of a capture: its frames, and what was measured of them before the first round."""
 
     frames: Product
     mean: Product
-    first: Product
-    air: Product
+    stack: Product
+    seeing: Product
 
 
 def product_of(step: str, recipe: Mapping[str, Any]) -> Product:

@@ -1,34 +1,26 @@
 """The store: one HDF5 file per product, visible only when whole; the only memory of what is done."""
 
 import contextlib
-import errno
 import json
 import os
-import re
 import shutil
-import socket
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import h5py
 
+from storage.atomic import atomic, reason, refused_by_disk, swept
+from storage.declared import Draft, Kind, read, write
 from storage.errors import StoreError
 from storage.locks import claim, claim_if_free
 from storage.product import Product
 
 MARK = "stillsky_complete"
-_REFUSALS = tuple(os.strerror(e) for e in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO, errno.EROFS))
-"""What a disk says that takes no more."""
-HOST = re.sub(r"\W+", "-", socket.gethostname())[:40] or "-"
-"""This machine, as it stands in the names of temporary files: several may share a store."""
-TEMPORARY = re.compile(rf"\..+\.{re.escape(HOST)}\.(\d+)\.[0-9a-f]{{6}}\.tmp")
-"""Name of a file that a process of this machine is still writing; its number is in it."""
 
 
 @dataclass(frozen=True)
@@ -96,15 +88,41 @@ class Store:
         shutil.rmtree(self.parts(product), ignore_errors=True)
 
     @contextlib.contextmanager
-    def part(self, product: Product, number: int, make: Callable[[Any], None]) -> Iterator[Any]:
-        """Lend part `number` of a product's journal for reading; `make(file)` fills it first where it is not there yet."""
-        path = self.parts(product) / f"{number:05d}.h5"
+    def view(self, kind: type[Kind], product: Product) -> Iterator[Kind]:
+        """Lend a product as its declaration says; arrays are read from the file when they are indexed."""
+        if kind.step != product.step:
+            raise TypeError(f"{product} is no {kind.__name__}, which {kind.step} leaves")
+        with self.open(product) as file:
+            yield read(kind, file)
+
+    def recipe(self, product: Product) -> dict[str, Any]:
+        """What a product was made from: version, arguments, inputs, name of the capture."""
+        with self.open(product) as file:
+            return dict(json.loads(file.attrs["recipe"]))
+
+    def seconds(self, product: Product) -> float:
+        """How long the making of a product took."""
+        with self.open(product) as file:
+            return float(file.attrs["seconds"])
+
+    @contextlib.contextmanager
+    def draft(self, product: Product, recipe: Mapping[str, Any], elapsed: Callable[[], float]) -> Iterator[Draft]:
+        """Lend the file of a new product, to be filled before the block ends; `elapsed` tells what it took, seconds."""
+        with self.create(product, recipe) as file:
+            yield Draft(file)
+            file.attrs["seconds"] = elapsed()
+
+    @contextlib.contextmanager
+    def part(self, product: Product, name: str, kind: type[Kind], make: Callable[[], Kind]) -> Iterator[Kind]:
+        """Lend a named part of a product's journal; one that is not there is made first, and its file opened then."""
+        path = self.parts(product) / f"{name}.h5"
         if not _whole(path):
+            content = make()
             with atomic(path) as temporary, self._write(temporary) as file:
-                make(file)
+                write(file, content)
                 file.attrs[MARK] = True
-        with self._read(path, f"part {number} of {product}") as file:
-            yield file
+        with self._read(path, f"part {name} of {product}") as file:
+            yield read(kind, file)
 
     def claim(self, product: Product) -> contextlib.AbstractContextManager[None]:
         """Hold a product for the block: whoever else wants to make it waits, and finds it there."""
@@ -136,7 +154,7 @@ class Store:
         for lock in self.root.glob("claims/*.lock"):
             with claim_if_free(lock):  # which removes it
                 pass
-        return _swept(self.root.glob("*/**/.*.tmp"))
+        return swept(self.root.glob("*/**/.*.tmp"))
 
     def free_bytes(self) -> int:
         """Free space on the store's disk."""
@@ -180,50 +198,14 @@ class Store:
                 yield file
                 file.flush()
         except (OSError, RuntimeError) as error:
-            if body and not _of_the_disk(error):
+            if body and not refused_by_disk(error):
                 raise
             free = self.free_bytes() / 1e9
             raise StoreError(
-                f"{path.parent} cannot be written ({_reason(error)}; {free:.3f} GB free); make room, e.g. with "
+                f"{path.parent} cannot be written ({reason(error)}; {free:.3f} GB free); make room, e.g. with "
                 f"`stillsky store prune`, or choose another disk with --store; then run the same command again, "
                 f"what is done is kept"
             ) from error
-
-
-@contextlib.contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """Lend a temporary path that becomes `path`, flushed to the disk, when the block ends without an exception."""
-    temporary = path.with_name(f".{path.name}.{HOST}.{os.getpid()}.{uuid4().hex[:6]}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        for name in (temporary, path.parent):
-            if name == path.parent:
-                temporary.replace(path)
-            descriptor = os.open(name, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-    except BaseException as error:
-        temporary.unlink(missing_ok=True)
-        if isinstance(error, PermissionError):
-            raise StoreError(
-                f"{path.parent} cannot be written: permission denied; change its permissions or choose another folder"
-            ) from None
-        raise
-
-
-def publish(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file for the user (FITS, PNG, JSON) whole or not at all, with words for a disk that refuses."""
-    try:
-        _swept(p for p in path.parent.glob(".*.tmp") if p.name.startswith(f".{path.name}."))
-        with atomic(path) as temporary:
-            write(temporary)
-    except OSError as error:
-        raise StoreError(
-            f"{path} cannot be written ({_reason(error)}); make room or choose another folder with --out"
-        ) from error
 
 
 def clock() -> Callable[[], float]:
@@ -238,44 +220,3 @@ def _whole(path: Path) -> bool:
             return bool(file.attrs.get(MARK, False))
     except OSError:
         return False
-
-
-def _of_the_disk(error: BaseException) -> bool:
-    """Did the disk refuse the file that is being written? Anything else that goes wrong in a step says so itself."""
-    if isinstance(error, OSError) and error.filename and not str(error.filename).endswith(".tmp"):
-        return False
-    return _reason(error) in _REFUSALS
-
-
-def _reason(error: BaseException) -> str:
-    """What the system said, if need be to an earlier error: HDF5 fails again, in other words, when it closes the file."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.errno:
-            return os.strerror(cause.errno)
-        if said := [words for words in _REFUSALS if words in str(cause)]:
-            return said[0]
-        cause = cause.__cause__ or cause.__context__
-    return str(error)[:200]
-
-
-def _swept(paths: Iterable[Path]) -> int:
-    """Remove those of the temporary files whose process, of this machine, is no more; how many they were.
-
-    Nobody here knows what lives on other machines: theirs are left to them.
-    """
-    found = ((path, TEMPORARY.fullmatch(path.name)) for path in paths)
-    stale = [path for path, ours in found if ours and not _alive(int(ours[1]))]
-    for path in stale:
-        path.unlink(missing_ok=True)
-    return len(stale)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -8,29 +8,28 @@ from numpy.typing import NDArray
 from configs.schema import AlignSettings
 from storage.product import Product
 from tasks.numerics.frames.registration import register
-from tasks.products.clean_frames import prepared
+from tasks.products.clean_frames import open_clean_frames
+from tasks.products.contents import Shifts
 from tasks.products.frames import flag
 from tasks.running.step import Work, step
 
 
-@step(version="2")
+@step(version="3")
 def align(work: Work, frames: Product, mean: Product, settings: AlignSettings) -> None:
     """Shifts (frame, 2) dy, dx px, zero in the middle of the drift; frames that cannot be aligned are marked."""
-    with prepared(work, frames, mean) as clean, work.create() as file:
-        flags = clean.stack.flags
+    with open_clean_frames(work, frames, mean) as clean:
+        flags = clean.flags
         usable = flags == 0
         passes = iter(range(settings.rounds + 1))
 
         def blocks() -> Iterator[NDArray[np.float32]]:
-            turn = next(passes, settings.rounds)
+            number = next(passes, settings.rounds)
             for start, block in clean.blocks(settings.block_frames):
                 yield block[usable[start : start + len(block)]]
-                work.progress(turn * len(flags) + start + len(block), (settings.rounds + 1) * len(flags))
+                work.progress(number * len(flags) + start + len(block), (settings.rounds + 1) * len(flags))
 
         found = register(blocks, settings.rounds, settings.settle_px)
-        flags[np.flatnonzero(usable)[~found.ok]] |= flag("unaligned")
-        shifts = np.full((len(flags), 2), np.nan, np.float32)
-        shifts[usable] = found.shifts
-        peaks = np.zeros(len(flags), np.float32)
-        peaks[usable] = found.peaks
-        file.update({"shifts": shifts, "peaks": peaks, "flags": flags, "residuals_px": np.array(found.residuals)})
+    flags[np.flatnonzero(usable)[~found.ok]] |= flag("unaligned")
+    shifts, peaks = np.full((len(flags), 2), np.nan, np.float32), np.zeros(len(flags), np.float32)
+    shifts[usable], peaks[usable] = found.shifts, found.peaks
+    work.save(Shifts(shifts=shifts, peaks=peaks, flags=flags, residuals_px=np.array(found.residuals, np.float64)))

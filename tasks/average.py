@@ -10,20 +10,22 @@ from storage.product import Product
 from tasks.numerics.frames.defects import bad_from_dark, bad_from_flat, bad_from_moments
 from tasks.numerics.frames.noise import noise_variance, optical_cutoff
 from tasks.numerics.frames.quality import fluxes
-from tasks.products.frames import FrameStack
+from tasks.products.contents import Frames, Mean
+from tasks.products.frames import CalibratedFrames
 from tasks.running.step import Work, step
 
 
-@step(version="1")
+@step(version="2")
 def average(work: Work, frames: Product, settings: Average) -> None:
     """Reduce the whole stack chunk by chunk; find hot, dead and stuck pixels; measure each frame's light and noise."""
-    with work.frames(frames) as stack, work.create() as file:
+    with work.open(Frames, frames) as content:
+        stack = CalibratedFrames(content)
         usable = stack.flags == 0
         mean, variance = _moments(stack, usable, settings.block_frames)
         bad = bad_from_moments(mean, variance, int(usable.sum()))
-        for name, find in (("dark", bad_from_dark), ("flat", bad_from_flat)):
-            if name in stack.file:
-                bad |= find(stack.file[name][:])
+        for picture, find in ((content.dark, bad_from_dark), (content.flat, bad_from_flat)):
+            if picture is not None:
+                bad |= find(picture[:])
         flux = np.zeros((stack.shape[0], stack.shape[1]), np.float32)
         noise = np.zeros_like(flux)
         power = np.zeros((stack.shape[2], stack.shape[3] // 2 + 1))
@@ -33,16 +35,15 @@ def average(work: Work, frames: Product, settings: Average) -> None:
             noise[start:stop] = noise_variance(block)
             power += _power(block[usable[start:stop]])
             work.progress(stop, stack.shape[0])
-        file.update({"mean": mean, "variance": variance, "bad": bad, "flux": flux, "noise": noise})
-        cutoff = optical_cutoff(power / max(int(usable.sum()), 1))
-        file.attrs["optical_cutoff"] = cutoff or 0.0
+    cutoff = optical_cutoff(power / max(int(usable.sum()), 1)) or 0.0
+    work.save(Mean(mean=mean, variance=variance, bad=bad, flux=flux, noise=noise, optical_cutoff=cutoff))
 
 
 def _moments(
-    stack: FrameStack, usable: NDArray[np.bool_], chunk: int
+    stack: CalibratedFrames, usable: NDArray[np.bool_], chunk: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Mean and variance (channel, y, x) of the usable frames; Dask holds a chunk per thread in memory."""
-    raw = stack.file["raw"]
+    raw = stack.content.raw
     lazy = da.from_array(raw, chunks=(chunk, *raw.shape[1:]), lock=True)
     light = lazy.map_blocks(stack.calibrated, dtype=np.float32)
     weight = da.from_array(usable.astype(np.float64), chunks=chunk)[:, None, None, None]

@@ -1,7 +1,7 @@
 """evaluate: do held-out frames prefer the sky to the stack? Only then is it published."""
 
 import contextlib
-import json
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,113 +9,130 @@ import torch
 from numpy.typing import NDArray
 
 from configs.schema import Evaluate, Telescope
-from storage.product import Product, Scene
-from tasks.numerics.judging.heldout import Verdict, judge
-from tasks.numerics.judging.metrics import frc_cutoff
-from tasks.numerics.optics.pupil import Pupil
-from tasks.numerics.psf_models.table import pupil_in_air
-from tasks.products.clean_frames import prepared
-from tasks.products.cutout import field_of
-from tasks.products.half_sums import halves_agree
-from tasks.products.optics import eye_of, most_modes
+from storage.product import CaptureProducts, Product
+from tasks.numerics.judging.heldout import HeldoutFit, Verdict, fit_frames, verdict_of
+from tasks.numerics.judging.metrics import frc_cutoff, is_nearer
+from tasks.numerics.judging.unexplained import unexplained_frames
+from tasks.numerics.optics.pupil import pupil_in_air
+from tasks.numerics.sky.wiener import corner_noise
+from tasks.products.clean_frames import CleanFrames, open_clean_frames
+from tasks.products.contents import Evaluated, Mean, Seeing, Sky, Stack
+from tasks.products.cutout import cutout_of
+from tasks.products.half_sums import half_agreement
+from tasks.products.optics import aperture_of, max_modes
+from tasks.running.out_of_memory import split_on_oom
 from tasks.running.step import Work, step
 
-Spectrum = NDArray[np.complex64]
-OUTLYING, LEAST_MORE = 6, 0.1
-"""By how many deviations, and by what share, a frame's misfit must exceed the median to be called unexplained."""
 MODES = 100
 """Modes with which held-out frames are fitted: with fewer, strong air leaves so much of every frame that skies look alike."""
 
 
-@step(version="9")
-def evaluate(work: Work, scene: Scene, sky: Product, telescope: Telescope, settings: Evaluate) -> None:
+@dataclass(frozen=True)
+class Opened:
+    """The open inputs of the judgement."""
+
+    work: Work
+    clean: CleanFrames
+    mean: Mean
+    stack: Stack
+    seeing: Seeing
+    sky: Sky
+    telescope: Telescope
+    settings: Evaluate
+
+
+@step(version="10")
+def evaluate(work: Work, inputs: CaptureProducts, sky: Product, telescope: Telescope, settings: Evaluate) -> None:
     """Fit only the PSFs of held-out frames to the sky and to the stack; publish the one that explains them better."""
+    notes: list[str] = []
     with contextlib.ExitStack() as stack:
-        clean = stack.enter_context(prepared(work, scene.frames, scene.mean))
-        opened = (scene.mean, scene.first, scene.air, sky)
-        average, stacked, seen, solved = (stack.enter_context(work.open(p)) for p in opened)
-        held = stacked["held"][: settings.frames]
+        opened = Opened(
+            work,
+            stack.enter_context(open_clean_frames(work, inputs.frames, inputs.mean)),
+            stack.enter_context(work.open(Mean, inputs.mean)),
+            stack.enter_context(work.open(Stack, inputs.stack)),
+            stack.enter_context(work.open(Seeing, inputs.seeing)),
+            stack.enter_context(work.open(Sky, sky)),
+            telescope,
+            settings,
+        )
         verdicts = []
-        for channel in range(clean.stack.shape[1]):
-            field = field_of(stacked, channel)
-            d_over_r0 = float(seen[f"channel{channel}"].attrs["d_over_r0"])
-            shape = eye_of(telescope, channel, average, field.size)
-            eye = pupil_in_air(field.size, shape, most_modes(MODES, *shape), d_over_r0)
-            frames = torch.from_numpy(field.frames(clean, held))
-            skies = solved["spectrum"][channel], np.fft.rfft2(field.laid(field.stack)).astype(np.complex64)
-            verdicts.append(_verdict(work.device, eye, frames, skies, d_over_r0, settings.steps))
-            work.progress(channel + 1, clean.stack.shape[1])
-        doubt = _doubt(verdicts, solved, stacked)
-        better = not doubt
-        with work.create() as file:
-            file["stack"], file["lucky"], file["solved"] = stacked["stack"][:], stacked["sky"][:], solved["sky"][:]
-            file["sky"] = solved["sky"][:] if better else stacked["stack"][:]
-            file["heldout_frames"] = held
-            file["chi2_sky"], file["chi2_stack"] = np.stack([v.each for v in verdicts], axis=1)  # (channel, frame)
-            file.attrs["published"] = "sky" if better else "stack"
-            file.attrs["stretch"] = settings.stretch
-            file.attrs["report"] = json.dumps({"doubt": doubt, **_report(verdicts, solved, stacked, seen)})
+        for channel in range(opened.clean.shape[1]):
+            verdicts.append(_verdict(opened, channel, notes))
+            work.progress(channel + 1, opened.clean.shape[1])
+        content = _content(opened, verdicts, notes)
+    work.save(content)
 
 
-def _verdict(
-    device: str, eye: Pupil, frames: torch.Tensor, skies: tuple[Spectrum, Spectrum], d_over_r0: float, steps: int
-) -> Verdict:
-    """How well sky and stack, in this order, explain the held-out frames (frame, y, x) of one channel."""
-    sky, stack = (torch.from_numpy(spectrum).to(device) for spectrum in skies)
-    return judge(eye.to(device), torch.fft.rfft2(frames.to(device)), sky, stack, d_over_r0, steps)
+def _content(opened: Opened, verdicts: list[Verdict], notes: list[str]) -> Evaluated:
+    stacked, solved, settings = opened.stack, opened.sky, opened.settings
+    sky, stack = solved.sky[:], stacked.stack[:]
+    doubt = _doubt(verdicts, solved, stack)
+    per_frame = np.stack([verdict.chi2_per_frame for verdict in verdicts], axis=1)  # (sky or stack, channel, frame)
+    return Evaluated(
+        published=stack if doubt else sky,
+        stack=stack,
+        lucky_stack=stacked.lucky_stack[:],
+        sky=sky,
+        heldout_frames=stacked.held[: settings.frames],
+        chi2_sky=per_frame[0],
+        chi2_stack=per_frame[1],
+        verdict="stack" if doubt else "sky",
+        stretch=settings.stretch,
+        figures={"doubt": doubt, "channels": _figures(opened, verdicts), "lucky_share": stacked.share},
+        notes=notes,
+    )
 
 
-def _doubt(verdicts: list[Verdict], solved: Any, stacked: Any) -> str:
+def _verdict(opened: Opened, channel: int, notes: list[str]) -> Verdict:
+    """How well sky and stack, in this order, explain the held-out frames of one channel."""
+    cutout, device = cutout_of(opened.stack, channel), opened.work.device
+    d_over_r0 = float(opened.seeing.d_over_r0[channel])
+    aperture = aperture_of(opened.telescope, channel, opened.mean, cutout.size)
+    pupil = pupil_in_air(cutout.size, aperture, max_modes(MODES, aperture), d_over_r0).to(device)
+    held = opened.stack.held[: opened.settings.frames]
+    spectra = torch.fft.rfft2(torch.from_numpy(cutout.frames(opened.clean, held)).to(device))
+    stack = np.fft.rfft2(cutout.to_canvas(cutout.stack)).astype(np.complex64)
+    sky, other = (torch.from_numpy(each).to(device) for each in (opened.sky.spectrum[channel], stack))
+    noise = corner_noise(spectra, pupil.cutoff)
+
+    def fit(rows: range) -> HeldoutFit:
+        part = spectra[rows.start : rows.stop]
+        return fit_frames(pupil, part, (sky, other), noise, d_over_r0, opened.settings.steps)
+
+    return verdict_of(list(split_on_oom(len(held), fit, notes.append)), pupil.cutoff)
+
+
+def _doubt(verdicts: list[Verdict], solved: Sky, stack: NDArray[np.float32]) -> str:
     """Why the sky is not published; empty if it is."""
     if any(v.sky > v.stack for v in verdicts):
         return "they prefer the stack"
     if not all(v.prefers_sky for v in verdicts):
         return "they do not prefer the sky by more than chance"
-    if not _is_what_was_judged(solved, stacked):
-        return "they prefer the sky as it was solved, but the one to deliver, on its wider canvas, has left it too far"
+    if not is_nearer(solved.tapered[:], solved.sky[:], stack):  # the frames judge the sky of the tapered frames
+        return (
+            "they prefer the sky as it was solved, but the one to publish, from the extended field, has left it too far"
+        )
     return ""
 
 
-def _is_what_was_judged(solved: Any, stacked: Any) -> bool:
-    """The frames judge the sky on the tapered canvas; what is delivered must be that sky, away from the border."""
-    sky, judged, stack = solved["sky"][:], solved["tapered"][:], stacked["stack"][:]
-    rows, columns = (slice(n // 8, n - n // 8) for n in sky.shape[1:])
-    off, step = (float(((a - judged)[:, rows, columns] ** 2).mean()) for a in (sky, stack))
-    return off < step
-
-
-def unexplained(frames: NDArray[np.int64], misfits: NDArray[np.float32]) -> list[int]:
-    """Numbers of the frames that the sky explains so much worse than the others that it is not chance.
-
-    A frame solved from several starts counts with the best of them.
-    """
-    number, which = np.unique(frames, return_inverse=True)
-    best = np.full(len(number), np.inf, np.float32)
-    np.minimum.at(best, which, misfits)
-    middle = np.median(best)
-    scatter = 1.4826 * np.median(np.abs(best - middle))
-    return [int(k) for k in number[best > middle + max(OUTLYING * scatter, LEAST_MORE * middle)]]
-
-
-def _report(verdicts: list[Verdict], solved: Any, stacked: Any, seen: Any) -> dict[str, Any]:
+def _figures(opened: Opened, verdicts: list[Verdict]) -> list[dict[str, Any]]:
     """The figures of the judgement, per channel, as plain JSON."""
-    channels = []
-    for c, verdict in enumerate(verdicts):
-        group = seen[f"channel{c}"]
-        channels.append(
-            {
-                "heldout_frames": verdict.frames,
-                "heldout_chi2_sky": verdict.sky,
-                "heldout_chi2_stack": verdict.stack,
-                "residual_whiteness": verdict.whiteness,
-                "halves_agree_cutoff_cpp": frc_cutoff(halves_agree(solved, c)),
-                "cutoff_cpp": float(group.attrs["cutoff"]),
-                "d_over_r0": float(group.attrs["d_over_r0"]),
-                "d_over_r0_uncertainty": float(group.attrs["uncertainty"]),
-                "exposure_travel_apertures": float(group.attrs["travel"]),
-                "alignment_jitter_px": float(group.attrs["jitter_px"]),
-                "unexplained_frames": unexplained(solved["frames"][:], solved["misfits"][c]),
-                "flux_sky_over_stack": float(solved["sky"][c].sum() / stacked["stack"][c].sum()),
-            }
-        )
-    return {"channels": channels, "lucky_share": float(stacked.attrs["share"])}
+    seeing, solved, stacked = opened.seeing, opened.sky, opened.stack
+    return [
+        {
+            "heldout_frames": verdict.frames,
+            "heldout_chi2_sky": verdict.sky,
+            "heldout_chi2_stack": verdict.stack,
+            "residual_whiteness": verdict.whiteness,
+            "halves_agree_cutoff_cpp": frc_cutoff(half_agreement(solved, c)),
+            "cutoff_cpp": float(seeing.cutoff_cpp[c]),
+            "d_over_r0": float(seeing.d_over_r0[c]),
+            "d_over_r0_uncertainty": float(seeing.log_d_over_r0_sigma[c]),
+            "exposure_travel_apertures": float(seeing.wind_travel_diameters[c]),
+            "alignment_jitter_px": float(seeing.jitter_px[c]),
+            "unexplained_frames": unexplained_frames(solved.frames[:], solved.misfits[c]),
+            "flux_sky_over_stack": float(solved.sky[c].sum() / stacked.stack[c].sum()),
+        }
+        for c, verdict in enumerate(verdicts)
+    ]

@@ -1,7 +1,6 @@
 """ingest: the capture's frames into the store, lossless, each with the reasons why it may be unusable."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,42 +10,62 @@ from numpy.typing import NDArray
 from configs.schema import Ingest
 from storage.captures.capture import MIN_FRAMES, Capture, check_finite, check_size
 from storage.captures.readers import Header, Reader, open_capture, response
+from storage.declared import Growing
 from storage.errors import BadCapture
 from tasks.numerics.frames.quality import black, fingerprints, saturated
+from tasks.products.contents import Frames
 from tasks.products.frames import flag
 from tasks.running.step import Work, step
 
-ALMOST_FULL = 0.995
+NEARLY_FULL = 0.995
 """Cameras have been seen to clip one code below the top."""
+COMPRESSION = {"lzf": "lzf", "none": None}
+"""HDF5 filter of each value of ingest.compression."""
 
 
-@step(version="1", retries=2)
+@step(version="2", retries=2)
 def ingest(work: Work, capture: Capture, settings: Ingest) -> None:
     """Read every frame once, in blocks; mark black, saturated and duplicated ones; keep dark and flat beside them."""
-    with ExitStack() as stack:
-        reader = stack.enter_context(open_capture(capture.path))
-        _refuse_mosaic(capture, reader.header)
-        check_size(capture.path, reader.header)
-        file = stack.enter_context(work.create())
-        flux, flags = _copy(work, reader, file, settings)
-        flags |= flag("black") * black(flux, settings.black_share).astype(np.uint8)
-        usable = int((flags == 0).sum())
-        if usable < MIN_FRAMES:
-            raise BadCapture(
-                f"{capture.path}: {usable} usable frames of {len(flags)} (the others are black, saturated or repeated); "
-                f"at least {MIN_FRAMES} are needed: record a longer video"
+    with open_capture(capture.path) as reader:
+        header = reader.header
+        _refuse_mosaic(capture, header)
+        check_size(capture.path, header)
+        dark, flat = (
+            None if path is None else _calibration(name, path, header)
+            for name, path in (("dark", capture.dark), ("flat", capture.flat))
+        )
+        with work.draft() as draft:
+            raw = draft.growing("raw", header.shape, header.dtype, COMPRESSION[settings.compression])
+            flux, flags = _copy(work, reader, raw, settings)
+            flags |= flag("black") * black(flux, settings.black_share).astype(np.uint8)
+            _check_usable(capture, flags)
+            times = None if reader.timestamps is None else np.asarray(reader.timestamps, np.float64)[: len(flags)]
+            exposure = {} if capture.exposure_s is None else {"exposure": str(capture.exposure_s)}
+            draft.fill(
+                Frames(
+                    raw=raw,
+                    flags=flags,
+                    flux=flux,
+                    capture=capture.name,
+                    fingerprint=capture.fingerprint,
+                    full_scale=float(header.full_scale or 0.0),
+                    facts={key: str(value) for key, value in {**header.meta, **exposure}.items()},
+                    response=response(header) if header.gamma else None,
+                    dark=dark,
+                    flat=flat,
+                    timestamps=times,
+                )
             )
-        file["flags"] = flags
-        file["flux"] = flux
-        if reader.header.gamma:
-            file["response"] = response(reader.header)
-        for name, path in (("dark", capture.dark), ("flat", capture.flat)):
-            if path is not None:
-                file[name] = _calibration(name, path, reader.header)
-        if reader.timestamps is not None:
-            file["timestamps"] = np.asarray(reader.timestamps)[: len(flags)]
-        _describe(file, capture, reader.header)
-        capture.check()
+            capture.check()
+
+
+def _check_usable(capture: Capture, flags: NDArray[np.uint8]) -> None:
+    usable = int((flags == 0).sum())
+    if usable < MIN_FRAMES:
+        raise BadCapture(
+            f"{capture.path}: {usable} usable frames of {len(flags)} (the others are black, saturated or repeated); "
+            f"at least {MIN_FRAMES} are needed: record a longer video"
+        )
 
 
 def _refuse_mosaic(capture: Capture, header: Header) -> None:
@@ -57,45 +76,26 @@ def _refuse_mosaic(capture: Capture, header: Header) -> None:
         )
 
 
-def _copy(work: Work, reader: Reader, file: Any, settings: Ingest) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+def _copy(work: Work, reader: Reader, raw: Growing, settings: Ingest) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Stream the frames into `raw`; memory holds one block. Returns flux above the frame's own dark level, and flags."""
-    head = reader.header
-    raw = file.create_dataset(
-        "raw",
-        shape=(0, *head.shape),
-        maxshape=(None, *head.shape),
-        chunks=(1, *head.shape),
-        dtype=head.dtype,
-        shuffle=settings.compression == "lzf",
-        compression=None if settings.compression == "none" else settings.compression,
-        fletcher32=True,
-    )
-    seen: set[str] = set()
-    flux: list[NDArray[np.float32]] = []
-    flags: list[NDArray[np.uint8]] = []
-    done = 0
+    full = reader.header.full_scale
+    digests: set[str] = set()
+    flux, flags = [np.zeros(0, np.float32)], [np.zeros(0, np.uint8)]
     for block in reader.blocks(settings.block_frames):
-        raw.resize(done + len(block), axis=0)
-        raw[done:] = block
-        full = head.full_scale
-        too_bright = (
-            saturated(block, ALMOST_FULL * full) > settings.saturated_share if full else np.zeros(len(block), bool)
-        )
-        flags.append(too_bright.astype(np.uint8) * flag("saturated") | _repeats(block, seen) * flag("duplicate"))
+        raw.append(block)
+        bright = saturated(block, NEARLY_FULL * full) > settings.saturated_share if full else np.zeros(len(block), bool)
+        flags.append(bright.astype(np.uint8) * flag("saturated") | _repeats(block, digests) * flag("duplicate"))
         flux.append(_flux(block))
-        done += len(block)
-        work.progress(done, head.frames or 0)
-    if not flux:
-        return np.zeros(0, np.float32), np.zeros(0, np.uint8)
+        work.progress(len(raw), reader.header.frames or 0)
     return np.concatenate(flux), np.concatenate(flags).astype(np.uint8)
 
 
-def _repeats(block: NDArray[Any], seen: set[str]) -> NDArray[np.uint8]:
+def _repeats(block: NDArray[Any], digests: set[str]) -> NDArray[np.uint8]:
     """1 for each frame that is byte for byte an earlier one."""
     out = np.zeros(len(block), np.uint8)
     for i, mark in enumerate(fingerprints(block)):
-        out[i] = mark in seen
-        seen.add(mark)
+        out[i] = mark in digests
+        digests.add(mark)
     return out
 
 
@@ -132,12 +132,3 @@ def _numbers(reader: Reader) -> Iterator[NDArray[Any]]:
     """Frames of a calibration capture in linear light, like those of the capture."""
     for block in reader.blocks(8):
         yield response(reader.header)[block] if reader.header.gamma else block
-
-
-def _describe(file: Any, capture: Capture, header: Header) -> None:
-    file.attrs["capture"] = capture.name
-    file.attrs["fingerprint"] = capture.fingerprint
-    file.attrs["full_scale"] = float(header.full_scale or 0.0)
-    told = {} if capture.exposure_s is None else {"exposure": str(capture.exposure_s)}
-    for key, value in {**header.meta, **told}.items():
-        file.attrs[f"meta_{key}"] = str(value)

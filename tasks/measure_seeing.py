@@ -1,73 +1,79 @@
-"""seeing: how strong the air was, and the mean power it left to each spatial frequency, from the frames alone."""
+"""measure_seeing: how strong the turbulence was, and the mean power it left to each spatial frequency, from the frames."""
 
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import Telescope
 from storage.product import Product
-from tasks.numerics.fourier.shifts import shift_frames
-from tasks.numerics.seeing.fit import fit_seeing, travel_prior
-from tasks.numerics.seeing.speckle_transfer import RINGS, radii, ring_mean
-from tasks.numerics.seeing.spectral_ratios import SpectralSums, grouped, join, noise_beyond, spectral_sums
-from tasks.products.clean_frames import Prepared, prepared
-from tasks.products.cutout import Field, field_of
+from tasks.numerics.seeing.fit import Seeing, fit_seeing, travel_prior
+from tasks.numerics.seeing.frame_spectra import frame_spectra
+from tasks.numerics.seeing.spectral_ratios import noise_beyond
+from tasks.products import contents
+from tasks.products.clean_frames import CleanFrames, open_clean_frames
+from tasks.products.contents import Mean, Stack
+from tasks.products.cutout import cutout_of
 from tasks.products.optics import cutoff_cpp, obstruction
 from tasks.running.step import Work, step
 
 BLOCK = 32
-FEWEST_GROUPS = 6
+"""Frames at a time."""
+DARKEST_CUTOFF = 0.45
+"""Where the noise is read at the latest, cycles/px: pixels that hold the whole spectrum have no dark corner beyond 0.5."""
 
 
-@step(version="5")
-def seeing(work: Work, frames: Product, mean: Product, first: Product, telescope: Telescope) -> None:
-    """Fit D/r0, the air's travel during an exposure and the alignment's jitter to sky-free ratios of the spectra."""
-    with prepared(work, frames, mean) as clean, work.open(first) as stacked, work.open(mean) as average:
-        usable = np.flatnonzero(stacked["flags"][:] == 0)
-        exposure = _exposure_s(clean.stack.file)
-        with work.create() as file:
-            for channel in range(clean.stack.shape[1]):
-                field = field_of(stacked, channel)
-                cutoff = min(cutoff_cpp(telescope, channel, average), 0.5)
-                sums, power = _sums(work, clean, field, usable, cutoff)
-                noise = noise_beyond(sums, min(cutoff, 0.45))
-                travel = travel_prior(telescope.aperture_m, exposure) if telescope.aperture_m else None
-                found = fit_seeing(sums, cutoff, obstruction(telescope), noise, travel)
-                group = file.create_group(f"channel{channel}")
-                for name in ("d_over_r0", "travel", "jitter_px", "uncertainty", "rings_used"):
-                    group.attrs[name] = float(getattr(found, name))
-                group.attrs["noise"] = noise
-                group.attrs["cutoff"] = cutoff
-                group.attrs["frames"] = len(usable)
-                group.update({"mean_power": found.mean_power, "spread": found.spread, "frame_power": power})
+@step(version="6")
+def measure_seeing(work: Work, frames: Product, mean: Product, stack: Product, telescope: Telescope) -> None:
+    """Fit D/r0, the wind's travel during an exposure and the alignment's jitter to ratios of spectra without the sky."""
+    found: list[tuple[Seeing, float, float, NDArray[np.float32]]] = []
+    with (
+        open_clean_frames(work, frames, mean) as clean,
+        work.open(Stack, stack) as stacked,
+        work.open(Mean, mean) as average,
+    ):
+        usable = np.flatnonzero(stacked.flags[:] == 0)
+        exposure = _exposure_s(clean.frames.content.facts)
+        travel = travel_prior(telescope.aperture_m, exposure) if telescope.aperture_m else None
+        for channel in range(clean.shape[1]):
+            cutout = cutout_of(stacked, channel)
+            cutoff = cutoff_cpp(telescope, channel, average)
+            blocks = _blocks(work, clean, usable, channel)
+            sums, power = frame_spectra(blocks, cutout.shifts, cutout.gains, len(usable), cutoff)
+            noise = noise_beyond(sums, min(cutoff, DARKEST_CUTOFF))
+            found.append((fit_seeing(sums, cutoff, obstruction(telescope), noise, travel), noise, cutoff, power))
+    work.save(_content(found))
 
 
-def _exposure_s(file: Any) -> float | None:
+def _content(found: list[tuple[Seeing, float, float, NDArray[np.float32]]]) -> contents.Seeing:
+    fits, noises, cutoffs, powers = zip(*found, strict=True)
+    return contents.Seeing(
+        d_over_r0=np.array([fit.d_over_r0 for fit in fits]),
+        log_d_over_r0_sigma=np.array([fit.log_d_over_r0_sigma for fit in fits]),
+        wind_travel_diameters=np.array([fit.wind_travel_diameters for fit in fits]),
+        jitter_px=np.array([fit.jitter_px for fit in fits]),
+        cutoff_cpp=np.array(cutoffs),
+        noise=np.array(noises),
+        mean_power=np.stack([fit.mean_power for fit in fits]),
+        log_power_sigma=np.stack([fit.log_power_sigma for fit in fits]),
+        frame_power=np.stack(powers),
+    )
+
+
+def _blocks(
+    work: Work, clean: CleanFrames, usable: NDArray[np.int64], channel: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    done = 0
+    for numbers, frames in clean.chosen_blocks(usable, BLOCK):
+        yield numbers, frames[:, channel]
+        done += len(numbers)
+        work.progress(done, len(usable))
+
+
+def _exposure_s(facts: dict[str, str]) -> float | None:
     """Exposure of a frame, where the capture tells it: what the clock alone suggests has misled more than it helped."""
     try:
-        exposure = float(file.attrs.get("meta_exposure", "nan"))
+        exposure = float(facts.get("exposure", "nan"))
     except ValueError:
         return None
     return exposure if 0 < exposure < 100 else None
-
-
-def _sums(
-    work: Work, clean: Prepared, field: Field, usable: NDArray[np.int64], cutoff: float
-) -> tuple[SpectralSums, NDArray[np.float32]]:
-    """Spectral sums over all usable frames moved into place, and the ring power of every frame (frame, ring)."""
-    size = int(np.clip(len(usable) // FEWEST_GROUPS, 1, 8))
-    power = np.full((clean.stack.shape[0], len(RINGS)), np.nan, np.float32)
-    total: SpectralSums | None = None
-    for start in range(0, len(usable), BLOCK):
-        part = usable[start : start + BLOCK]
-        light = clean.take(part)[:, field.channel : field.channel + 1]
-        moved = shift_frames(light, -field.shifts[part])[:, 0] / field.gains[part, None, None]
-        single = spectral_sums(moved, cutoff, 1)
-        radius = radii((single.first.shape[1], single.width), cutoff)
-        power[part] = ring_mean(single.second[:, radius <= 1.0].astype(np.float64), radius[radius <= 1.0])
-        sums = grouped(single, size)
-        total = sums if total is None else join([total, sums])
-        work.progress(start + len(part), len(usable))
-    assert total is not None
-    return total, power

@@ -1,230 +1,247 @@
-"""solve_sky: from the PSFs and sums of all frames so far to the sky, its amplitude held to what the air allows."""
+"""solve_sky: from the PSFs and sums of all frames so far to the sky, its amplitude held to what the seeing allows."""
 
 import contextlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from configs.schema import Sky, Telescope
-from storage.product import Product, Scene
-from tasks.numerics.fourier.shifts import ramp
-from tasks.numerics.optics.pupil import perfect, pupil
-from tasks.numerics.psf_models.table import moved, transfer_functions
-from tasks.numerics.sky.amplitude import Air, Delivered, batch_sky, deliver, sky_move
-from tasks.numerics.sky.extended_field import place, solve_wide, wide_size, widened
-from tasks.numerics.sky.half_agreement import Halves
+from configs import schema
+from configs.schema import Telescope
+from storage.declared import Streamed
+from storage.product import CaptureProducts, Product
+from tasks.numerics.fourier.canvas import centred
+from tasks.numerics.optics.aperture import Aperture
+from tasks.numerics.optics.pupil import diffraction_otf, make_pupil
+from tasks.numerics.psf_models.base import PsfModel
+from tasks.numerics.psf_models.rows import PsfRows
+from tasks.numerics.psf_models.table import PSF_MODELS
+from tasks.numerics.seeing.frame_spectra import mean_power_of
+from tasks.numerics.sky.amplitude import AmplitudeCorrected, SeeingPower, correct_amplitude
+from tasks.numerics.sky.extended_field import extended_size, paste, resampled_rings, solve_extended
+from tasks.numerics.sky.finish import fade_border, match_flux, without_negative_light
+from tasks.numerics.sky.half_agreement import HalfSums
 from tasks.numerics.sky.likelihood import Sums
-from tasks.numerics.sky.wiener import positive
-from tasks.products.clean_frames import Prepared, prepared
-from tasks.products.cutout import Field, field_of
-from tasks.products.optics import eye_of
-from tasks.running.out_of_memory import in_blocks
+from tasks.numerics.sky.rounds import RoundShare, batch_offsets, sum_batches
+from tasks.products.clean_frames import CleanFrames, open_clean_frames
+from tasks.products.contents import Mean, Psfs, Seeing, Sky, Stack
+from tasks.products.cutout import Cutout, cutout_of
+from tasks.products.half_sums import read_half_sums
+from tasks.products.optics import aperture_of
+from tasks.running.out_of_memory import smaller_blocks_on_oom
 from tasks.running.step import Work, step
 
 BLOCK = 16
-"""Frames on the wide canvas at a time."""
-ROWS = 256
-"""PSFs that are copied at a time."""
-
-Moves = list[tuple[float, float]]
-"""(dy, dx) px of each batch."""
-Rows = dict[str, NDArray[Any]]
-"""What a channel leaves: named arrays."""
+"""Frames on the extended canvas at a time."""
+FADE_EXTENDED, FADE_TAPERED = 30.0, 4.0
+"""Steepness of the border's fade into the stack: the outer 3 px of 200 on the extended canvas, 8 px of tapered frames."""
+Image = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Turn:
-    """One channel of a sky turn."""
+class Opened:
+    """The open inputs of a sky turn, the same for every channel."""
 
     work: Work
-    clean: Prepared
-    field: Field
-    eye: tuple[float, float]
-    """Pupil diameter in cells of the canvas, obstruction."""
-    d_over_r0: float
-    """Strength of the air."""
+    clean: CleanFrames
+    mean: Mean
+    stack: Stack
+    seeing: Seeing
+    psfs: Psfs
+    before: Sky | None
+    """The sky of the round before."""
+    telescope: Telescope
+    settings: schema.Sky
     frames: NDArray[np.int64]
-    weights: NDArray[np.float32]
-    """(frame,) one over how many times the frame was solved."""
-    model: str
-    settings: Sky
+    """(row,) every solve of every frame so far."""
+    weights: Image
+    """(row,) one over how many times the frame was solved."""
     notes: list[str]
-    """Receives what the report is to tell."""
+    """Receives lines for the report."""
 
 
-@step(version="12")
-def solve_sky(work: Work, scene: Scene, psfs: Product, before: Product, telescope: Telescope, settings: Sky) -> None:
-    """Sum the batches onto the sums of the round before; leave the sky as this telescope would show it without air."""
+@dataclass(frozen=True)
+class ChannelSky:
+    """What a sky turn leaves of one channel."""
+
+    sums: HalfSums
+    corrected: AmplitudeCorrected
+    frame_power: Image
+    """(ring,)."""
+    misfits: Image
+    """(row,)."""
+    psfs: PsfRows
+    sky: Image
+    """(y, x) of the whole frame."""
+    tapered: Image
+
+
+@step(version="13")
+def solve_sky(
+    work: Work, inputs: CaptureProducts, psfs: Product, before: Product, telescope: Telescope, settings: schema.Sky
+) -> None:
+    """Add the batches to the sums of the round before; leave the sky as this telescope would show it without air."""
     with contextlib.ExitStack() as stack:
-        clean = stack.enter_context(prepared(work, scene.frames, scene.mean))
-        opened = (scene.mean, scene.first, scene.air, psfs)
-        average, stacked, seen, solved = (stack.enter_context(work.open(p)) for p in opened)
-        last = stack.enter_context(work.open(before)) if before.step == "solve_sky" else None
-        frames, fresh = solved["frames"][:], np.full(len(solved["frames"]), 1 / solved.attrs["starts"], np.float32)
-        weights = fresh
-        if last is not None:
-            frames, weights = (
-                np.concatenate([last[name][:], new]) for name, new in (("frames", frames), ("weights", fresh))
-            )
-        channels, notes = [], list[str]()
-        file = stack.enter_context(work.create())
-        for channel in range(len(stacked["stack"])):
-            field = field_of(stacked, channel)
-            eye = eye_of(telescope, channel, average, field.size)
-            air, model = seen[f"channel{channel}"], str(solved.attrs["model"])
-            strength = float(air.attrs["d_over_r0"])
-            turn = Turn(work, clean, field, eye, strength, frames, weights, model, settings, notes)
-            channels.append(_channel(turn, solved, last, air, file))
-            work.progress(channel + 1, len(stacked["stack"]))
-        file["frames"], file["weights"], file.attrs["notes"] = frames, weights, json.dumps(notes)
-        for name in channels[0]:
-            file[name] = np.stack([rows[name] for rows in channels])
+        solved = stack.enter_context(work.open(Psfs, psfs))
+        last = stack.enter_context(work.open(Sky, before)) if before.step == Sky.step else None
+        frames, weights = _rows(solved, last)
+        opened = Opened(
+            work,
+            stack.enter_context(open_clean_frames(work, inputs.frames, inputs.mean)),
+            stack.enter_context(work.open(Mean, inputs.mean)),
+            stack.enter_context(work.open(Stack, inputs.stack)),
+            stack.enter_context(work.open(Seeing, inputs.seeing)),
+            solved,
+            last,
+            telescope,
+            settings,
+            frames,
+            weights,
+            [],
+        )
+        channels = []
+        for channel in range(len(opened.stack.stack)):
+            channels.append(_channel(opened, channel))
+            work.progress(channel + 1, len(opened.stack.stack))
+        work.save(_content(opened, channels))
 
 
-def _channel(turn: Turn, solved: Any, last: Any, seen: Any, file: Any) -> Rows:
-    """The sky of one channel: on the tapered canvas for the rounds to come, on the wide one for the eye.
+def _rows(solved: Psfs, last: Sky | None) -> tuple[NDArray[np.int64], Image]:
+    """Frame numbers and weights of every solve so far."""
+    frames, weights = solved.frames[:], np.full(len(solved.frames), 1 / solved.starts, np.float32)
+    if last is None:
+        return frames, weights
+    return np.concatenate([last.frames[:], frames]), np.concatenate([last.weights[:], weights])
 
-    The parameters of the PSFs go into `file` at once.
-    """
-    field, channel = turn.field, turn.field.channel
-    group, half = solved[f"channel{channel}"], solved["half"][:]
-    noise = float(group.attrs["noise"]) if len(half) else 0.0
-    moves = _moves(group, noise, last is None)
-    sums, part = (
-        _summed(turn, group, last, tail, moves, chosen) for tail, chosen in (("", half > -1), ("_half", half == 0))
+
+def _content(opened: Opened, channels: list[ChannelSky]) -> Sky:
+    return Sky(
+        sky=np.stack([c.sky for c in channels]),
+        tapered=np.stack([c.tapered for c in channels]),
+        spectrum=np.stack([c.corrected.spectrum.numpy() for c in channels]),
+        sky_power=np.stack([c.corrected.sky_power.numpy() for c in channels]),
+        A=np.stack([c.sums.total.power.numpy() for c in channels]),
+        B=np.stack([c.sums.total.cross.numpy() for c in channels]),
+        A_half=np.stack([c.sums.half.power.numpy() for c in channels]),
+        B_half=np.stack([c.sums.half.cross.numpy() for c in channels]),
+        frame_power=np.stack([c.frame_power for c in channels]),
+        noise=np.array([c.sums.noise for c in channels], np.float64),
+        shared_noise_fraction=np.array([c.sums.shared_noise_fraction for c in channels], np.float64),
+        frames=opened.frames,
+        weights=opened.weights,
+        misfits=np.stack([c.misfits for c in channels]),
+        psfs=tuple(Streamed(c.psfs.shape, np.float32, c.psfs.blocks()) for c in channels),
+        model=opened.psfs.model,
+        notes=opened.notes,
     )
-    before = float(last["A"][channel, 0, 0]) if last is not None else 0.0
-    fresh, light = (sums.frames - before) / sums.frames, group["light"][:].sum(axis=0) / max(1, len(half))
-    shared = fresh * float(solved.attrs["shared"])
-    if last is not None:
-        shared = shared + (1 - fresh) * float(last["shared"][channel])
-        light = fresh * light + (1 - fresh) * last["light"][channel]
-        noise = fresh * noise + (1 - fresh) * float(last["noise"][channel])
-    psfs = _placed(group, last, moves, turn, file)
-    found = Halves(sums, part, shared, noise)
-    power = _mean_power(seen, np.unique(turn.frames))  # each once, as in the light
-    air = Air(torch.from_numpy(np.float32(light)), power, seen["spread"][:], turn.settings.air_share)
-    whole = deliver(found, air, turn.eye)
-    tapered = field.back(whole.sky.numpy())
-    sky = _wide(turn, psfs, whole, noise) if turn.settings.border_turns > 0 else tapered
-    return {
-        "A": sums.power.numpy(),
-        "B": sums.cross.numpy(),
-        "A_half": part.power.numpy(),
-        "B_half": part.cross.numpy(),
-        "shared": np.array(shared),
-        "light": np.asarray(light, np.float32),
-        "spectrum": whole.spectrum.numpy(),
-        "sky_power": whole.sky_power.numpy(),
-        "noise": np.array(noise),
-        "misfits": np.append([] if last is None else last["misfits"][channel], group["misfits"][:]),
-        "sky": field.embedded(_finished(turn, sky)),
-        "tapered": field.embedded(tapered),
-    }
 
 
-def _wide(turn: Turn, psfs: Any, whole: Delivered, noise: float) -> NDArray[np.float32]:
-    """The sky (y, x) from the frames as windows on a wider canvas, in camera units."""
-    field, device = turn.field, turn.work.device
-    height, width = field.stack.shape
-    size = wide_size(height, width)
-    eye = (turn.eye[0] * size / field.size, turn.eye[1])
-    level = field.level
+def _channel(opened: Opened, channel: int) -> ChannelSky:
+    """The sky of one channel: on the tapered canvas for the rounds to come, on the extended one for the picture."""
+    cutout = cutout_of(opened.stack, channel)
+    aperture = aperture_of(opened.telescope, channel, opened.mean, cutout.size)
+    offsets = _offsets(opened, channel)
+    sums, frame_power = _sums(opened, channel, offsets)
+    psfs = _psf_rows(opened, channel, offsets, aperture, cutout.size)
+    seeing = opened.seeing
+    power = mean_power_of(  # each frame once, as in its ring power
+        np.unique(opened.frames), seeing.frame_power[channel], float(seeing.noise[channel]), seeing.mean_power[channel]
+    )
+    weight = opened.settings.air_share
+    known = SeeingPower(torch.from_numpy(frame_power), power, seeing.log_power_sigma[channel], weight)
+    corrected = correct_amplitude(sums, known, aperture)
+    tapered = cutout.from_canvas(corrected.sky.numpy())
+    extended = opened.settings.cg_iterations > 0
+    sky = _extended(opened, cutout, aperture, psfs, corrected, sums.noise) if extended else tapered
+    misfits = opened.psfs.misfits[channel]
+    if opened.before is not None:
+        misfits = np.concatenate([opened.before.misfits[channel], misfits])
+    finished = _finished(sky, cutout, opened.settings)
+    return ChannelSky(sums, corrected, frame_power, misfits, psfs, cutout.in_frame(finished), cutout.in_frame(tapered))
+
+
+def _offsets(opened: Opened, channel: int) -> list[tuple[float, float]]:
+    """By how much each batch's sky must be moved: in the first round batches know of no common sky."""
+    power, cross = opened.psfs.A[channel], opened.psfs.B[channel]
+    if opened.before is not None:
+        return [(0.0, 0.0)] * len(power)
+    return batch_offsets(power, cross, float(opened.psfs.noise[channel]))
+
+
+def _sums(opened: Opened, channel: int, offsets: list[tuple[float, float]]) -> tuple[HalfSums, Image]:
+    """Sums over all rounds, of all frames and of half-set 0; and the mean ring power of the frames."""
+    psfs, before, half = opened.psfs, opened.before, opened.psfs.half[:]
+    power, cross, weight = psfs.A[channel], psfs.B[channel], float(opened.weights[-1])
+    total, part = (sum_batches(power, cross, offsets, chosen, weight) for chosen in (half > -1, half == 0))
+    frame_power = psfs.frame_power[channel].sum(axis=0) / max(1, len(half))
+    noise, shared = float(psfs.noise[channel]), float(psfs.shared_noise_fraction)
+    if before is not None:
+        old = read_half_sums(before, channel)
+        total, part = old.total + total, old.half + part
+        share = RoundShare((total.frames - float(old.total.power[0, 0])) / total.frames)
+        frame_power = share.average_curve(frame_power, before.frame_power[channel])
+        noise, shared = share.average(noise, old.noise), share.average(shared, old.shared_noise_fraction)
+    return HalfSums(_recounted(total), _recounted(part), shared, noise), np.asarray(frame_power, np.float32)
+
+
+def _recounted(sums: Sums) -> Sums:
+    """The sums with the number of their frames as A at zero frequency says: frames of several starts count once."""
+    return Sums(sums.power, sums.cross, round(float(sums.power[0, 0])))
+
+
+def _psf_rows(
+    opened: Opened, channel: int, offsets: list[tuple[float, float]], aperture: Aperture, size: int
+) -> PsfRows:
+    psfs, before = opened.psfs, opened.before
+    counts = [round(float(psfs.A[channel][k][0, 0])) for k in range(len(offsets))]
+    old = None if before is None else before.psfs[channel]
+    return PsfRows(_model(opened), old, psfs.psfs[channel], counts, offsets, aperture, size)
+
+
+def _model(opened: Opened) -> PsfModel:
+    return PSF_MODELS[opened.psfs.model]
+
+
+def _extended(
+    opened: Opened, cutout: Cutout, aperture: Aperture, psfs: PsfRows, corrected: AmplitudeCorrected, noise: float
+) -> Image:
+    """The sky (y, x) from the frames as windows on an extended field, in camera units."""
+    device, border = opened.work.device, cutout.border
+    height, width = cutout.stack.shape
+    size = extended_size(height, width)
+    wide = aperture.on(cutout.size, size)
+    d_over_r0 = float(opened.seeing.d_over_r0[cutout.channel])
 
     def blocks(few: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        for start in range(0, len(turn.frames), few):
-            part = slice(start, start + few)
-            frames, whole = field.even(turn.clean, turn.frames[part])
-            light, mask = place(frames - np.float32(level), whole, size)
-            transfer = transfer_functions(turn.model, torch.from_numpy(psfs[part]), eye, size, turn.d_over_r0)
-            share = torch.from_numpy(np.sqrt(turn.weights[part]))[:, None, None]
+        for start in range(0, len(opened.frames), few):
+            rows = slice(start, start + few)
+            frames, whole = cutout.flux_matched(opened.clean, opened.frames[rows])
+            light, mask = paste(frames - np.float32(border), whole, size)
+            transfer = _model(opened).transfer_functions(torch.from_numpy(psfs[rows]), wide, size, d_over_r0)
+            share = torch.from_numpy(np.sqrt(opened.weights[rows]))[:, None, None]
             yield (share * light).to(device), mask.to(device), (share * transfer).to(device)
 
     # Noise and sky power per coefficient grow with the area over which a transform sums: their ratio stays.
-    floor = torch.from_numpy(noise / np.maximum(widened(whole.sky_power, field.size, size), 1e-30)).float().to(device)
-    turns = turn.settings.border_turns
-    spectrum = in_blocks(BLOCK, lambda few: solve_wide(partial(blocks, few), floor, turns).cpu(), turn.notes.append)
-    spectrum = (
-        spectrum * perfect(pupil(size, *eye, 3)) * torch.from_numpy(widened(whole.gain, field.size, size)).float()
+    power = np.maximum(resampled_rings(corrected.sky_power, cutout.size, size), 1e-30)
+    floor = torch.from_numpy(noise / power).float().to(device)
+    iterations = opened.settings.cg_iterations
+    spectrum = smaller_blocks_on_oom(
+        BLOCK, lambda few: solve_extended(partial(blocks, few), floor, iterations).cpu(), opened.notes.append
     )
-    top, left = (size - height) // 2, (size - width) // 2
-    sky = torch.fft.irfft2(spectrum, s=(size, size))[top : top + height, left : left + width] + level
+    gain = torch.from_numpy(resampled_rings(corrected.gain, cutout.size, size)).float()
+    spectrum = spectrum * diffraction_otf(make_pupil(size, wide, 3)) * gain
+    sky = torch.fft.irfft2(spectrum, s=(size, size))[centred(cutout.stack.shape, size)] + border
     return np.asarray(sky.numpy(), np.float32)
 
 
-def _finished(turn: Turn, sky: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The last few pixels at the border, where little is known, fade into the stack; the light is the stack's."""
-    field = turn.field
-    if turn.settings.prior == "positive":
-        sky = np.asarray(positive(torch.from_numpy(sky) - field.dark).numpy() + field.dark, np.float32)
-    known = 30 if turn.settings.border_turns else 4  # the outer 3 px of 200 on the wide canvas; on tapered frames 8
-    certain = np.minimum(1, known * field.inside())
-    sky = np.asarray(certain * sky + (1 - certain) * field.stack, np.float32)
-    light, wanted = float((sky - field.dark).sum()), float((field.stack - field.dark).sum())
-    gain = wanted / light if light > 0 and wanted > 0 else 1.0
-    return np.asarray((sky - field.dark) * gain + field.dark, np.float32)
-
-
-def _summed(turn: Turn, group: Any, last: Any, tail: str, moves: Moves, chosen: NDArray[np.bool_]) -> Sums:
-    """A and B over the chosen batches, each moved to where the first one has the sky, and over the rounds before.
-
-    One batch is in memory at a time.
-    """
-    size, channel = turn.field.size, turn.field.channel
-    power, cross = np.zeros((size, size // 2 + 1), np.float32), np.zeros((size, size // 2 + 1), np.complex64)
-    if last is not None:
-        power, cross = last[f"A{tail}"][channel], last[f"B{tail}"][channel]
-    for number in np.flatnonzero(chosen):
-        weight, move = turn.weights[-1], ramp((size, size), np.array(moves[number], np.float32))
-        power = power + weight * group["A"][number]
-        cross = cross + weight * group["B"][number] * move
-    return Sums(torch.from_numpy(power), torch.from_numpy(cross), round(float(power[0, 0])))
-
-
-def _moves(group: Any, noise: float, alone: bool) -> Moves:
-    """By how much (dy, dx) px each batch's sky must move onto the first one's: batches solved `alone` do not agree on it."""
-    if not alone or len(group["A"]) < 2:
-        return [(0.0, 0.0)] * len(group["A"])
-    first = batch_sky(group["A"][0], group["B"][0], noise)
-    others = (batch_sky(group["A"][k], group["B"][k], noise) for k in range(1, len(group["A"])))
-    return [(0.0, 0.0), *(sky_move(first, other) for other in others)]
-
-
-def _placed(group: Any, last: Any, moves: Moves, turn: Turn, file: Any) -> Any:
-    """The parameters of all PSFs so far, the new ones moved with the sky of their batch, as an array of the open product.
-
-    They are copied in blocks: of many frames and modes, or of PSFs that are pixels, they would not fit into memory.
-    """
-    name = f"psfs{turn.field.channel}"
-    old: Any = last[name] if last is not None else group["psfs"][:0]
-    psfs = file.create_dataset(name, (len(turn.frames), *old.shape[1:]), np.float32)
-    first = row = len(old)
-    for start in range(0, first, ROWS):
-        psfs[start : min(start + ROWS, first)] = old[start : start + ROWS]
-    for number, (dy, dx) in enumerate(moves):
-        count = round(float(group["A"][number, 0, 0]))
-        found = group["psfs"][row - first : row - first + count]
-        if dy or dx:
-            found = moved(turn.model, torch.from_numpy(found), (-dy, -dx), turn.eye, turn.field.size).numpy()
-        psfs[row : row + count] = found
-        row += count
-    return psfs
-
-
-def _mean_power(group: Any, frames: NDArray[np.int64]) -> NDArray[np.float64]:
-    """<|H|^2> (ring,) of these frames: the air's over all frames, times how much more power these show. Sky-free."""
-    everything, noise = group["frame_power"][:], float(group.attrs["noise"])
-    seen = np.nanmean(everything, axis=0) - noise
-    these = np.nanmean(everything[frames], axis=0) - noise
-    good = (seen > 0.5 * noise) & (these > 0.25 * noise)
-    good[:2] = False
-    rings = np.arange(len(seen))
-    ratio = np.interp(rings, np.append(0, rings[good]), np.append(1.0, these[good] / seen[good]))
-    return np.asarray(group["mean_power"][:] * ratio)
+def _finished(sky: Image, cutout: Cutout, settings: schema.Sky) -> Image:
+    """The picture: without negative light if asked for, its border the stack's, its light the stack's."""
+    if settings.prior == "positive":
+        sky = without_negative_light(sky, cutout.background)
+    steepness = FADE_EXTENDED if settings.cg_iterations else FADE_TAPERED
+    sky = fade_border(sky, cutout.stack, cutout.inside(), steepness)
+    return match_flux(sky, cutout.stack, cutout.background)

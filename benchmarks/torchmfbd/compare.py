@@ -113,7 +113,7 @@ def ours(case: Case, folder: Path, a: argparse.Namespace, steps: int, fresh: boo
             f"rounds.0.psfs.frames={a.frames}",
             "rounds.0.psfs.starts=1",
             f"rounds.0.psfs.steps={steps}",
-            "rounds.0.sky.border_turns=4",
+            "rounds.0.sky.cg_iterations=4",
         ]
         request = {
             "capture": case.capture.absolute(), "settings": case.settings.absolute(), "words": [*turns, *a.set],

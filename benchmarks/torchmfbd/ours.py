@@ -27,7 +27,7 @@ from tasks.solve_sky import solve_sky
 def main() -> None:
     """The recipe up to the first round's sky, with the border that the last round has; leave it and its seconds."""
     request = json.loads(Path(sys.argv[1]).read_text())
-    config = load_config(Path(request["settings"]), words=request["words"])
+    config = load_config(Path(request["settings"]), overrides=request["words"])
     store, capture = Store(Path(request["store"])), capture_at(Path(request["capture"]))
     frames = ingest(store, capture, config.ingest)
     mean = average(store, frames, config.average)

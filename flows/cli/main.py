@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from flows.cli.bench_command import bench
+from flows.cli.bench import bench
 from flows.cli.night import night
 from flows.cli.options import CONFIG, DASK, DEVICE, PROFILE, SET, STORE
 from flows.cli.serve import serve

@@ -26,11 +26,10 @@ def restore(request: CaptureRequest, progress: Progress | None = None) -> dict[s
     format_of(request.capture)
     check_folder(request.out)
     with _recording(store.root):
-        from flows.capture import capture
-        from tasks.running.step import watched
+        from flows.capture import capture, progress_to
 
         embedded.wait_for_server()
-        with watched(progress) if progress else contextlib.nullcontext():
+        with progress_to(progress) if progress else contextlib.nullcontext():
             return capture(request.model_copy(update={"store": store.root}))
 
 

@@ -9,9 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from storage.atomic import atomic
 from storage.captures.readers import FRAME_SUFFIXES, fingerprint, is_unfinished
 from storage.errors import StoreError
-from storage.store import Store, atomic
+from storage.store import Store
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.store import publish
+from storage.atomic import publish
 
 Image = NDArray[np.float32]
 

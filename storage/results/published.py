@@ -4,15 +4,18 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from storage.errors import StoreError
-from storage.product import Product
-from storage.results.export import save_fits, save_json, save_png, save_text, scale_cards
-from storage.store import Store
+import numpy as np
+from numpy.typing import NDArray
 
+from storage.errors import StoreError
+from storage.results.export import save_fits, save_json, save_png, save_text, scale_cards
+
+Image = NDArray[np.float32]
 FILES = ("stack.fits", "sky.fits", "sky.png", "report.html", "report.json")
 """What is published, in this order."""
 
@@ -36,9 +39,21 @@ def check_folder(out: Path) -> None:
         raise StoreError(f"{nearest} cannot be written; change its permissions or choose another folder with --out")
 
 
-def publish(
-    store: Store, result: Product, report: Mapping[str, Any], out: Path, scale_arcsec: float | None, page: str
-) -> None:
+@dataclass(frozen=True)
+class Pictures:
+    """What is published of a result."""
+
+    sky: Image
+    """(channel, y, x) the sky, or the stack where the sky is not believed."""
+    stack: Image
+    """(channel, y, x) the shift-average."""
+    stretch: str
+    """How sky.png is stretched."""
+    scale_arcsec: float | None
+    """Sky angle of one pixel."""
+
+
+def publish(out: Path, pictures: Pictures, report: Mapping[str, Any], page: str) -> None:
     """Leave sky.fits, stack.fits, sky.png, report.html and report.json in `out`."""
     check_folder(out)
     try:
@@ -47,20 +62,19 @@ def publish(
         raise StoreError(f"{out} cannot be made: {error.strerror}; choose another folder with --out") from None
     # The report comes last: where it is, the others are whole and of the same product.
     (out / FILES[-1]).unlink(missing_ok=True)
-    with store.open(result) as file:
-        sky, stack, stretch = file["sky"][:], file["stack"][:], str(file.attrs["stretch"])
     history = [f"settings {key} = {json.dumps(value)}" for key, value in report["settings"].items()]
-    for name, picture, what in (("stack", stack, "shift-average"), ("sky", sky, str(report["published"]))):
+    contents = (("stack", pictures.stack, "shift-average"), ("sky", pictures.sky, str(report["published"])))
+    for name, picture, what in contents:
         cards: dict[str, tuple[Any, str]] = {
             "BUNIT": ("adu", "camera units, linear"),
             "CAPTURE": (re.sub(r"[^ -~]", "?", report["capture"]["name"])[:68], "name of the capture"),
             "FPRINT": (report["capture"]["fingerprint"], ""),
             "CREATOR": (f"stillsky {version('stillsky')}", "software"),
-            "PRODUCT": (f"{result.step}/{result.key}", "in the store"),
+            "PRODUCT": (report["product"], "in the store"),
             "CONTENT": (what, "what this picture is"),
-            **scale_cards(scale_arcsec, (sky.shape[-2], sky.shape[-1])),
+            **scale_cards(pictures.scale_arcsec, (picture.shape[-2], picture.shape[-1])),
         }
         save_fits(out / f"{name}.fits", picture, cards, history)
-    save_png(out / "sky.png", sky, stretch)
+    save_png(out / "sky.png", pictures.sky, pictures.stretch)
     save_text(out / "report.html", page)
     save_json(out / "report.json", report)

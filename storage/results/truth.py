@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.load import BadConfig
+from storage.atomic import atomic, publish
 from storage.captures.readers import Reader, open_capture, response
 from storage.errors import BadCapture, Hopeless
-from storage.store import atomic, publish
 
 Image = NDArray[np.float32]
 PSF_NAME = "PSF"

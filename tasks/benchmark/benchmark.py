@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from storage.product import Product
 from storage.store import Store
+from tasks.products.contents import Sky
 from tasks.reporting.report import against
 
 COMMON = {"size_px": 128, "psf_px": 192, "n_subexposures": 8}
@@ -23,9 +24,9 @@ class Case:
     target: str
     """Name of a procedural sky."""
     scene: Mapping[str, Any]
-    """Words of `simulate` beyond COMMON."""
+    """Fields of the request beyond COMMON."""
 
-    def words(self, seed: int) -> dict[str, Any]:
+    def fields(self, seed: int) -> dict[str, Any]:
         """The request of its capture; every seed is other air, other noise and another sky of the kind."""
         return {**COMMON, **self.scene, "seed": seed}
 
@@ -102,8 +103,8 @@ def row(case: str, seed: int, report: Mapping[str, Any], oracle: float, seconds:
 
 def quality(store: Store, sky: Product, truth: NDArray[np.float32]) -> float:
     """PSNR of a sky product against the truth (channel, y, x), dB."""
-    with store.open(sky) as file:
-        return against(truth, file["sky"][:])["psnr_db"]
+    with store.view(Sky, sky) as solved:
+        return against(truth, solved.sky[:])["psnr_db"]
 
 
 def summary(rows: Sequence[Row]) -> list[str]:

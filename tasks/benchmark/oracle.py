@@ -1,8 +1,8 @@
-"""The oracle: what the same sky step makes of a simulated capture when every true PSF is known; and how near ours came."""
+"""The oracle: the sky of the same sky step when every true PSF is known; and the error of the solved PSFs."""
 
 import contextlib
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,101 +11,136 @@ from numpy.typing import NDArray
 from configs.schema import Telescope
 from storage.captures.capture import Capture
 from storage.errors import Hopeless
-from storage.product import Product, Scene
+from storage.lineage import lineage
+from storage.product import CaptureProducts, Product
 from storage.results.truth import TruePsfs, true_psfs
 from storage.store import Store
 from tasks.numerics.fourier.shifts import split
-from tasks.numerics.psf_models.table import transfer_functions
+from tasks.numerics.psf_models.table import PSF_MODELS
 from tasks.numerics.simulator.known_psfs import known_transfer, psf_rms_error
-from tasks.numerics.sky.extended_field import wide_size
-from tasks.numerics.sky.likelihood import sums
-from tasks.numerics.sky.wiener import corner_noise, ring_light
-from tasks.products.clean_frames import Prepared, prepared
-from tasks.products.cutout import Field, field_of
-from tasks.products.optics import cutoff_cpp, eye_of
+from tasks.numerics.sky.extended_field import extended_size
+from tasks.numerics.sky.likelihood import Sums, sums
+from tasks.numerics.sky.wiener import corner_noise, ring_power_of_frames
+from tasks.products.clean_frames import CleanFrames, open_clean_frames
+from tasks.products.contents import Mean, Psfs, Seeing, Sky, Stack
+from tasks.products.cutout import Cutout, cutout_of
+from tasks.products.optics import aperture_of, cutoff_cpp
 from tasks.running.step import Work, step
 
 BLOCK = 16
 """Frames at a time."""
 MODEL = "freeform"
-"""True PSFs travel as pixels."""
+"""True PSFs are given as pixels."""
 
 
-@step(version="3")
-def known_psfs(work: Work, scene: Scene, truth: Capture, telescope: Telescope) -> None:
+@dataclass(frozen=True)
+class KnownChannel:
+    """What the true PSFs say of one channel."""
+
+    sums: Sums
+    frame_power: NDArray[np.float32]
+    """(ring,) mean |Y|^2 of the frames."""
+    psfs: NDArray[np.float32]
+    """(frame, y, x) on the extended canvas."""
+    noise: float
+    """Per coefficient."""
+
+
+@step(version="4")
+def known_psfs(work: Work, inputs: CaptureProducts, truth: Capture, telescope: Telescope) -> None:
     """Leave what `solve_psfs` leaves, with the true PSFs of `truth` in the place of solved ones."""
     with contextlib.ExitStack() as stack:
-        clean = stack.enter_context(prepared(work, scene.frames, scene.mean))
-        stacked, average = (stack.enter_context(work.open(p)) for p in (scene.first, scene.mean))
+        clean = stack.enter_context(open_clean_frames(work, inputs.frames, inputs.mean))
+        stacked = stack.enter_context(work.open(Stack, inputs.stack))
+        mean = stack.enter_context(work.open(Mean, inputs.mean))
         known = stack.enter_context(true_psfs(truth.path))
         if known.shape[0] != len(clean.noise):
             raise Hopeless(
                 f"{truth.path} holds {known.shape[0]} PSFs, the capture {len(clean.noise)} frames: they do not belong "
                 f"together; simulate the capture again"
             )
-        chosen = stacked["order"][:]
-        file = stack.enter_context(work.create())
-        for channel in range(clean.stack.shape[1]):
-            field = field_of(stacked, channel)
-            cutoff = min(cutoff_cpp(telescope, channel, average), 0.5)
-            _channel(clean, field, known, chosen, file.create_group(f"channel{channel}"), cutoff)
-            work.progress(channel + 1, clean.stack.shape[1])
-        file["frames"], file["half"] = chosen, np.zeros(1, np.int8)
-        file.attrs["model"], file.attrs["starts"], file.attrs["shared"] = MODEL, 1, 0.0
+        chosen = stacked.order[:]
+        channels = []
+        for channel in range(clean.shape[1]):
+            cutout = cutout_of(stacked, channel)
+            channels.append(_channel(clean, cutout, known, chosen, cutoff_cpp(telescope, channel, mean)))
+            work.progress(channel + 1, clean.shape[1])
+        work.save(_content(chosen, channels))
 
 
-def psf_error(store: Store, line: list[Product], telescope: Telescope, truth: Path) -> float | None:
+def _content(chosen: NDArray[np.int64], channels: list[KnownChannel]) -> Psfs:
+    """The product of one batch that holds all frames."""
+    return Psfs(
+        frames=chosen,
+        half=np.zeros(1, np.int8),
+        psfs=tuple(c.psfs for c in channels),
+        A=tuple(c.sums.power.numpy()[None] for c in channels),
+        B=tuple(c.sums.cross.numpy()[None] for c in channels),
+        frame_power=np.stack([c.frame_power for c in channels])[:, None],
+        misfits=np.ones((len(channels), len(chosen)), np.float32),
+        loss=np.zeros((len(channels), 1, 0)),
+        loss_steps=np.zeros(0, np.int64),
+        noise=np.array([c.noise for c in channels], np.float64),
+        model=MODEL,
+        starts=1,
+        shared_noise_fraction=0.0,
+        notes=[],
+    )
+
+
+def psf_error(store: Store, result: Product, telescope: Telescope, truth: Path) -> float | None:
     """Relative rms error of a solve's PSFs against the true ones: the median over frames, of channel 0.
 
     None where `truth` is of another number of frames. A blur that all PSFs share and the sky lacks counts as error.
     """
-    last = {product.step: product for product in line}
+    last = {product.step: product for product in lineage(store, result)}
     with contextlib.ExitStack() as stack:
-        names = ("solve_sky", "solve_psfs", "shift_average", "seeing", "average")
-        sky, solved, stacked, seen, average = (stack.enter_context(store.open(last[name])) for name in names)
+        sky = stack.enter_context(store.view(Sky, last[Sky.step]))
+        stacked = stack.enter_context(store.view(Stack, last[Stack.step]))
+        seeing = stack.enter_context(store.view(Seeing, last[Seeing.step]))
+        mean = stack.enter_context(store.view(Mean, last[Mean.step]))
         known = stack.enter_context(true_psfs(truth))
-        size = field_of(stacked, 0).size
-        eye = eye_of(telescope, 0, average, size)
-        frames, psfs = sky["frames"][:], sky["psfs0"]
-        if known.shape[0] != len(stacked["shifts"]):
+        size = cutout_of(stacked, 0).size
+        aperture = aperture_of(telescope, 0, mean, size)
+        frames, psfs = sky.frames[:], sky.psfs[0]
+        if known.shape[0] != len(stacked.shifts):
             return None
-        model, strength = str(solved.attrs["model"]), float(seen["channel0"].attrs["d_over_r0"])
+        model, d_over_r0 = PSF_MODELS[sky.model], float(seeing.d_over_r0[0])
         errors = []
         for start in range(0, len(frames), BLOCK):
             part = slice(start, start + BLOCK)
-            found = transfer_functions(model, torch.from_numpy(psfs[part]), eye, size, strength)
+            found = model.transfer_functions(torch.from_numpy(psfs[part]), aperture, size, d_over_r0)
             still = np.zeros((len(found), 2))
             errors.append(psf_rms_error(found, known_transfer(known.take(frames[part]), still, known.pixel_fill, size)))
     return float(np.median(np.concatenate(errors)))
 
 
 def _channel(
-    clean: Prepared, field: Field, known: TruePsfs, chosen: NDArray[np.int64], group: Any, cutoff: float
-) -> None:
+    clean: CleanFrames, cutout: Cutout, known: TruePsfs, chosen: NDArray[np.int64], cutoff: float
+) -> KnownChannel:
     """Sums A and B of one channel, and its PSFs on the canvas that the sky step wants."""
-    moves = _moves(field, known, chosen)
-    wide = wide_size(*field.stack.shape)
-    total, light, noises = [], [], []
-    group.create_dataset("psfs", (len(chosen), wide, wide), np.float32)
+    moves = _moves(cutout, known, chosen)
+    wide = extended_size(*cutout.stack.shape)
+    total: Sums | None = None
+    powers, noises, psfs = [], [], []
     for start in range(0, len(chosen), BLOCK):
         part = slice(start, start + BLOCK)
-        spectra = torch.fft.rfft2(torch.from_numpy(field.frames(clean, chosen[part])))
+        spectra = torch.fft.rfft2(torch.from_numpy(cutout.frames(clean, chosen[part])))
         true = known.take(chosen[part])
-        transfer = known_transfer(true, moves[part], known.pixel_fill, field.size)
-        total.append(sums(spectra, transfer))
-        light.append(len(spectra) / len(chosen) * ring_light(spectra))
+        transfer = known_transfer(true, moves[part], known.pixel_fill, cutout.size)
+        own = sums(spectra, transfer)
+        total = own if total is None else total + own
+        powers.append(len(spectra) / len(chosen) * ring_power_of_frames(spectra))
         noises.append(corner_noise(spectra, cutoff))
         there = known_transfer(true, moves[part], known.pixel_fill, wide)
-        group["psfs"][part] = torch.fft.irfft2(there, s=(wide, wide)).numpy()
-    group["A"] = sum(part.power for part in total).numpy()[None]  # type: ignore[union-attr]
-    group["B"] = sum(part.cross for part in total).numpy()[None]  # type: ignore[union-attr]
-    group["light"] = sum(light).numpy()[None]  # type: ignore[union-attr]
-    group["misfits"] = np.ones(len(chosen), np.float32)
-    group.attrs["noise"] = float(np.median(noises))
+        psfs.append(torch.fft.irfft2(there, s=(wide, wide)).numpy())
+    assert total is not None
+    power = torch.stack(powers).sum(0).numpy()
+    return KnownChannel(total, power, np.concatenate(psfs), float(np.median(noises)))
 
 
-def _moves(field: Field, known: TruePsfs, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Where (frame, 2) px the frames as they are laid show the sky, the sky being where the stack shows it."""
-    whole, _ = split(field.shifts[chosen])
+def _moves(cutout: Cutout, known: TruePsfs, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Where (frame, 2) px the frames on the canvas show the sky, the sky being where the stack shows it."""
+    whole, _ = split(cutout.shifts[chosen])
     pointing = known.pointing[chosen]
-    return np.asarray(pointing - whole - (pointing - field.shifts[chosen]).mean(axis=0))
+    return np.asarray(pointing - whole - (pointing - cutout.shifts[chosen]).mean(axis=0))

@@ -26,7 +26,7 @@ from storage.results.truth import (
     save_truth,
     true_psfs,
 )
-from tasks.numerics.simulator.observe import Block, Scene, air_psfs, canvas_px, clean_psfs, observe
+from tasks.numerics.simulator.observe import Block, SimulatedScene, air_psfs, canvas_px, clean_psfs, observe
 from tasks.numerics.simulator.observe import truth as ideal
 from tasks.numerics.simulator.targets import TARGETS
 
@@ -66,7 +66,7 @@ class Simulation:
 
     out: Path
     """The capture, *.ser; truth, PSFs and configuration are left beside it."""
-    scene: Scene = field(default_factory=Scene)
+    scene: SimulatedScene = field(default_factory=SimulatedScene)
     """Telescope, air, mount and camera."""
     target: str = "planet"
     """Name of a procedural sky; not used where `truth` is given."""
@@ -82,8 +82,10 @@ class Simulation:
     """Write over a configuration that says something else."""
 
 
-def scene_of(wanted: Mapping[str, Any], wavelength_nm: float = 550.0, pixel_scale_arcsec: float | None = None) -> Scene:
-    """A checked scene from the fields of Scene that a user gave (None: not given); the PSF grid follows from the air.
+def scene_of(
+    wanted: Mapping[str, Any], wavelength_nm: float = 550.0, pixel_scale_arcsec: float | None = None
+) -> SimulatedScene:
+    """A checked scene from the fields of SimulatedScene that a user gave (None: not given); the PSF grid follows from the air.
 
     Without a pixel scale a pixel is lambda / 2D, Nyquist sampling.
     """
@@ -94,8 +96,8 @@ def scene_of(wanted: Mapping[str, Any], wavelength_nm: float = 550.0, pixel_scal
     if not 200 <= wavelength_nm <= 20000:
         raise BadConfig(f"wavelength_nm = {wavelength_nm:g}: needed are 200 .. 20000 nm")
     if "exposure_s" in given:
-        given.setdefault("fps", min(Scene.fps, 1 / given["exposure_s"]))
-    scene = Scene(**given)
+        given.setdefault("fps", min(SimulatedScene.fps, 1 / given["exposure_s"]))
+    scene = SimulatedScene(**given)
     if scene.exposure_s * scene.fps > 1.0001:
         raise BadConfig(f"exposure of {scene.exposure_s:g} s at {scene.fps:g} per second: lower --fps or --exposure-ms")
     if not max(map(abs, scene.drift_px)) <= 4 * scene.size_px:
@@ -115,7 +117,7 @@ def scene_of(wanted: Mapping[str, Any], wavelength_nm: float = 550.0, pixel_scal
 
 
 def parse_wind(words: tuple[str, ...]) -> tuple[tuple[float, float, float], ...] | None:
-    """Layers SHARE,SPEED_M_S,DIRECTION_DEG as Scene wants them; none given: None."""
+    """Layers SHARE,SPEED_M_S,DIRECTION_DEG as SimulatedScene wants them; none given: None."""
     layers = []
     for word in words:
         try:
@@ -158,13 +160,13 @@ def simulate_capture(plan: Simulation, progress: Progress | None = None) -> list
     return [plan.out, *files.values()]
 
 
-def pixel_scale(scene: Scene, wavelength_nm: float) -> float:
+def pixel_scale(scene: SimulatedScene, wavelength_nm: float) -> float:
     """Sky angle of a pixel, in arc seconds."""
     sampling = scene.psf_px / scene.aperture_cells if scene.aperture_cells else 2.0
     return wavelength_nm * 1e-9 / scene.aperture_m / sampling * RAD_ARCSEC
 
 
-def config_text(plan: Simulation, scene: Scene) -> str:
+def config_text(plan: Simulation, scene: SimulatedScene) -> str:
     """The [telescope] table that fits the capture, under comments that say how it was made."""
     origin = f"the air of {plan.psfs.name}" if plan.psfs else f"D/r0 = {scene.d_over_r0:g}"
     what = plan.truth.name if plan.truth else plan.target
@@ -193,7 +195,7 @@ def fit_canvas(picture: Image, size: int, canvas: int) -> Image:
     return np.asarray(np.pad(light, pads, mode="symmetric" if filled else "edge"), np.float32)
 
 
-def _canvas(plan: Simulation, scene: Scene) -> Image:
+def _canvas(plan: Simulation, scene: SimulatedScene) -> Image:
     width = canvas_px(scene)
     if plan.truth is None:
         return TARGETS[plan.target](width, np.random.default_rng([scene.seed, 7]))
@@ -205,7 +207,7 @@ def _canvas(plan: Simulation, scene: Scene) -> Image:
     return fit_canvas(picture, scene.size_px, width)
 
 
-def _seen_air(scene: Scene, path: Path) -> tuple[Scene, Iterator[Image]]:
+def _seen_air(scene: SimulatedScene, path: Path) -> tuple[SimulatedScene, Iterator[Image]]:
     """The scene with as many frames and as wide PSFs as a star's capture has, and those PSFs one by one.
 
     PSFs that a simulation left are taken as they are: without noise there is nothing to clean.
@@ -261,7 +263,7 @@ def _frames(blocks: Iterator[Block], journal: PsfFile, total: int, progress: Pro
             progress("simulate", done, total)
 
 
-def _cards(plan: Simulation, scene: Scene) -> dict[str, tuple[Any, str]]:
+def _cards(plan: Simulation, scene: SimulatedScene) -> dict[str, tuple[Any, str]]:
     return {
         "D_R0": (scene.d_over_r0, "strength of the air asked for"),
         "SEED": (scene.seed, "of everything random"),
@@ -295,3 +297,25 @@ def _worded(out: Path) -> Iterator[None]:
         ) from error
     except ValueError as error:
         raise Hopeless(f"this cannot be simulated: {error}") from error
+
+
+def simulate(
+    out: Path,
+    fields: Mapping[str, Any],
+    target: str = "planet",
+    truth: Path | None = None,
+    psfs: Path | None = None,
+    command: str = "",
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Check a request, write the capture, return the files.
+
+    `fields`: fields of SimulatedScene, wavelength_nm, pixel_scale_arcsec, wind, force; None means the default.
+    """
+    given = dict(fields)
+    wavelength_nm = given.pop("wavelength_nm", None) or 550.0
+    scale = given.pop("pixel_scale_arcsec", None)
+    given["winds"] = parse_wind(tuple(given.pop("wind", None) or ()))
+    force = bool(given.pop("force", False))
+    scene = scene_of(given, wavelength_nm, scale)
+    return simulate_capture(Simulation(out, scene, target, truth, psfs, wavelength_nm, command, force), progress)

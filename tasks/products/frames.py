@@ -1,4 +1,4 @@
-"""Frames too big for memory: the raw codes as the camera left them on disk, linear calibrated float32 when read."""
+"""Frames too big for memory: codes as the camera wrote them on disk, linear calibrated float32 when they are read."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.products.contents import Frames
+
 FLAGS = ("black", "saturated", "duplicate", "truncated", "unaligned", "streak")
-"""Why a frame is not used; bit i of a frame's flags stands for FLAGS[i]."""
-
-
-LEAST_FLAT = 0.05
+"""Why a frame is not used; bit i of a frame's flags stands for FLAGS[i]. (`truncated` is of earlier versions.)"""
+MIN_FLAT = 0.05
 """Where the flat saw less than this share of its median light, dividing would only raise noise."""
 
 
@@ -21,37 +21,36 @@ def flag(name: str) -> int:
 
 
 def reasons(flags: int) -> list[str]:
-    """The words behind a frame's flags."""
+    """The names of a frame's flags."""
     return [name for i, name in enumerate(FLAGS) if flags >> i & 1]
 
 
 @dataclass(frozen=True)
-class FrameStack:
-    """Lazy frames (frame, channel, y, x) of an open ingest product; whoever reads holds the file open in a `with`."""
+class CalibratedFrames:
+    """Lazy calibrated frames (frame, channel, y, x) of an open ingest product."""
 
-    file: Any
+    content: Frames
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """Frames, channels, rows, columns."""
-        n, c, y, x = self.file["raw"].shape
+        n, c, y, x = self.content.raw.shape
         return n, c, y, x
 
     @property
     def flags(self) -> NDArray[np.uint8]:
         """Why each frame is not used (0: it is)."""
-        return np.asarray(self.file["flags"][:], np.uint8)
+        return self.content.flags[:]
 
     def read(self, start: int, stop: int) -> NDArray[np.float32]:
         """Frames start..stop, calibrated."""
-        return self.calibrated(self.file["raw"][start:stop])
+        return self.calibrated(self.content.raw[start:stop])
 
-    def take(self, frames: Sequence[int] | NDArray[np.int64], channel: int | None = None) -> NDArray[np.float32]:
+    def take(self, frames: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
         """The named frames in the named order, one by one: fancy indexing of chunked data is twenty times slower."""
-        c = slice(None) if channel is None else slice(channel, channel + 1)
-        out = np.empty((len(frames), *self.shape[1:]), np.float32)[:, c]
+        out = np.empty((len(frames), *self.shape[1:]), np.float32)
         for i, k in enumerate(frames):
-            out[i] = self.calibrated(self.file["raw"][int(k) : int(k) + 1])[0, c]
+            out[i] = self.read(int(k), int(k) + 1)[0]
         return out
 
     def blocks(self, size: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
@@ -61,12 +60,13 @@ class FrameStack:
 
     def calibrated(self, raw: NDArray[Any]) -> NDArray[np.float32]:
         """Response curve, dark and flat; where the flat is unusable the division is left out (the defect map covers it)."""
-        light = self.file["response"][:][raw] if "response" in self.file else raw
+        content = self.content
+        light = content.response[:][raw] if content.response is not None else raw
         light = np.nan_to_num(light.astype(np.float32), copy=False)
-        if "dark" in self.file:
-            light -= self.file["dark"][:]
-        if "flat" in self.file:
-            flat = self.file["flat"][:]
+        if content.dark is not None:
+            light -= content.dark[:]
+        if content.flat is not None:
+            flat = content.flat[:]
             level = np.median(flat, axis=(-2, -1), keepdims=True)
-            light *= np.where(flat > LEAST_FLAT * level, level / np.maximum(flat, LEAST_FLAT * level), np.float32(1))
+            light *= np.where(flat > MIN_FLAT * level, level / np.maximum(flat, MIN_FLAT * level), np.float32(1))
         return light

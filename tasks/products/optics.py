@@ -1,40 +1,40 @@
-"""What the telescope lets through: the cut-off and pupil of a channel, from the optics or from the frames."""
-
-from typing import Any
+"""The optical cut-off and the aperture of a channel, from the telescope's settings or from the frames."""
 
 import numpy as np
 
 from configs.schema import Telescope
 from storage.errors import Hopeless
-from tasks.numerics.optics.pupil import diameter_cells
+from tasks.numerics.optics.aperture import Aperture, diameter_cells
+from tasks.products.contents import Mean
 
 ARCSEC_RAD = 4.84813681e-6
 
 
-def cutoff_cpp(telescope: Telescope, channel: int, average: Any) -> float:
-    """Highest spatial frequency of a channel, cycles per pixel; at most what the pixels can hold.
+def cutoff_cpp(telescope: Telescope, channel: int, mean: Mean) -> float:
+    """Highest spatial frequency of a channel, cycles per pixel; at most 0.5, what the pixels can hold.
 
     Without a telescope it is the frequency beyond which the frames' mean power spectrum is flat.
     """
     if telescope.aperture_m is None or telescope.scale_arcsec is None:
-        return float(average.attrs["optical_cutoff"]) or 0.5
+        return min(mean.optical_cutoff or 0.5, 0.5)
     wavelength_m = telescope.wavelength_of(channel) * 1e-9
-    return diameter_cells(1, telescope.aperture_m, wavelength_m, telescope.scale_arcsec * ARCSEC_RAD)
+    return min(diameter_cells(1, telescope.aperture_m, wavelength_m, telescope.scale_arcsec * ARCSEC_RAD), 0.5)
 
 
 def check_wavelengths(telescope: Telescope, channels: int) -> None:
     """Refuse wavelengths that are not the channels': one for all of them, or one for each."""
-    told = telescope.wavelength_nm
-    if isinstance(told, tuple) and len(told) not in (1, channels):
+    given = telescope.wavelength_nm
+    if isinstance(given, tuple) and len(given) not in (1, channels):
         raise Hopeless(
-            f"telescope.wavelength_nm has {len(told)} wavelengths ({', '.join(f'{w:g}' for w in told)} nm), the capture "
+            f"telescope.wavelength_nm has {len(given)} wavelengths ({', '.join(f'{w:g}' for w in given)} nm), the capture "
             f"{channels} channel{'s' if channels > 1 else ''}; give one for all channels, or one for each"
         )
 
 
-def most_modes(wanted: int, diameter: float, blocked: float) -> int:
-    """Modes that a pupil of `diameter` cells can tell apart: half as many as it has open cells."""
-    return max(3, min(wanted, int(0.5 * np.pi / 4 * diameter**2 * (1 - blocked**2))))
+def max_modes(wanted: int, aperture: Aperture) -> int:
+    """Modes that an aperture can tell apart, at most those wanted: half as many as it has open cells."""
+    cells = np.pi / 4 * aperture.diameter_cells**2 * (1 - aperture.obstruction**2)
+    return max(3, min(wanted, int(0.5 * cells)))
 
 
 def obstruction(telescope: Telescope) -> float:
@@ -42,6 +42,6 @@ def obstruction(telescope: Telescope) -> float:
     return telescope.obstruction if telescope.aperture_m is not None else 0.0
 
 
-def eye_of(telescope: Telescope, channel: int, average: Any, size: int) -> tuple[float, float]:
-    """The pupil of a channel on a canvas of `size`: diameter in cells, no more than the pixels can hold, and obstruction."""
-    return min(cutoff_cpp(telescope, channel, average), 0.5) * size, obstruction(telescope)
+def aperture_of(telescope: Telescope, channel: int, mean: Mean, size: int) -> Aperture:
+    """The aperture of a channel on a canvas of `size`: its diameter is no more than the pixels can hold."""
+    return Aperture(cutoff_cpp(telescope, channel, mean) * size, obstruction(telescope))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.products.contents import Seeing, Stack
 from tasks.products.frames import reasons
 from tasks.reporting.svg import Chart, Mark, Series
 
@@ -66,53 +67,54 @@ class Shown:
         return f"frame {frame}: {value:.3g}{unit}" + (f" ({why})" if why else "")
 
 
-def frame_charts(seen: Shown, first: Any) -> tuple[Chart, ...]:
+def frame_charts(shown: Shown, stack: Stack) -> tuple[Chart, ...]:
     """Sharpness, light and drift of the frames over time, and what each share of lucky frames is worth."""
-    good = seen.flags == 0
-    sharp = np.where(seen.sharpness > 0, seen.sharpness, np.nan) / np.median(seen.sharpness[good])
-    light = seen.light / np.median(seen.light[good])
+    good = shown.flags == 0
+    sharp = np.where(shown.sharpness > 0, shown.sharpness, np.nan) / np.median(shown.sharpness[good])
+    light = shown.light / np.median(shown.light[good])
     drift = []
     for axis, name, colour in ((1, "x", 3), (0, "y", 5)):
-        move = np.where(good, seen.shifts[:, axis], np.nan)
-        drift.append(Series(name, seen.time, move, "dots", colour))
+        move = np.where(good, shown.shifts[:, axis], np.nan)
+        drift.append(Series(name, shown.time, move, "dots", colour))
     return (
         Chart(
             "Sharpness of the frames",
             "Fine detail over coarse that a frame has in common with the others; the median is 1.",
-            seen.axis, "relative sharpness", seen.by_kind(sharp, " × the median"), (Mark("y", 1.0, ""),), (0.0, None),
+            shown.axis, "relative sharpness", shown.by_kind(sharp, " × the median"), (Mark("y", 1.0, ""),), (0.0, None),
         ),
         Chart(
             "Light of the frames",
             "Clouds and twilight show here; the median is 1.",
-            seen.axis, "relative light", seen.by_kind(light, " × the median"), (Mark("y", 1.0, "", 0.1),),
+            shown.axis, "relative light", shown.by_kind(light, " × the median"), (Mark("y", 1.0, "", 0.1),),
         ),
         Chart(
             "Drift of the target",
             "How far each frame had to be moved: the mount's drift and the air's tilt.",
-            seen.axis, "shift (px)", tuple(drift),
+            shown.axis, "shift (px)", tuple(drift),
         ),
-        _lucky_chart(first),
+        _lucky_chart(stack),
     )  # fmt: skip
 
 
-def air_charts(seen: Shown, air: Mapping[str, Any]) -> tuple[Chart, ...]:
+def seeing_charts(shown: Shown, seeing: Seeing, channel: int) -> tuple[Chart, ...]:
     """Strehl ratio and D/r0 of every solved frame over time."""
-    strength, spread = float(air["d_over_r0"]), float(air["d_over_r0"]) * float(air["uncertainty"])
+    strength = float(seeing.d_over_r0[channel])
+    sigma = strength * float(seeing.log_d_over_r0_sigma[channel])
     solved = ("luckiest", "others solved")
     charts = [
         Chart(
             "Strehl ratio of the frames",
             "Peak of the solved PSF over that of the telescope without air.",
-            seen.axis, "Strehl ratio", seen.by_kind(seen.strehl, " Strehl", solved), (), (0.0, None),
+            shown.axis, "Strehl ratio", shown.by_kind(shown.strehl, " Strehl", solved), (), (0.0, None),
         )
     ]  # fmt: skip
-    if np.isfinite(seen.d_over_r0).any():
+    if np.isfinite(shown.d_over_r0).any():
         charts.append(
             Chart(
                 "Seeing of the frames",
                 "From the phases of each solved PSF, tilt left out; the band is what the spectra of all frames say.",
-                seen.axis, "D/r₀", seen.by_kind(seen.d_over_r0, " D/r₀", solved),
-                (Mark("y", strength, f"all frames: {strength:.1f} ± {spread:.1f}", spread),), (0.0, None),
+                shown.axis, "D/r₀", shown.by_kind(shown.d_over_r0, " D/r₀", solved),
+                (Mark("y", strength, f"all frames: {strength:.1f} ± {sigma:.1f}", sigma),), (0.0, None),
             )
         )  # fmt: skip
     return tuple(charts)
@@ -134,18 +136,18 @@ def resolution_charts(curves: Mapping[str, Values], cutoff: float) -> tuple[Char
     )  # fmt: skip
 
 
-def heldout_chart(seen: Shown, sky: Values, stack: Values, judges: NDArray[np.int64]) -> Chart:
+def heldout_chart(shown: Shown, sky: Values, stack: Values, judges: NDArray[np.int64]) -> Chart:
     """What sky and stack, each (frame,), leave of every frame that judged, in units of its noise."""
     series = []
     for name, left, colour in (("sky", sky, 1), ("stack", stack, 2)):
         tips = tuple(
             f"frame {k}: the {name} leaves {rest:.3g} × its noise" for k, rest in zip(judges, left, strict=True)
         )
-        series.append(Series(name, seen.time[judges], left, "dots", colour, tips))
+        series.append(Series(name, shown.time[judges], left, "dots", colour, tips))
     return Chart(
         "Held-out frames, one by one",
         "What is left of frames that the solve has not seen, in units of their noise; 1 is a perfect explanation.",
-        seen.axis, "unexplained / noise", tuple(series), (Mark("y", 1.0, ""),), (0.0, None),
+        shown.axis, "unexplained / noise", tuple(series), (Mark("y", 1.0, ""),), (0.0, None),
     )  # fmt: skip
 
 
@@ -169,14 +171,14 @@ def loss_charts(rounds: Sequence[tuple[Values, Values, Values]]) -> tuple[Chart,
     )  # fmt: skip
 
 
-def _lucky_chart(first: Any) -> Chart:
+def _lucky_chart(stack: Stack) -> Chart:
     """What each share of lucky frames is worth, from the open shift_average product."""
-    bits = first["bits"][:] / max(float(first["bits"][:].max()), 1e-30)
-    shares, best = 100 * first["shares"][:], 100 * float(first.attrs["share"])
+    bits = stack.bits[:] / max(float(stack.bits[:].max()), 1e-30)
+    shares, best = 100 * stack.shares[:], 100 * stack.share
     tips = tuple(f"the sharpest {share:.0f} %: {bit:.0%} of the most" for share, bit in zip(shares, bits, strict=True))
     return Chart(
         "How many frames to stack",
-        "What the mean of the sharpest frames tells about frames that it has not seen.",
+        "What the mean of the sharpest frames tells about frames that it has not shown.",
         "share of the frames (%)", "information (relative)",
         (Series("lucky stacks", shares, bits, "line", 1, tips),), (Mark("x", best, f"chosen: {best:.0f} %"),),
         (0.0, 1.05),

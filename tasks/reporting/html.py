@@ -1,4 +1,4 @@
-"""A result as one page for people, report.html: self-contained, nothing fetched, nothing from a capture ever run."""
+"""report.html: one self-contained page; nothing is fetched, and nothing from a capture is ever run."""
 
 import base64
 import hashlib
@@ -63,7 +63,7 @@ class Misfit:
 
 
 @dataclass(frozen=True)
-class Turn:
+class Stage:
     """One stage on the way to the sky."""
 
     title: str
@@ -85,9 +85,9 @@ class Page:
     figures: Mapping[str, tuple[str, str]]
     """The few numbers worth a headline: name, value, remark."""
     pictures: tuple[Picture, ...]
-    turns: tuple[Turn, ...]
+    stages: tuple[Stage, ...]
     frames: tuple[Chart, ...]
-    air: tuple[Chart, ...]
+    seeing: tuple[Chart, ...]
     resolution: tuple[Chart, ...]
     psfs: tuple[Tile, ...]
     psf_note: str

@@ -1,6 +1,5 @@
 """What a run found, as plain JSON and in words: every metric, every timing, and why the sky or the stack was published."""
 
-import json
 from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
@@ -10,16 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import Telescope
+from storage.lineage import lineage
 from storage.product import Product
 from storage.store import Store
 from tasks.benchmark.oracle import psf_error
 from tasks.numerics.judging.metrics import fourier_ring_correlation, frc_cutoff, match, ssim
+from tasks.products.contents import Evaluated, Frames, Psfs, Sky, Stack
 from tasks.products.frames import reasons
 
-PICTURES = ("stack", "lucky", "solved")
-SHOWN = 10
+MAX_NAMED = 10
 """Numbers of frames that a sentence names."""
-STRANGE = 10
+UNEXPLAINED_CHI2 = 10
 """Held-out frames that are this many times their noise away from stack and sky are not what the model is about."""
 
 
@@ -31,12 +31,11 @@ def describe(
     psfs: Path | None = None,
 ) -> dict[str, Any]:
     """Gather the report of an evaluated product from its whole line of products; compare with what is known to be true."""
-    line = line_of(store, result)
+    line = lineage(store, result)
     telescope = Telescope.model_validate(settings.get("telescope", {}))
-    with store.open(result) as file:
-        found = json.loads(file.attrs["report"])
-        published = str(file.attrs["published"])
-        pictures = {name: file[name][:] for name in PICTURES}
+    with store.view(Evaluated, result) as judged:
+        found, published = judged.figures, judged.verdict
+        pictures = {"stack": judged.stack[:], "lucky": judged.lucky_stack[:], "solved": judged.sky[:]}
     report: dict[str, Any] = {
         "capture": _capture(store, line),
         "software": f"stillsky {version('stillsky')}",
@@ -45,7 +44,7 @@ def describe(
         "frames": _frames(store, line),
         **found,
         "truth": {} if truth is None else {name: against(truth, picture) for name, picture in pictures.items()},
-        "psf_rms_error": None if psfs is None else psf_error(store, line, telescope, psfs),
+        "psf_rms_error": None if psfs is None else psf_error(store, result, telescope, psfs),
         "seconds": _seconds(store, line),
         "notes": _notes(store, line),
     }
@@ -53,51 +52,32 @@ def describe(
     return report
 
 
-def line_of(store: Store, result: Product) -> list[Product]:
-    """The product and everything it was made from, each once, first things first."""
-    line: list[Product] = []
-
-    def visit(product: Product) -> None:
-        if product in line:
-            return
-        with store.open(product) as file:
-            recipe = json.loads(file.attrs["recipe"])
-        for pair in recipe["inputs"]:
-            visit(Product(*pair))
-        line.append(product)
-
-    visit(result)
-    return line
-
-
 def _capture(store: Store, line: list[Product]) -> dict[str, Any]:
-    with store.open(line[0]) as file:
-        facts = {key.removeprefix("meta_"): value for key, value in file.attrs.items() if key.startswith("meta_")}
-        shape = file["raw"].shape
+    with store.view(Frames, line[0]) as frames:
         return {
-            "name": str(file.attrs["capture"]),
-            "fingerprint": str(file.attrs["fingerprint"]),
-            "frames": shape[0],
-            "shape": list(shape[1:]),
-            "facts": facts,
-            "dropped_frames": _dropped(file),
+            "name": frames.capture,
+            "fingerprint": frames.fingerprint,
+            "frames": frames.raw.shape[0],
+            "shape": list(frames.raw.shape[1:]),
+            "facts": frames.facts,
+            "dropped_frames": None if frames.timestamps is None else _dropped(frames.timestamps[:]),
         }
 
 
-def _dropped(file: Any) -> int | None:
+def _dropped(times: NDArray[np.float64]) -> int | None:
     """Frames that the timestamps show to be missing between others."""
-    if "timestamps" not in file or len(file["timestamps"]) < 3:
+    if len(times) < 3:
         return None
-    gaps = np.diff(file["timestamps"][:])
+    gaps = np.diff(times)
     usual = float(np.median(gaps))
     return int(np.clip(np.rint(gaps / usual) - 1, 0, None).sum()) if usual > 0 else None
 
 
 def _frames(store: Store, line: list[Product]) -> dict[str, int]:
     """How many frames were used, and how many were left out for which reason."""
-    with store.open(next(p for p in line if p.step == "shift_average")) as file:
-        flags = file["flags"][:]
-        counts = {"used": int((flags == 0).sum()), "held_out": len(file["held"])}
+    with store.view(Stack, next(p for p in line if p.step == Stack.step)) as stack:
+        flags = stack.flags[:]
+        counts = {"used": int((flags == 0).sum()), "held_out": len(stack.held)}
     for value in flags[flags != 0]:
         for reason in reasons(int(value)):
             counts[reason] = counts.get(reason, 0) + 1
@@ -108,20 +88,21 @@ def _seconds(store: Store, line: list[Product]) -> dict[str, float]:
     """Time each step took when it was made, whenever that was."""
     seconds: dict[str, float] = {}
     for product in line:
-        with store.open(product) as file:
-            turn = sum(1 for name in seconds if name.startswith(product.step))
-            seconds[f"{product.step} {turn + 1}" if turn else product.step] = round(float(file.attrs["seconds"]), 3)
+        done = sum(1 for name in seconds if name.startswith(product.step))
+        seconds[f"{product.step} {done + 1}" if done else product.step] = round(store.seconds(product), 3)
     seconds["total"] = round(sum(seconds.values()), 3)
     return seconds
 
 
 def _notes(store: Store, line: list[Product]) -> list[str]:
     """What steps had to do otherwise than they were asked to, each once with how often."""
-    told: Counter[str] = Counter()
-    for product in line:
-        with store.open(product) as file:
-            told.update(f"{product.step}: {note}" for note in json.loads(file.attrs.get("notes", "[]")))
-    return [note if times == 1 else f"{note} ({times} times)" for note, times in told.items()]
+    counts: Counter[str] = Counter()
+    kinds: tuple[type[Psfs | Sky | Evaluated], ...] = (Psfs, Sky, Evaluated)
+    for kind in kinds:
+        for product in (p for p in line if p.step == kind.step):
+            with store.view(kind, product) as content:
+                counts.update(f"{product.step}: {note}" for note in content.notes)
+    return [note if times == 1 else f"{note} ({times} times)" for note, times in counts.items()]
 
 
 def against(truth: NDArray[np.float32], picture: NDArray[np.float32]) -> dict[str, float]:
@@ -139,7 +120,7 @@ def against(truth: NDArray[np.float32], picture: NDArray[np.float32]) -> dict[st
 def _unexplained(rows: list[dict[str, Any]]) -> list[str]:
     """A sentence on the frames that stand out in any channel, if there are such."""
     odd = sorted({k for row in rows for k in row["unexplained_frames"]})
-    shown = ", ".join(map(str, odd[:SHOWN])) + (", ..." if len(odd) > SHOWN else "")
+    shown = ", ".join(map(str, odd[:MAX_NAMED])) + (", ..." if len(odd) > MAX_NAMED else "")
     what = "a passing light, or a PSF that got stuck"
     many = _counted(len(odd), "of the solved frames is", "of the solved frames are")
     return [f"{many} not explained by the sky ({shown}, counted from 0): {what}."] if odd else []
@@ -148,8 +129,8 @@ def _unexplained(rows: list[dict[str, Any]]) -> list[str]:
 def _strange(left: float) -> list[str]:
     """A sentence on frames that neither sky nor stack explains: `left` is what the better one leaves, over their noise."""
     what = "compressed video, a target that leaves the frame, saturation, a wrong [telescope]"
-    said = f"Both leave more than {STRANGE} times the noise: not all frames show one sky through air ({what})."
-    return [said] if left > STRANGE else []
+    said = f"Both leave more than {UNEXPLAINED_CHI2} times the noise: not all frames show one sky through air ({what})."
+    return [said] if left > UNEXPLAINED_CHI2 else []
 
 
 def _counted(many: int, one: str, more: str) -> str:

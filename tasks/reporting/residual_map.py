@@ -1,48 +1,46 @@
-"""How far a round's sky can be trusted: where it fails to explain its frames."""
+"""Where a round's sky fails to explain its frames: the mean squared residual over the noise, pixel by pixel."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tasks.numerics.fourier.canvas import centred
 from tasks.numerics.judging.residuals import misfit, noise_line
-from tasks.numerics.psf_models.table import transfer_functions
+from tasks.numerics.optics.aperture import Aperture
+from tasks.numerics.psf_models.table import PSF_MODELS
 from tasks.numerics.sky.wiener import wiener
-from tasks.products.clean_frames import Prepared
-from tasks.products.cutout import Field
-from tasks.products.half_sums import floor_in, sums_in
+from tasks.products.clean_frames import CleanFrames
+from tasks.products.contents import Sky
+from tasks.products.cutout import Cutout
+from tasks.products.half_sums import read_floor, read_sums
 from tasks.reporting.html import Misfit
 
 FRAMES, BLOCK, CELLS = 24, 8, 2**23
 """Frames that are compared; at most so many at a time, and fewer of so large a canvas that they hold more cells."""
 
 
-def misfit_of(
-    clean: Prepared, field: Field, sky: Any, model: str, eye: tuple[float, float], d_over_r0: float
-) -> Misfit:
-    """Compare the first frames of a solve_sky product with its model of them, on the canvas of `field`."""
-    chosen = sky["frames"][:FRAMES]
-    psfs = np.asarray(sky[f"psfs{field.channel}"][: len(chosen)], np.float32)
-    c, size = field.channel, field.size
-    spectrum = wiener(sums_in(sky, c), floor_in(sky, c))
+def residual_map(clean: CleanFrames, cutout: Cutout, sky: Sky, aperture: Aperture, d_over_r0: float) -> Misfit:
+    """Compare the first frames of a solve_sky product with its model of them, on the canvas of `cutout`."""
+    chosen, model = sky.frames[:FRAMES], PSF_MODELS[sky.model]
+    channel, size = cutout.channel, cutout.size
+    psfs = sky.psfs[channel][: len(chosen)]
+    spectrum = wiener(read_sums(sky, channel), read_floor(sky, channel))
     few = int(np.clip(CELLS // size**2, 1, BLOCK))
-    gain, read = noise_line(clean.take(chosen[:few])[:, c])
-    inside = field.inside()
-    top, left = (size - inside.shape[0]) // 2, (size - inside.shape[1]) // 2
-    window = (slice(top, top + inside.shape[0]), slice(left, left + inside.shape[1]))
+    gain, read = noise_line(clean.take(chosen[:few])[:, channel])
+    inside = centred(cutout.stack.shape, size)
     variance = np.ones((size, size), np.float32)
-    level = read + gain * field.stack
-    variance[window] = np.maximum(level, 1e-3 * level.max())  # a line laid through the light may miss the dark
+    level = read + gain * cutout.stack
+    variance[inside] = np.maximum(level, 1e-3 * level.max())  # a line laid through the light may miss the dark
 
     def blocks() -> Iterator[tuple[NDArray[np.float32], torch.Tensor]]:
         for start in range(0, len(chosen), few):
             part = slice(start, start + few)
-            transfer = transfer_functions(model, torch.from_numpy(psfs[part]), eye, size, d_over_r0)
-            yield field.frames(clean, chosen[part]), transfer
+            transfer = model.transfer_functions(torch.from_numpy(psfs[part]), aperture, size, d_over_r0)
+            yield cutout.frames(clean, chosen[part]), transfer
 
-    ratio = misfit(blocks(), spectrum, field.taper, variance)
-    whole = np.full(field.full.shape, np.nan, np.float32)
-    whole[field.box] = ratio[window]
+    ratio = misfit(blocks(), spectrum, cutout.taper, variance)
+    whole = np.full(cutout.full_stack.shape, np.nan, np.float32)
+    whole[cutout.box] = ratio[inside]
     return Misfit(whole, len(chosen))

@@ -4,7 +4,6 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
-from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeVar
@@ -12,7 +11,7 @@ from typing import Any, TypeVar
 from storage.errors import Hopeless, StillskyError, StoreError
 from storage.product import Product
 from tasks.running.devices import pick_device
-from tasks.running.step import Work
+from tasks.running.step import Run, Work
 
 Job = TypeVar("Job")
 
@@ -24,49 +23,38 @@ PATIENCE_S = 60
 
 @dataclass(frozen=True)
 class Cluster:
-    """A Dask scheduler with whom this process is connected."""
+    """A Dask scheduler that this process is connected to."""
 
     address: str
     client: Any
 
 
-_cluster: ContextVar[Cluster | None] = ContextVar("cluster", default=None)
-
-
 @contextlib.contextmanager
-def spread_over(address: str | None) -> Iterator[None]:
-    """Steps inside the block give their jobs to the Dask cluster at `address`; None: they are done here.
-
-    The cluster is no part of a product's key. One that does not answer is told at once, not hours later.
-    """
+def connected(address: str | None) -> Iterator[Cluster | None]:
+    """Lend the Dask cluster at `address`, None where none is asked for; one that does not answer is an error at once."""
     if address is None:
-        yield
+        yield None
         return
-    with contextlib.closing(_connected(address)) as client:
+    with contextlib.closing(_client(address)) as client:
         _check(client, address)
-        token = _cluster.set(Cluster(address, client))
-        try:
-            yield
-        finally:
-            _cluster.reset(token)
+        yield Cluster(address, client)
 
 
-def spread(work: Work, function: Callable[[Work, Job], None], jobs: Sequence[Job]) -> None:
+def map_jobs(work: Work, function: Callable[[Work, Job], None], jobs: Sequence[Job]) -> None:
     """Call `function(work, job)` for every job; what jobs leave are parts of the step's journal.
 
     The function is one of a module, the jobs can be pickled, and no job needs what another leaves: on a cluster they run
     in other processes, in any order, and again where a worker died.
     """
-    cluster = _cluster.get()
-    if cluster is not None and jobs:
-        _scatter(cluster, work, function, jobs)
+    if work.run.cluster is not None and jobs:
+        _scatter(work.run.cluster, work, function, jobs)
         return
     for done, job in enumerate(jobs):
-        function(replace(work, among=(done, len(jobs))), job)
+        function(replace(work, part_of=(done, len(jobs))), job)
         work.progress(done + 1, len(jobs))
 
 
-def _connected(address: str) -> Any:
+def _client(address: str) -> Any:
     from distributed import Client  # costs a second, and who needs no cluster need not pay it
 
     try:
@@ -102,7 +90,8 @@ def _check(client: Any, address: str) -> None:
 
 def _scatter(cluster: Cluster, work: Work, function: Callable[[Work, Job], None], jobs: Sequence[Job]) -> None:
     """Have all jobs done by the cluster's workers; the first error of a job is raised, the rest is called off."""
-    sent = replace(work, elapsed=time.monotonic)  # a stopwatch cannot be pickled, and is not looked at there
+    # Stopwatch, listeners, performer and client cannot be pickled, and a job does not use them.
+    sent = replace(work, run=Run(work.store), elapsed=time.monotonic)
     with cluster.client.as_current(), _explained(cluster.address):
         futures = [cluster.client.submit(_on_worker, sent, function, job, pure=False) for job in jobs]
         for done, future in enumerate(_finished(cluster, futures), start=1):
@@ -133,7 +122,7 @@ def _finished(cluster: Cluster, futures: list[Any]) -> Iterator[Any]:
     """The futures as they are done. Without a worker they never would be: that is told after a while."""
     from distributed import wait
 
-    waiting, seen = set(futures), time.monotonic()
+    waiting, last_worker_at = set(futures), time.monotonic()
     while waiting:
         try:
             done, waiting = wait(waiting, timeout=ANSWER_S, return_when="FIRST_COMPLETED")
@@ -142,8 +131,8 @@ def _finished(cluster: Cluster, futures: list[Any]) -> Iterator[Any]:
             if cluster.client.status != "running":
                 raise CancelledError from None
         if done or cluster.client.scheduler_info(n_workers=1).get("workers"):
-            seen = time.monotonic()
-        elif time.monotonic() - seen > PATIENCE_S:
+            last_worker_at = time.monotonic()
+        elif time.monotonic() - last_worker_at > PATIENCE_S:
             raise StillskyError(
                 f"all workers of the cluster {cluster.address} are gone for {PATIENCE_S} s; start one with "
                 f"`dask worker {cluster.address}` and run the same command again, what is done is kept"
@@ -160,4 +149,4 @@ def _on_worker(work: Work, function: Callable[[Work, Job], None], job: Job) -> N
             f"the Dask worker {get_worker().address} does not find this step's inputs in the store {work.store.root}; "
             "mount the same folder there under the same path, or stop that worker"
         )
-    function(replace(work, device=pick_device("auto")), job)
+    function(replace(work, run=replace(work.run, device=pick_device("auto"))), job)

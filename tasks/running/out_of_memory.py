@@ -1,6 +1,6 @@
 """Work that did not fit into memory is done in halves, or in smaller blocks."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TypeVar, cast
 
@@ -8,34 +8,34 @@ import torch
 
 from storage.errors import StillskyError
 
-T = TypeVar("T")
 R = TypeVar("R")
 _WORDS = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory", "alloc_failed")
 """What CUDA, cuBLAS, cuDNN and torch's own allocator say, each under another class."""
 
 
-def in_halves(
-    batch: Sequence[T], work: Callable[[Sequence[T], int], R], note: Callable[[str], None], place: int = 0
-) -> Iterator[R]:
-    """Results of `work` on a batch, or, where that runs out of memory, on its halves in order, or on theirs.
+def split_on_oom(count: int, work: Callable[[range], R], note: Callable[[str], None]) -> Iterator[R]:
+    """Results of `work` on the items 0 .. count - 1 at once, or, where that runs out of memory, on halves in order.
 
-    `work` is told the place of what it is given, whatever was halved elsewhere: 0 for the whole, 2p + 1 and 2p + 2 for the
-    halves of p. A half is begun when the results before it were taken. `note` is told of every halving, for the report.
-    A single item that does not fit is an error.
+    `work` gets the range of items to do. A half is begun when the results before it were taken. `note` receives a line
+    for the report about every halving. A single item that does not fit is an error.
     """
-    result, refused = _attempt(lambda: work(batch, place))
+    yield from _split(range(count), work, note)
+
+
+def _split(items: range, work: Callable[[range], R], note: Callable[[str], None]) -> Iterator[R]:
+    result, refused = _attempt(partial(work, items))
     if not refused:
         yield cast(R, result)
         return
-    if len(batch) < 2:
+    if len(items) < 2:
         raise _too_large(refused)
-    half = (len(batch) + 1) // 2
-    note(f"{len(batch)} frames together ran out of memory; done as {half} and {len(batch) - half}")
-    for number, part in enumerate((batch[:half], batch[half:]), start=1):
-        yield from in_halves(part, work, note, 2 * place + number)
+    half = (len(items) + 1) // 2
+    note(f"{len(items)} frames together ran out of memory; done as {half} and {len(items) - half}")
+    for part in (items[:half], items[half:]):
+        yield from _split(part, work, note)
 
 
-def in_blocks(size: int, work: Callable[[int], R], note: Callable[[str], None]) -> R:
+def smaller_blocks_on_oom(size: int, work: Callable[[int], R], note: Callable[[str], None]) -> R:
     """The result of work that goes through its items in blocks of `size`, or of half so many until they fit."""
     while True:
         result, refused = _attempt(partial(work, size))

@@ -2,79 +2,102 @@
 
 import contextlib
 import inspect
-import json
-from collections.abc import Callable, Iterable, Iterator
-from contextvars import ContextVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Concatenate, Generic, ParamSpec
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from pydantic import BaseModel
 
 from storage.captures.capture import Capture
+from storage.declared import Content, Draft
 from storage.product import Product, product_of
 from storage.store import Store, clock
-from tasks.products.frames import FrameStack
 
 P = ParamSpec("P")
+Kind = TypeVar("Kind", bound=Content)
 Listener = Callable[[str, float, int], None]
-"""Told of progress: label of the step, how many of how many; a fraction where one of them is partly done."""
-
+"""Receives progress: label of the step, how many of how many; a fraction where one of them is partly done."""
 Performer = Callable[["Work", int, Callable[[], None]], None]
 """Runs the making of a product: simply, or as a Prefect task (tasks/running/prefect_task.py)."""
 
-_performer: ContextVar["Performer | None"] = ContextVar("performer", default=None)
-_listeners: ContextVar[tuple[Listener, ...]] = ContextVar("listeners", default=())
-_plan: ContextVar[list[Product] | None] = ContextVar("plan", default=None)
-_round: ContextVar[str] = ContextVar("round", default="")
-_device: ContextVar[str] = ContextVar("device", default="cpu")
+
+def make_simply(work: "Work", retries: int, make: Callable[[], None]) -> None:
+    """The performer without Prefect: one call, no retries."""
+    make()
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where and how the steps of a recipe are run; a step gets it as its first argument. No part of a product's key."""
+
+    store: Store
+    device: str = "cpu"
+    """torch device that computes."""
+    performer: Performer = make_simply
+    listeners: tuple[Listener, ...] = ()
+    cluster: Any = None
+    """A tasks.running.dask_jobs.Cluster whose workers share the jobs of a step; None: this process."""
+    round_name: str = ""
+    """Added to the label of a step that is repeated."""
+    plan: list[Product] | None = None
+    """Receives the products instead of making them; None: they are made."""
+
+    def in_round(self, number: int) -> "Run":
+        """The same run, its steps labelled with their round."""
+        return replace(self, round_name=f" round {number}")
 
 
 @dataclass(frozen=True)
 class Work:
-    """What a step is handed: the store to open its inputs from and the one product it has to make."""
+    """What a step is handed: the store to read its inputs from and the one product it has to make."""
 
-    store: Store
+    run: Run
     product: Product
-    recipe: dict[str, Any]
+    recipe: Mapping[str, Any]
     label: str
-    device: str = "cpu"
     elapsed: Callable[[], float] = field(default_factory=clock)
-    among: tuple[int, int] | None = None
-    """Where this is one part of the work: so many are done before it, of so many."""
+    part_of: tuple[int, int] | None = None
+    """Where this is one job of a step: so many are done before it, of so many."""
+
+    @property
+    def store(self) -> Store:
+        """The store of the run."""
+        return self.run.store
+
+    @property
+    def device(self) -> str:
+        """torch device that computes."""
+        return self.run.device
+
+    def open(self, kind: type[Kind], product: Product) -> contextlib.AbstractContextManager[Kind]:
+        """Lend an input as its declaration says; arrays are read when they are indexed."""
+        return self.store.view(kind, product)
+
+    def save(self, content: Content) -> None:
+        """Leave this step's product."""
+        with self.draft() as draft:
+            draft.fill(content)
 
     @contextlib.contextmanager
-    def open(self, product: Product) -> Iterator[Any]:
-        """Lend the HDF5 file of an input."""
-        with self.store.open(product) as file:
-            yield file
+    def draft(self) -> Iterator[Draft]:
+        """Lend the file of this step's product where its size is not known beforehand."""
+        with self.store.draft(self.product, self.recipe, self.elapsed) as draft:
+            yield draft
 
-    @contextlib.contextmanager
-    def frames(self, product: Product) -> Iterator[FrameStack]:
-        """Lend the frames of an ingest product."""
-        with self.store.open(product) as file:
-            yield FrameStack(file)
-
-    @contextlib.contextmanager
-    def create(self) -> Iterator[Any]:
-        """Lend the file of this step's product; it becomes visible when the block ends without an exception."""
-        with self.store.create(self.product, self.recipe) as file:
-            yield file
-            file.attrs["seconds"] = self.elapsed()
-
-    def part(self, number: int, make: Callable[[Any], None]) -> contextlib.AbstractContextManager[Any]:
-        """Lend part `number` of this step's journal; a part already there is not made again."""
-        return self.store.part(self.product, number, make)
+    def part(self, name: str, kind: type[Kind], make: Callable[[], Kind]) -> contextlib.AbstractContextManager[Kind]:
+        """Lend a named part of this step's journal; a part already there is not made again."""
+        return self.store.part(self.product, name, kind, make)
 
     def progress(self, done: float, total: int) -> None:
-        """Tell whoever watches how far this step is."""
-        if self.among is not None:
-            done, total = self.among[0] + done / total, self.among[1]
-        for listener in _listeners.get():
+        """Report how far this step is."""
+        if self.part_of is not None:
+            done, total = self.part_of[0] + done / total, self.part_of[1]
+        for listener in self.run.listeners:
             listener(self.label, done, total)
 
 
 class Step(Generic[P]):
-    """A function of store, products and settings, lifted so that calling it gives its product, made only when missing."""
+    """A function of a run, products and settings: calling it gives its product, made only when it is missing."""
 
     def __init__(self, body: Callable[Concatenate[Work, P], None], version: str, retries: int) -> None:
         self.body, self.version, self.retries = body, version, retries
@@ -82,31 +105,29 @@ class Step(Generic[P]):
         self.label = self.name.replace("_", " ")
         self.__doc__ = body.__doc__
 
-    def __call__(self, store: Store, *args: P.args, **kwargs: P.kwargs) -> Product:
+    def __call__(self, run: Run, *args: P.args, **kwargs: P.kwargs) -> Product:
         given = inspect.signature(self.body).bind(None, *args, **kwargs)
         given.apply_defaults()
         arguments = {name: _plain(value) for name, value in list(given.arguments.items())[1:]}
         product = product_of(self.name, {"version": self.version, "arguments": arguments})
-        plan = _plan.get()
-        if plan is not None:
-            plan.append(product)
+        if run.plan is not None:
+            run.plan.append(product)
             return product
         values = [*args, *kwargs.values()]
         recipe = {
             "version": self.version,
             "arguments": arguments,
             "inputs": [[p.step, p.key] for p in _products(values)],
-            "capture": _capture_name(store, values),
+            "capture": _capture_name(run.store, values),
         }
-        work = Work(store, product, recipe, self.label + _round.get(), _device.get())
+        work = Work(run, product, recipe, self.label + run.round_name)
 
         def make() -> None:
-            with store.claim(product) if not store.has(product) else contextlib.nullcontext():
-                if not store.has(product):  # whoever held the claim may have made it
+            with run.store.claim(product) if not run.store.has(product) else contextlib.nullcontext():
+                if not run.store.has(product):  # another process may have made it while this one waited
                     self.body(replace(work, elapsed=clock()), *args, **kwargs)
 
-        perform = _performer.get() or _simply
-        perform(work, self.retries, make)
+        run.performer(work, self.retries, make)
         work.progress(1, 1)
         return product
 
@@ -118,61 +139,6 @@ def step(version: str, retries: int = 0) -> Callable[[Callable[Concatenate[Work,
         return Step(body, version, retries)
 
     return lift
-
-
-@contextlib.contextmanager
-def watched(listener: Listener) -> Iterator[None]:
-    """Send the progress of the steps inside the block to `listener`, and to whoever watches already."""
-    token = _listeners.set((*_listeners.get(), listener))
-    try:
-        yield
-    finally:
-        _listeners.reset(token)
-
-
-@contextlib.contextmanager
-def planned() -> Iterator[list[Product]]:
-    """Inside the block steps make nothing: the list receives the products that they would make."""
-    products: list[Product] = []
-    token = _plan.set(products)
-    try:
-        yield products
-    finally:
-        _plan.reset(token)
-
-
-@contextlib.contextmanager
-def on_device(device: str) -> Iterator[None]:
-    """Steps inside the block compute on this torch device. The device is no part of a product's key."""
-    token = _device.set(device)
-    try:
-        yield
-    finally:
-        _device.reset(token)
-
-
-@contextlib.contextmanager
-def performed_by(performer: Performer) -> Iterator[None]:
-    """Hand the making of products inside the block to `performer`."""
-    token = _performer.set(performer)
-    try:
-        yield
-    finally:
-        _performer.reset(token)
-
-
-@contextlib.contextmanager
-def in_round(number: int) -> Iterator[None]:
-    """Name the steps inside the block after their round, for whoever watches. No part of a product's key."""
-    token = _round.set(f" round {number}")
-    try:
-        yield
-    finally:
-        _round.reset(token)
-
-
-def _simply(work: Work, retries: int, make: Callable[[], None]) -> None:
-    make()
 
 
 def _products(values: Iterable[Any]) -> Iterator[Product]:
@@ -206,6 +172,5 @@ def _capture_name(store: Store, values: list[Any]) -> str:
     for capture in (v for v in values if isinstance(v, Capture)):
         return capture.name
     for product in _products(values):
-        with store.open(product) as file:
-            return str(json.loads(file.attrs["recipe"]).get("capture", ""))
+        return str(store.recipe(product).get("capture", ""))
     return ""

@@ -18,7 +18,7 @@ def written(folder: Path, text: str) -> Path:
 
 def complaint(*words: str, file: Path | None = None) -> str:
     with pytest.raises(BadConfig) as caught:
-        load_config(file, words=words)
+        load_config(file, overrides=words)
     return str(caught.value)
 
 
@@ -33,7 +33,7 @@ def test_later_layers_win(tmp_path: Path) -> None:
 
 
 def test_the_last_word_wins() -> None:
-    assert load_config(words=["align.rounds=2", "align.rounds=3"]).align.rounds == 3
+    assert load_config(overrides=["align.rounds=2", "align.rounds=3"]).align.rounds == 3
 
 
 @pytest.mark.parametrize("profile", [None, *PROFILES])
@@ -124,7 +124,7 @@ def test_calibration_paths_belong_to_the_file_that_names_them(tmp_path: Path) ->
 
 
 def test_rounds_are_addressed_by_number() -> None:
-    plain, changed = load_config(), load_config(words=["rounds.1.psfs.steps=5"])
+    plain, changed = load_config(), load_config(overrides=["rounds.1.psfs.steps=5"])
     assert changed.rounds[1].psfs.steps == 5
     assert changed.rounds[0] == plain.rounds[0]
     assert changed.rounds[1].psfs.seed == plain.rounds[1].psfs.seed
@@ -145,7 +145,7 @@ def test_a_word_that_is_no_setting(word: str) -> None:
 
 
 def test_words_are_toml_or_plain_text() -> None:
-    config = load_config(words=["telescope.wavelength_nm=[620, 530, 460]", "evaluate.stretch=linear"])
+    config = load_config(overrides=["telescope.wavelength_nm=[620, 530, 460]", "evaluate.stretch=linear"])
     assert config.telescope.wavelength_nm == (620.0, 530.0, 460.0)
     assert config.evaluate.stretch == "linear"
 
@@ -168,7 +168,7 @@ def test_a_folder_is_no_configuration(tmp_path: Path) -> None:
 
 def test_loading_leaves_nothing_behind() -> None:
     """A word of one run must not reach the next."""
-    load_config(words=["rounds.0.psfs.steps=5"])
+    load_config(overrides=["rounds.0.psfs.steps=5"])
     assert load_config().rounds[0].psfs.steps != 5
 
 
@@ -210,7 +210,7 @@ def test_the_scale_of_the_log_gives_way_to_the_users(tmp_path: Path, mine: str, 
 def test_a_focal_length_of_the_log_alone_says_nothing() -> None:
     assert load_config(found=Found({"telescope": {"focal_length_mm": 5000.0}})).telescope.scale_arcsec is None
     words = ["telescope.pixel_size_um=2.9"]
-    assert load_config(words=words, found=Found({"telescope": {"focal_length_mm": 5000.0}})).telescope.scale_arcsec
+    assert load_config(overrides=words, found=Found({"telescope": {"focal_length_mm": 5000.0}})).telescope.scale_arcsec
 
 
 @pytest.mark.parametrize("text", ["[night]\nnotify = 'touch x'", "[store]\nkeep_days = 1"])

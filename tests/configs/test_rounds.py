@@ -13,25 +13,25 @@ DEFAULT = load_config()
 
 def from_file(folder: Path, text: str, *words: str) -> Config:
     (folder / "my.toml").write_text(text, encoding="utf-8")
-    return load_config(folder / "my.toml", words=words)
+    return load_config(folder / "my.toml", overrides=words)
 
 
 def complaint(*words: str) -> str:
     with pytest.raises(BadConfig) as caught:
-        load_config(words=words)
+        load_config(overrides=words)
     return str(caught.value)
 
 
 def test_the_default_rounds() -> None:
     one, two = DEFAULT.rounds
-    assert (one.psfs.frames, one.psfs.steps, one.psfs.starts, one.psfs.seed, one.sky.border_turns) == (
+    assert (one.psfs.frames, one.psfs.steps, one.psfs.starts, one.psfs.seed, one.sky.cg_iterations) == (
         256,
         300,
         2,
         0,
         0,
     )
-    assert (two.psfs.frames, two.psfs.steps, two.psfs.starts, two.psfs.seed, two.sky.border_turns) == (0, 100, 1, 1, 2)
+    assert (two.psfs.frames, two.psfs.steps, two.psfs.starts, two.psfs.seed, two.sky.cg_iterations) == (0, 100, 1, 1, 2)
 
 
 def test_every_default_of_all_rounds_is_in_effect_in_one_of_them() -> None:
@@ -42,20 +42,20 @@ def test_every_default_of_all_rounds_is_in_effect_in_one_of_them() -> None:
 
 
 def test_a_default_reaches_every_round_that_does_not_differ() -> None:
-    config = load_config(words=["psfs.modes=40", "psfs.steps=7", "sky.prior=positive"])
+    config = load_config(overrides=["psfs.modes=40", "psfs.steps=7", "sky.prior=positive"])
     assert [r.psfs.modes for r in config.rounds] == [40, 40]
     assert [r.psfs.steps for r in config.rounds] == [300, 7], "the first round says itself how many steps it takes"
     assert [r.sky.prior for r in config.rounds] == ["positive", "positive"]
 
 
 def test_a_round_wins_over_the_defaults() -> None:
-    one, two = load_config(words=["rounds.0.psfs.steps=500", "psfs.steps=7"]).rounds
+    one, two = load_config(overrides=["rounds.0.psfs.steps=500", "psfs.steps=7"]).rounds
     assert (one.psfs.steps, two.psfs.steps) == (500, 7)
 
 
 def test_one_key_of_one_round_in_a_file(tmp_path: Path) -> None:
-    config = from_file(tmp_path, "[[rounds]]\nsky = { border_turns = 3 }\n")
-    assert config.rounds[0].sky.border_turns == 3
+    config = from_file(tmp_path, "[[rounds]]\nsky = { cg_iterations = 3 }\n")
+    assert config.rounds[0].sky.cg_iterations == 3
     assert config.rounds[0].psfs == DEFAULT.rounds[0].psfs
     assert config.rounds[1] == DEFAULT.rounds[1]
 
@@ -70,7 +70,7 @@ def test_rounds_beyond_the_default_ones_are_added(tmp_path: Path) -> None:
 
 
 def test_the_list_of_rounds_can_be_replaced() -> None:
-    [only] = load_config(words=["rounds=[{}]", "psfs.steps=5"]).rounds
+    [only] = load_config(overrides=["rounds=[{}]", "psfs.steps=5"]).rounds
     assert (only.psfs.steps, only.psfs.starts) == (5, 1)
     assert "rounds" in complaint("rounds=[]")
 

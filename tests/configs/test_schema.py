@@ -51,5 +51,5 @@ def test_numbers_are_finite(value: float) -> None:
 
 
 def test_a_configuration_survives_json() -> None:
-    config = load_config(words=["camera.dark=/dark.fits", "telescope.wavelength_nm=[620, 530]"])
+    config = load_config(overrides=["camera.dark=/dark.fits", "telescope.wavelength_nm=[620, 530]"])
     assert Config.model_validate_json(config.model_dump_json()) == config

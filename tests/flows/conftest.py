@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flows.cli.simulate import simulate
 from storage.captures.readers.ser import write_ser
+from tasks.benchmark.simulate import simulate
 
 QUICK = (
     "align.rounds=2",

@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
+from flows.publish import publish_result
 
 from configs.load import load_config
 from configs.schema import Config
-from flows.publish import publish_result
 from flows.recipe import restore_capture
+from storage.atomic import HOST
 from storage.captures.capture import Capture, capture_at
 from storage.errors import StoreError
 from storage.product import Product
-from storage.store import HOST, Store
+from storage.store import Store
 
 Done = tuple[Store, Product, Capture, Config]
 
@@ -25,7 +26,7 @@ Done = tuple[Store, Product, Capture, Config]
 def done(film: Path, quick: list[str], tmp_path_factory: pytest.TempPathFactory) -> Done:
     """A restored capture."""
     store = Store(tmp_path_factory.mktemp("published") / "store")
-    capture, config = capture_at(film), load_config(film.with_suffix(".toml"), words=quick[1::2])
+    capture, config = capture_at(film), load_config(film.with_suffix(".toml"), overrides=quick[1::2])
     return store, restore_capture(store, capture, config), capture, config
 
 

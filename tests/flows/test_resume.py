@@ -47,7 +47,7 @@ def sync(descriptor):
 
 os.fsync = sync
 store, film = Store(Path(root)), Path(film)
-capture, config = capture_at(film), load_config(film.with_suffix(".toml"), words=words)
+capture, config = capture_at(film), load_config(film.with_suffix(".toml"), overrides=words)
 store.sweep()
 publish_result(store, restore_capture(store, capture, config), capture, config, Path(root).parent / "out")
 """
@@ -80,7 +80,7 @@ class Restorer:
 
     def line(self, root: Path, *more: str) -> list[Product]:
         """Every product of the recipe in its order."""
-        config = load_config(self.film.with_suffix(".toml"), words=[*self.words, *more])
+        config = load_config(self.film.with_suffix(".toml"), overrides=[*self.words, *more])
         return lineage(Store(root), capture_at(self.film), config)
 
 

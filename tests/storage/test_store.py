@@ -13,9 +13,10 @@ import h5py
 import numpy as np
 import pytest
 
+from storage.atomic import HOST, atomic, publish
 from storage.errors import BadCapture, StoreError
 from storage.product import Product
-from storage.store import HOST, Store, atomic, clock, publish
+from storage.store import Store, clock
 
 SKY = Product("sky", "a" * 32)
 OTHER = Product("sky", "b" * 32)

@@ -12,19 +12,19 @@ from numpy.typing import NDArray
 
 from configs.load import load_config
 from configs.schema import Config, Psfs, Sky
-from flows.cli.simulate import simulate
 from storage.captures.capture import Capture, capture_at
 from storage.captures.readers import open_capture
 from storage.captures.readers.ser import write_ser
-from storage.product import Product, Scene
+from storage.product import CaptureProducts, Product
 from storage.results.truth import beside, truth_beside
 from storage.store import Store
 from tasks.align import align
 from tasks.average import average
+from tasks.benchmark.simulate import simulate
 from tasks.evaluate import evaluate
 from tasks.ingest import ingest
-from tasks.measure_seeing import seeing
-from tasks.running.step import in_round
+from tasks.measure_seeing import measure_seeing
+from tasks.running.step import Run
 from tasks.shift_average import shift_average
 from tasks.solve_psfs import solve_psfs
 from tasks.solve_sky import solve_sky
@@ -32,7 +32,7 @@ from tasks.solve_sky import solve_sky
 SHAPE = {"n_frames": 32, "size_px": 64, "photons_peak": 8000.0, "fps": 20.0, "seed": 3}
 QUICK = (
     "psfs.modes=28", "rounds.0.psfs.frames=16", "rounds.0.psfs.steps=100", "rounds.0.psfs.starts=1",
-    "rounds.0.sky.border_turns=4", "rounds.1.psfs.steps=30", "evaluate.steps=25",
+    "rounds.0.sky.cg_iterations=4", "rounds.1.psfs.steps=30", "evaluate.steps=25",
 )  # fmt: skip
 """Settings that solve a capture of 64 x 64 pixels in a second."""
 
@@ -41,9 +41,14 @@ class Filmed:
     """One capture with its truth, and the products of the recipe."""
 
     def __init__(self, path: Path, root: Path, words: Sequence[str] = (), optics: Path | None = None) -> None:
-        self.path, self.store = path, Store(root)
-        self.config: Config = load_config(optics or beside(path)["config"], words=[*QUICK, *words])
+        self.path, self.run = path, Run(Store(root))
+        self.config: Config = load_config(optics or beside(path)["config"], overrides=[*QUICK, *words])
         self.capture: Capture = capture_at(path, self.config.camera.dark, self.config.camera.flat)
+
+    @property
+    def store(self) -> Store:
+        """The store of its products."""
+        return self.run.store
 
     def read(self, product: Product, name: str) -> NDArray[Any]:
         """One array of a product."""
@@ -70,39 +75,38 @@ class Filmed:
 
     @cached_property
     def frames(self) -> Product:
-        return ingest(self.store, self.capture, self.config.ingest)
+        return ingest(self.run, self.capture, self.config.ingest)
 
     @cached_property
     def mean(self) -> Product:
-        return average(self.store, self.frames, self.config.average)
+        return average(self.run, self.frames, self.config.average)
 
     @cached_property
     def shifts(self) -> Product:
-        return align(self.store, self.frames, self.mean, self.config.align)
+        return align(self.run, self.frames, self.mean, self.config.align)
 
     @cached_property
-    def first(self) -> Product:
+    def stack(self) -> Product:
         given = (self.frames, self.mean, self.shifts)
-        return shift_average(self.store, *given, self.config.telescope, self.config.shift_average)
+        return shift_average(self.run, *given, self.config.telescope, self.config.shift_average)
 
     @cached_property
-    def air(self) -> Product:
-        return seeing(self.store, self.frames, self.mean, self.first, self.config.telescope)
+    def seeing(self) -> Product:
+        return measure_seeing(self.run, self.frames, self.mean, self.stack, self.config.telescope)
 
     @cached_property
-    def scene(self) -> Scene:
+    def inputs(self) -> CaptureProducts:
         """What every round needs."""
-        return Scene(self.frames, self.mean, self.first, self.air)
+        return CaptureProducts(self.frames, self.mean, self.stack, self.seeing)
 
     @cached_property
     def rounds(self) -> list[tuple[Product, Product]]:
         """(PSFs, sky) of every round."""
         found: list[tuple[Product, Product]] = []
-        sky = self.first
-        for number, turn in enumerate(self.config.rounds, start=1):
-            with in_round(number):
-                psfs = self.psfs_of(sky, turn.psfs)
-                sky = self.sky_of(psfs, sky, turn.sky)
+        sky = self.stack
+        for turn in self.config.rounds:
+            psfs = self.psfs_of(sky, turn.psfs)
+            sky = self.sky_of(psfs, sky, turn.sky)
             found.append((psfs, sky))
         return found
 
@@ -116,20 +120,20 @@ class Filmed:
 
     def psfs_of(self, sky: Product, settings: Psfs) -> Product:
         """A PSF turn."""
-        return solve_psfs(self.store, self.scene, sky, self.config.telescope, settings)
+        return solve_psfs(self.run, self.inputs, sky, self.config.telescope, settings)
 
     def sky_of(self, psfs: Product, before: Product, settings: Sky) -> Product:
         """A sky turn."""
-        return solve_sky(self.store, self.scene, psfs, before, self.config.telescope, settings)
+        return solve_sky(self.run, self.inputs, psfs, before, self.config.telescope, settings)
 
     def judged(self, sky: Product) -> Product:
         """The verdict on a sky."""
-        return evaluate(self.store, self.scene, sky, self.config.telescope, self.config.evaluate)
+        return evaluate(self.run, self.inputs, sky, self.config.telescope, self.config.evaluate)
 
     def elsewhere(self, root: Path) -> "Filmed":
         """The same capture and settings with an empty store."""
         other = copy.copy(self)
-        other.__dict__ = {"path": self.path, "store": Store(root), "config": self.config, "capture": self.capture}
+        other.__dict__ = {"path": self.path, "run": Run(Store(root)), "config": self.config, "capture": self.capture}
         return other
 
 
@@ -174,6 +178,6 @@ def coloured(planet: Filmed, tmp_path_factory: pytest.TempPathFactory) -> Filmed
     light = planet.raw[:, 0, 8:56].astype(np.float64) - 8
     codes = np.stack([light * gain + 8 for gain in (1.0, 0.7, 0.4)], axis=1)
     write_ser(folder / "coloured.ser", np.clip(np.rint(codes), 0, 4095).astype(np.uint16), 12)
-    turns = ("rounds.0.sky.border_turns=3", "rounds.1.sky.border_turns=3")
+    turns = ("rounds.0.sky.cg_iterations=3", "rounds.1.sky.cg_iterations=3")
     few = (*turns, "rounds.0.psfs.steps=40", "rounds.1.psfs.steps=10", "evaluate.steps=10")
     return Filmed(folder / "coloured.ser", folder / "store", few, optics=beside(planet.path)["config"])

@@ -71,6 +71,6 @@ def test_blocks_do_not_change_the_shifts(planet: Any, tmp_path: Path) -> None:
     store = Store(tmp_path)
     frames = ingest(store, planet.capture, planet.config.ingest)
     mean = average(store, frames, planet.config.average)
-    small = load_config(words=["align.block_frames=5"]).align
+    small = load_config(overrides=["align.block_frames=5"]).align
     with store.open(align(store, frames, mean, small)) as file:
         np.testing.assert_allclose(file["shifts"][:], planet.read(planet.shifts, "shifts"), atol=0.05)

@@ -30,7 +30,7 @@ def test_moments_are_those_of_the_usable_frames(spoiled: Any) -> None:
 def test_chunks_do_not_change_the_result(spoiled: Any, tmp_path: Path) -> None:
     store = Store(tmp_path)
     frames = ingest(store, spoiled.capture, spoiled.config.ingest)
-    other = average(store, frames, load_config(words=["average.block_frames=5"]).average)
+    other = average(store, frames, load_config(overrides=["average.block_frames=5"]).average)
     assert other == spoiled.mean  # the name says so too
     with store.open(other) as file:
         for name in ARRAYS:

@@ -33,17 +33,17 @@ def test_a_good_sky_is_published(planet: Any) -> None:
     result = planet.result
     assert planet.note(result, "published") == "sky"
     np.testing.assert_array_equal(planet.read(result, "sky"), planet.read(planet.sky, "sky"))
-    np.testing.assert_array_equal(planet.read(result, "stack"), planet.read(planet.first, "stack"))
-    np.testing.assert_array_equal(planet.read(result, "lucky"), planet.read(planet.first, "sky"))
+    np.testing.assert_array_equal(planet.read(result, "stack"), planet.read(planet.stack, "stack"))
+    np.testing.assert_array_equal(planet.read(result, "lucky"), planet.read(planet.stack, "sky"))
     (row,) = judged(planet, result)["channels"]
-    assert row["heldout_frames"] == len(planet.read(planet.first, "held"))
+    assert row["heldout_frames"] == len(planet.read(planet.stack, "held"))
     assert row["heldout_chi2_sky"] < 0.5 * row["heldout_chi2_stack"]
     assert row["flux_sky_over_stack"] == pytest.approx(1, abs=0.005)
 
 
 def test_the_word_of_every_frame_that_judged_is_kept(planet: Any) -> None:
     (row,) = judged(planet, planet.result)["channels"]
-    np.testing.assert_array_equal(planet.read(planet.result, "heldout_frames"), planet.read(planet.first, "held"))
+    np.testing.assert_array_equal(planet.read(planet.result, "heldout_frames"), planet.read(planet.stack, "held"))
     for name in ("sky", "stack"):
         each = planet.read(planet.result, f"chi2_{name}")
         assert each.shape == (1, row["heldout_frames"])
@@ -52,10 +52,10 @@ def test_the_word_of_every_frame_that_judged_is_kept(planet: Any) -> None:
 
 @pytest.mark.parametrize("only", ["sky", "spectrum"])
 def test_a_sabotaged_sky_is_not_published(planet: Any, only: str) -> None:
-    bad = sabotage(planet.store, planet.sky, planet.first, only)
+    bad = sabotage(planet.store, planet.sky, planet.stack, only)
     result = planet.judged(bad)
     assert planet.note(result, "published") == "stack"
-    np.testing.assert_array_equal(planet.read(result, "sky"), planet.read(planet.first, "stack"))
+    np.testing.assert_array_equal(planet.read(result, "sky"), planet.read(planet.stack, "stack"))
     words = describe(planet.store, result, {}, None)["verdict"]
     assert words[0].startswith("The STACK is published instead of the sky: 3 held-out frames")
     assert {"sky": "wider canvas", "spectrum": "they prefer the stack"}[only] in words[0]
@@ -64,8 +64,8 @@ def test_a_sabotaged_sky_is_not_published(planet: Any, only: str) -> None:
 def test_a_solve_at_a_nonsense_rate_is_no_better_than_it_says(planet: Any) -> None:
     """One step of 50 rad leaves random PSFs: whatever is published, unseen frames were worse explained than by a good solve."""
     words = ("psfs.modes=28", "rounds.0.psfs.steps=1", "rounds.0.psfs.rate_rad=50")
-    turn = load_config(words=words).rounds[0]
-    sky = planet.sky_of(planet.psfs_of(planet.first, turn.psfs), planet.first, turn.sky)
+    turn = load_config(overrides=words).rounds[0]
+    sky = planet.sky_of(planet.psfs_of(planet.stack, turn.psfs), planet.stack, turn.sky)
     result = planet.judged(sky)
     (row,), (good,) = judged(planet, result)["channels"], judged(planet, planet.result)["channels"]
     assert row["heldout_chi2_sky"] > 3 * good["heldout_chi2_sky"]

@@ -34,7 +34,7 @@ def codes() -> Codes:
 
 
 def taken(store: Store, path: Path, dark: Path | None = None, flat: Path | None = None, block: int = 5) -> Product:
-    settings = load_config(words=[f"ingest.block_frames={block}"]).ingest
+    settings = load_config(overrides=[f"ingest.block_frames={block}"]).ingest
     return ingest(store, capture_at(path, dark, flat), settings)
 
 

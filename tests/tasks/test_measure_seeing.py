@@ -11,10 +11,10 @@ from tasks.products.frames import FLAGS
 @pytest.mark.parametrize(("name", "strength"), [("planet", 4.0), ("rough", 8.0)])
 def test_strength_is_found(name: str, strength: float, request: pytest.FixtureRequest) -> None:
     filmed = request.getfixturevalue(name)
-    found = filmed.note(filmed.air, "d_over_r0", "channel0")
+    found = filmed.note(filmed.seeing, "d_over_r0", "channel0")
     assert found == pytest.approx(strength, rel=0.25)
-    assert 0 < filmed.note(filmed.air, "uncertainty", "channel0") < 0.5
-    assert filmed.note(filmed.air, "rings_used", "channel0") >= 3
+    assert 0 < filmed.note(filmed.seeing, "uncertainty", "channel0") < 0.5
+    assert filmed.note(filmed.seeing, "rings_used", "channel0") >= 3
 
 
 def test_stronger_air_leaves_less(planet: Any, rough: Any) -> None:
@@ -28,12 +28,12 @@ def test_stronger_air_leaves_less(planet: Any, rough: Any) -> None:
 
 def test_every_usable_frame_has_its_power(planet: Any, spoiled: Any) -> None:
     for filmed in (planet, spoiled):
-        flags, power = filmed.read(filmed.first, "flags"), filmed.read(filmed.air, "channel0/frame_power")
+        flags, power = filmed.read(filmed.stack, "flags"), filmed.read(filmed.seeing, "channel0/frame_power")
         assert len(FLAGS) <= 8
         np.testing.assert_array_equal(np.isnan(power).all(axis=1), flags != 0)
-        assert filmed.note(filmed.air, "frames", "channel0") == (flags == 0).sum()
+        assert filmed.note(filmed.seeing, "frames", "channel0") == (flags == 0).sum()
 
 
 def test_every_channel_is_measured(coloured: Any) -> None:
-    found = [coloured.note(coloured.air, "d_over_r0", f"channel{c}") for c in range(3)]
+    found = [coloured.note(coloured.seeing, "d_over_r0", f"channel{c}") for c in range(3)]
     np.testing.assert_allclose(found, found[0], rtol=0.2)  # the same air in another brightness

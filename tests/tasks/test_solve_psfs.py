@@ -18,18 +18,18 @@ from tasks.solve_psfs import SEGMENT
 
 
 def test_rounds_share_the_frames_luckiest_first(planet: Any) -> None:
-    order = planet.read(planet.first, "order")
+    order = planet.read(planet.stack, "order")
     (one, _), (two, sky) = planet.rounds
     np.testing.assert_array_equal(planet.read(one, "frames"), order[:16])
     np.testing.assert_array_equal(planet.read(two, "frames"), order[16:])
     assert set(planet.read(sky, "frames")) == set(order)
-    assert planet.read(two, "channel0/psfs").shape == (len(order) - 16, 28)
+    assert planet.read(two, "psfs/0").shape == (len(order) - 16, 28)
 
 
 def test_sums_hold_the_light_of_every_frame(planet: Any) -> None:
     for psfs, _ in planet.rounds:
         count = len(planet.read(psfs, "frames"))
-        power = planet.read(psfs, "channel0/A").sum(0)
+        power = planet.read(psfs, "A/0").sum(0)
         assert power[0, 0] == pytest.approx(count, rel=1e-3)  # every PSF sums to one
         assert power.max() <= count * 1.001  # and none amplifies
         assert (planet.read(psfs, "channel0/light") > 0).all()
@@ -46,16 +46,16 @@ def test_batches_and_segments_are_put_together(planet: Any, tmp_path: Path, star
         "rounds.0.psfs.batch_frames=3",
         f"rounds.0.psfs.starts={starts}",
     )
-    settings = load_config(words=words).rounds[0]
-    found = filmed.psfs_of(filmed.first, settings.psfs)
+    settings = load_config(overrides=words).rounds[0]
+    found = filmed.psfs_of(filmed.stack, settings.psfs)
     with store.open(found) as file:
-        assert sorted(file["frames"][:]) == sorted([*filmed.read(filmed.first, "order")[:6]] * starts)
-        assert file["channel0/psfs"].shape == (6 * starts, 6)
-        assert len(np.unique(file["channel0/psfs"][:], axis=0)) == 6 * starts
-        assert file["channel0/A"].shape[0] == 2 * starts
-        assert file["channel0/A"][:].sum(0)[0, 0] == pytest.approx(6 * starts, rel=1e-3)
-        assert np.isfinite(file["channel0/psfs"][:]).all()
-    with store.open(filmed.sky_of(found, filmed.first, settings.sky)) as file:  # every frame counts once
+        assert sorted(file["frames"][:]) == sorted([*filmed.read(filmed.stack, "order")[:6]] * starts)
+        assert file["psfs/0"].shape == (6 * starts, 6)
+        assert len(np.unique(file["psfs/0"][:], axis=0)) == 6 * starts
+        assert file["A/0"].shape[0] == 2 * starts
+        assert file["A/0"][:].sum(0)[0, 0] == pytest.approx(6 * starts, rel=1e-3)
+        assert np.isfinite(file["psfs/0"][:]).all()
+    with store.open(filmed.sky_of(found, filmed.stack, settings.sky)) as file:  # every frame counts once
         assert file["A"][0, 0, 0] == pytest.approx(6, rel=1e-3)
         assert file["weights"][:].sum() == pytest.approx(6)
 
@@ -69,10 +69,10 @@ def test_a_killed_solve_goes_on_and_ends_the_same(planet: Any, tmp_path: Path, m
         f"rounds.0.psfs.steps={2 * SEGMENT}",
         "rounds.0.psfs.starts=1",
     )
-    settings = load_config(words=words).rounds[0].psfs
-    whole = filmed.psfs_of(filmed.first, settings)
+    settings = load_config(overrides=words).rounds[0].psfs
+    whole = filmed.psfs_of(filmed.stack, settings)
     with store.open(whole) as file:
-        wanted = file["channel0/psfs"][:], file["channel0/B"][:]
+        wanted = file["psfs/0"][:], file["B/0"][:]
     store.remove(whole)
     model = tasks.solve_psfs.MODELS["pupil"]
     turns: list[int] = []
@@ -85,7 +85,7 @@ def test_a_killed_solve_goes_on_and_ends_the_same(planet: Any, tmp_path: Path, m
 
     monkeypatch.setitem(tasks.solve_psfs.MODELS, "pupil", model._replace(advance=dying))
     with pytest.raises(KeyboardInterrupt):
-        filmed.psfs_of(filmed.first, settings)
+        filmed.psfs_of(filmed.stack, settings)
     assert not store.has(whole)
     assert len(list(store.parts(whole).glob("*.h5"))) == 1
 
@@ -94,11 +94,11 @@ def test_a_killed_solve_goes_on_and_ends_the_same(planet: Any, tmp_path: Path, m
         return model.advance(batch, plan, memory, steps)
 
     monkeypatch.setitem(tasks.solve_psfs.MODELS, "pupil", model._replace(advance=counted))
-    assert filmed.psfs_of(filmed.first, settings) == whole
+    assert filmed.psfs_of(filmed.stack, settings) == whole
     assert turns == [SEGMENT, SEGMENT]  # the first segment was not repeated
     with store.open(whole) as file:
-        np.testing.assert_array_equal(file["channel0/psfs"][:], wanted[0])
-        np.testing.assert_array_equal(file["channel0/B"][:], wanted[1])
+        np.testing.assert_array_equal(file["psfs/0"][:], wanted[0])
+        np.testing.assert_array_equal(file["B/0"][:], wanted[1])
     assert not store.parts(whole).exists()
 
 
@@ -131,35 +131,35 @@ def test_a_batch_that_does_not_fit_into_memory_is_solved_in_halves(
     planet: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
     wanted = planet.elsewhere(tmp_path / "roomy")
-    turn = load_config(words=SMALL).rounds[0]
-    whole = wanted.psfs_of(wanted.first, turn.psfs)
+    turn = load_config(overrides=SMALL).rounds[0]
+    whole = wanted.psfs_of(wanted.stack, turn.psfs)
     filmed = planet.elsewhere(tmp_path / "cramped")
-    filmed.first  # noqa: B018  made while there is room
+    filmed.stack  # noqa: B018  made while there is room
     solved = cramped(monkeypatch, most)
-    assert filmed.psfs_of(filmed.first, turn.psfs) == whole
+    assert filmed.psfs_of(filmed.stack, turn.psfs) == whole
     np.testing.assert_array_equal(filmed.read(whole, "frames"), wanted.read(whole, "frames"))
-    assert filmed.read(whole, "channel0/psfs").shape == (14, 6)
-    assert filmed.read(whole, "channel0/A")[:, 0, 0] == pytest.approx([7, 7], rel=1e-3)
+    assert filmed.read(whole, "psfs/0").shape == (14, 6)
+    assert filmed.read(whole, "A/0")[:, 0, 0] == pytest.approx([7, 7], rel=1e-3)
     notes = json.loads(filmed.note(whole, "notes"))
     assert notes[0] == "7 frames together ran out of memory; done as 4 and 3"
     assert len(notes) == {4: 2, 2: 6}[most]
     beside = [0 if batch.others is None else batch.others.frames for batch in solved[::2]]  # two segments each
     assert beside == {4: [0, 4, 0, 4], 2: [0, 2, 4, 6, 0, 2, 4, 6]}[most]
-    cross, sky = filmed.read(whole, "channel0/B"), wanted.read(whole, "channel0/B")
+    cross, sky = filmed.read(whole, "B/0"), wanted.read(whole, "B/0")
     for one, other in zip(cross, sky, strict=True):
         likeness = np.vdot(one[:8, :8], other[:8, :8]) / np.linalg.norm(one[:8, :8]) / np.linalg.norm(other[:8, :8])
         assert likeness.real > 0.95
-    picture = filmed.sky_of(whole, filmed.first, turn.sky)
+    picture = filmed.sky_of(whole, filmed.stack, turn.sky)
     assert psnr(planet.truth, filmed.read(picture, "sky")[0]) > psnr(
-        planet.truth, filmed.read(filmed.first, "stack")[0]
+        planet.truth, filmed.read(filmed.stack, "stack")[0]
     )
 
 
 def test_a_killed_half_goes_on(planet: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its segments have numbers of their own, whichever batches fit this time."""
     filmed = planet.elsewhere(tmp_path)
-    settings = load_config(words=SMALL).rounds[0].psfs
-    filmed.first  # noqa: B018
+    settings = load_config(overrides=SMALL).rounds[0].psfs
+    filmed.stack  # noqa: B018
     solved = cramped(monkeypatch, 4)
     advance = tasks.solve_psfs.MODELS["pupil"].advance
 
@@ -171,18 +171,18 @@ def test_a_killed_half_goes_on(planet: Any, tmp_path: Path, monkeypatch: pytest.
     model = tasks.solve_psfs.MODELS["pupil"]
     monkeypatch.setitem(tasks.solve_psfs.MODELS, "pupil", model._replace(advance=dying))
     with pytest.raises(KeyboardInterrupt):
-        filmed.psfs_of(filmed.first, settings)
+        filmed.psfs_of(filmed.stack, settings)
     monkeypatch.setitem(tasks.solve_psfs.MODELS, "pupil", model)
-    found = filmed.psfs_of(filmed.first, settings)
+    found = filmed.psfs_of(filmed.stack, settings)
     assert len(solved) == 8, "two batches of two halves of two segments, none twice"
-    assert np.isfinite(filmed.read(found, "channel0/psfs")).all()
+    assert np.isfinite(filmed.read(found, "psfs/0")).all()
 
 
 def test_the_loss_falls_from_segment_to_segment_and_is_summed(planet: Any) -> None:
     losses = []
     for psfs, _ in planet.rounds:
         found = planet.read(psfs, "channel0/loss")
-        assert found.shape == (len(planet.read(psfs, "channel0/A")), {True: 2, False: 1}[not losses])
+        assert found.shape == (len(planet.read(psfs, "A/0")), {True: 2, False: 1}[not losses])
         assert np.isfinite(found).all()
         assert planet.note(psfs, "loss") == pytest.approx(found[:, -1].sum())
         losses.append(found)
@@ -204,10 +204,10 @@ def test_halves_have_the_loss_of_the_whole() -> None:
 
 def test_the_sharpest_psfs_belong_to_the_luckiest_frames(planet: Any) -> None:
     """Residual wavefront (tip and tilt left out) against the measured sharpness of the frames."""
-    sharp = planet.read(planet.first, "sharpness")
+    sharp = planet.read(planet.stack, "sharpness")
     rows, frames = [], []
     for psfs, _ in planet.rounds:
-        rows.append(planet.read(psfs, "channel0/psfs"))
+        rows.append(planet.read(psfs, "psfs/0"))
         frames.append(planet.read(psfs, "frames"))
     wave = np.sqrt((np.concatenate(rows)[:, 2:] ** 2).sum(1))
     order = torch.tensor(np.stack([wave, sharp[np.concatenate(frames)]])).argsort(1).argsort(1).double()

@@ -16,7 +16,7 @@ from tasks.numerics.judging.metrics import psnr
 @pytest.mark.parametrize("name", ["planet", "rough"])
 def test_sky_is_nearer_to_the_truth_than_the_lucky_stack(name: str, request: pytest.FixtureRequest) -> None:
     filmed = request.getfixturevalue(name)
-    lucky, sky = filmed.read(filmed.first, "sky")[0], filmed.read(filmed.sky, "sky")[0]
+    lucky, sky = filmed.read(filmed.stack, "sky")[0], filmed.read(filmed.sky, "sky")[0]
     assert psnr(filmed.truth, sky) > psnr(filmed.truth, lucky) + 3
 
 
@@ -24,13 +24,13 @@ def test_sky_is_nearer_to_the_truth_than_the_lucky_stack(name: str, request: pyt
 def test_light_is_neither_lost_nor_made(name: str, share: float, request: pytest.FixtureRequest) -> None:
     """Strong air throws light over the frame's border, from where the sky gets some of it back."""
     filmed = request.getfixturevalue(name)
-    stack = filmed.read(filmed.first, "stack")
+    stack = filmed.read(filmed.stack, "stack")
     for _, sky in filmed.rounds:
         assert filmed.read(sky, "sky").sum() == pytest.approx(stack.sum(), rel=share)
 
 
 def test_light_is_the_stacks(planet: Any) -> None:
-    stack, sky = planet.read(planet.first, "stack"), planet.read(planet.sky, "sky")
+    stack, sky = planet.read(planet.stack, "stack"), planet.read(planet.sky, "sky")
     assert sky.sum() == pytest.approx(stack.sum(), rel=0.005)
 
 
@@ -43,7 +43,7 @@ def dark_sky(filmed: Any, margin: int) -> np.ndarray:
 
 
 def test_background_does_not_brighten_and_has_no_dark_lobes(planet: Any) -> None:
-    stack, sky = planet.read(planet.first, "stack")[0], planet.read(planet.sky, "sky")[0]
+    stack, sky = planet.read(planet.stack, "stack")[0], planet.read(planet.sky, "sky")[0]
     dark = dark_sky(planet, 8)
     assert dark.sum() > 30
     span = float(sky.max() - 8)
@@ -59,7 +59,7 @@ def test_no_lobes_at_the_border_either(planet: Any) -> None:
 
 
 def test_every_round_beats_the_lucky_stack(planet: Any) -> None:
-    lucky = psnr(planet.truth, planet.read(planet.first, "sky")[0])
+    lucky = psnr(planet.truth, planet.read(planet.stack, "sky")[0])
     for _, sky in planet.rounds:
         assert psnr(planet.truth, planet.read(sky, "sky")[0]) > lucky + 3
 
@@ -69,9 +69,9 @@ def test_halves_are_solved_apart(planet: Any, tmp_path: Path, batch: int, starts
     """Every second batch, or every second start of the only one; a lone solve has no other half."""
     filmed, (one, two) = planet.elsewhere(tmp_path), planet.config.rounds
     psfs = {"steps": 5, "batch_frames": batch, "starts": starts}
-    found = filmed.psfs_of(filmed.first, one.psfs.model_copy(update=psfs))
-    turn = one.sky.model_copy(update={"border_turns": 0})
-    sky = filmed.sky_of(found, filmed.first, turn)
+    found = filmed.psfs_of(filmed.stack, one.psfs.model_copy(update=psfs))
+    turn = one.sky.model_copy(update={"cg_iterations": 0})
+    sky = filmed.sky_of(found, filmed.stack, turn)
     lone = (batch, starts) == (16, 1)
     power, half = filmed.read(sky, "A")[0], filmed.read(sky, "A_half")[0]
     assert (half <= power * 1.001 + 1e-3).all()
@@ -81,7 +81,7 @@ def test_halves_are_solved_apart(planet: Any, tmp_path: Path, batch: int, starts
     assert filmed.read(later, "half").tolist() == ([0] if lone else [0, 1])  # every half learns something
     last = filmed.sky_of(later, sky, turn)
     frames, kept = filmed.read(last, "A")[0, 0, 0], filmed.read(last, "A_half")[0, 0, 0]
-    assert frames == pytest.approx(len(filmed.read(filmed.first, "order")), rel=1e-3)
+    assert frames == pytest.approx(len(filmed.read(filmed.stack, "order")), rel=1e-3)
     assert kept == pytest.approx(frames if lone else 8 + (frames - 16) / 2, abs=0.51)
     assert filmed.read(last, "shared")[0] == pytest.approx(shared * 16 / frames, rel=1e-3)
     noise = [filmed.note(product, "noise", "channel0") for product in (found, later)]
@@ -91,17 +91,17 @@ def test_halves_are_solved_apart(planet: Any, tmp_path: Path, batch: int, starts
 
 def test_a_half_never_learns_of_the_other(planet: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     filmed, (one, two) = planet.elsewhere(tmp_path), planet.config.rounds
-    found = filmed.psfs_of(filmed.first, one.psfs.model_copy(update={"steps": 5, "batch_frames": 8}))
-    sky = filmed.sky_of(found, filmed.first, one.sky)
+    found = filmed.psfs_of(filmed.stack, one.psfs.model_copy(update={"steps": 5, "batch_frames": 8}))
+    sky = filmed.sky_of(found, filmed.stack, one.sky)
     held: list[np.ndarray] = []
-    begin = tasks.solve_psfs.MODELS["pupil"].begin
+    begin = tasks.solve_psfs.PSF_MODELS["pupil"].begin
 
     def noted(batch: Any, plan: Any) -> Any:
         held.append(batch.others.cross.numpy())
         return begin(batch, plan)
 
-    row = tasks.solve_psfs.MODELS["pupil"]._replace(begin=noted)
-    monkeypatch.setitem(tasks.solve_psfs.MODELS, "pupil", row)
+    row = tasks.solve_psfs.PSF_MODELS["pupil"]._replace(begin=noted)
+    monkeypatch.setitem(tasks.solve_psfs.PSF_MODELS, "pupil", row)
     filmed.psfs_of(sky, two.psfs.model_copy(update={"steps": 5, "batch_frames": 6}))
     whole, half = filmed.read(sky, "B")[0], filmed.read(sky, "B_half")[0]
     np.testing.assert_allclose(held[0], half)
@@ -109,7 +109,7 @@ def test_a_half_never_learns_of_the_other(planet: Any, tmp_path: Path, monkeypat
 
 
 def test_colour_capture_gives_a_sky_per_channel_on_its_own_grid(coloured: Any) -> None:
-    sky, stack = coloured.read(coloured.sky, "sky"), coloured.read(coloured.first, "stack")
+    sky, stack = coloured.read(coloured.sky, "sky"), coloured.read(coloured.stack, "stack")
     assert sky.shape == stack.shape == (3, 48, 64)
     np.testing.assert_allclose(sky.sum((1, 2)), stack.sum((1, 2)), rtol=0.05)
     likeness = np.corrcoef(sky.reshape(3, -1))
@@ -139,7 +139,7 @@ def test_a_wide_canvas_that_does_not_fit_is_done_in_smaller_blocks(
 
     filmed.store.remove(sky)
     monkeypatch.setattr(tasks.solve_sky, "place", cramped)
-    assert filmed.sky_of(psfs, filmed.first, turn) == sky
+    assert filmed.sky_of(psfs, filmed.stack, turn) == sky
     np.testing.assert_allclose(filmed.read(sky, "sky"), wanted, rtol=1e-3, atol=1e-3 * wanted.max())
     assert json.loads(filmed.note(sky, "notes"))[-1] == "blocks of 8 frames ran out of memory; done in blocks of 4"
 
@@ -148,9 +148,9 @@ def test_a_wide_canvas_that_does_not_fit_is_done_in_smaller_blocks(
 def test_psfs_are_copied_in_blocks(planet: Any, monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     monkeypatch.setattr(tasks.solve_sky, "ROWS", rows)
     (_, one), (psfs, two) = planet.rounds
-    turn = planet.config.rounds[1].sky.model_copy(update={"border_turns": 0})
+    turn = planet.config.rounds[1].sky.model_copy(update={"cg_iterations": 0})
     sky = planet.sky_of(psfs, one, turn)
-    kept, new = planet.read(one, "psfs0"), planet.read(psfs, "channel0/psfs")
+    kept, new = planet.read(one, "psfs0"), planet.read(psfs, "psfs/0")
     assert len(new)
     np.testing.assert_array_equal(planet.read(sky, "psfs0"), np.concatenate([kept, new]))
     np.testing.assert_array_equal(planet.read(sky, "frames"), planet.read(two, "frames"))
@@ -158,8 +158,8 @@ def test_psfs_are_copied_in_blocks(planet: Any, monkeypatch: pytest.MonkeyPatch,
 
 
 def test_the_luckiest_frames_have_more_of_the_airs_power(planet: Any) -> None:
-    order = planet.read(planet.first, "order")
-    with planet.store.open(planet.air) as file:
+    order = planet.read(planet.stack, "order")
+    with planet.store.open(planet.seeing) as file:
         air = file["channel0"]
         lucky, all_, unlucky = (tasks.solve_sky._mean_power(air, part) for part in (order[:8], order, order[-8:]))
         everything = air["mean_power"][:]

@@ -1,24 +1,35 @@
-"""The square on which spectra are taken: frames laid on it with tapered borders, and the way back."""
+"""The square canvas on which spectra are taken: frames on it with tapered borders, and the way back to the frame."""
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.fft import next_fast_len
 
+from tasks.numerics.fourier.windows import edge_taper
+
 Image = NDArray[np.float32]
 Box = tuple[slice, slice]
-LEAST_BOX = 192
-"""Smallest side in px to which a frame is cut: PSFs are wide, 192 px hold 99 % of their light at D/r0 = 16."""
-WORTH = 0.8
-"""PSFs that need more than this share of the canvas are made on the whole of it: transforms would hardly be shorter."""
-FAINT = 0.02
-"""Light below this share of the target's is taken for the sky's."""
-TAPER = 8  # the outer 1/8 of each side falls to the border's level: a sky that fills the frame goes on past it
+MIN_BOX_PX = 192
+"""Smallest side to which a frame is cut: PSFs are wide, 192 px hold 99 % of their light at D/r0 = 16."""
+MAX_SHARE = 0.8
+"""Largest share of the canvas that a smaller square may need; above it the whole canvas is used, as little time is saved."""
+MIN_BRIGHTNESS = 0.02
+"""Light below this fraction of the target's counts as sky background."""
+
+
+def centred(shape: tuple[int, int], size: int) -> Box:
+    """Rows and columns that a frame of `shape` (y, x) covers in the middle of a canvas of `size`."""
+    top, left = ((size - side) // 2 for side in shape)
+    return slice(top, top + shape[0]), slice(left, left + shape[1])
 
 
 def canvas_size(height: int, width: int) -> int:
     """Side of the canvas: even, a product of small primes, and no smaller than the frame."""
-    size = max(height, width)
+    return fast_even(max(height, width))
+
+
+def fast_even(size: int) -> int:
+    """The smallest even product of small primes that is at least `size`: transforms of this length are fast."""
     while size % 2 or next_fast_len(size, real=True) != size:
         size += 1
     return size
@@ -27,38 +38,38 @@ def canvas_size(height: int, width: int) -> int:
 def psf_size(size: int, diameter: float, d_over_r0: float) -> int:
     """Side in px of the square that holds a PSF, on a canvas of `size` where the pupil has `diameter` cells.
 
-    The air spreads a point over D/r0 times the telescope's own width: eight times that, and never below 48 of the
-    telescope's, hold all but one or two hundredths of the light. The whole canvas where little would be won.
+    Seeing spreads a point over D/r0 times the diffraction limit: eight times that, and never below 48 diffraction
+    limits, hold 98 to 99 % of the light. The whole canvas where a smaller square would save little.
     """
     width = int(np.ceil(max(48.0, 8 * d_over_r0) * size / diameter))
-    least = canvas_size(width, width)
-    return least if least <= WORTH * size else size
+    side = canvas_size(width, width)
+    return side if side <= MAX_SHARE * size else size
 
 
-def lone_box(stack: Image) -> Box:
-    """Rows and columns of a stack (y, x) that hold a lone target and the light the air spread around it.
+def target_box(stack: Image) -> Box:
+    """Rows and columns of a stack (y, x) that hold an isolated target and the light that seeing spread around it.
 
-    The whole frame where the target fills most of it, or where little would be won.
+    The whole frame where the target fills most of it, or where a cut would save little.
     """
     low, high = np.percentile(stack, (1, 99.9))
     smooth = ndimage.gaussian_filter(stack, 2.0, mode="nearest")
     noise = float(np.std((stack - smooth)[smooth < low + 0.02 * (high - low)])) if high > low else 0.0
-    lit = smooth > low + max(FAINT * (high - low), 3 * noise)
+    lit = smooth > low + max(MIN_BRIGHTNESS * (high - low), 3 * noise)
     sides = []
     for axis, n in ((1, stack.shape[0]), (0, stack.shape[1])):
-        found = np.flatnonzero(lit.any(axis=axis))
-        first, last = (int(found[0]), int(found[-1]) + 1) if len(found) else (0, n)
-        room = max(last - first + 2 * max(32, (last - first) // 3), LEAST_BOX)
-        start = max(0, min((first + last - room) // 2, n - room))
-        sides.append((start, min(n, start + room)))
+        bright = np.flatnonzero(lit.any(axis=axis))
+        first, last = (int(bright[0]), int(bright[-1]) + 1) if len(bright) else (0, n)
+        length = max(last - first + 2 * max(32, (last - first) // 3), MIN_BOX_PX)
+        start = max(0, min((first + last - length) // 2, n - length))
+        sides.append((start, min(n, start + length)))
     size = canvas_size(*(stop - start for start, stop in sides))
-    if size > 0.8 * canvas_size(*stack.shape):
+    if size > MAX_SHARE * canvas_size(*stack.shape):
         return slice(0, stack.shape[0]), slice(0, stack.shape[1])
     return slice(*sides[0]), slice(*sides[1])
 
 
 def border_level(picture: Image) -> float:
-    """Light (y, x) at the border of a picture: what the taper falls to. On a lone planet that is the dark sky."""
+    """Mean light of a picture (y, x) along its border: the level to which the taper falls, the sky around a planet."""
     height, width = picture.shape
     inner = np.zeros(picture.shape, bool)
     inner[height // 16 : height - height // 16, width // 16 : width - width // 16] = True
@@ -66,34 +77,21 @@ def border_level(picture: Image) -> float:
 
 
 def window(height: int, width: int, size: int) -> Image:
-    """Taper (size, size): one inside the frame, a sine squared over the outer eighth of each side, zero beyond."""
+    """The edge taper of a frame (y, x) on a canvas (size, size): one inside the frame, zero beyond it."""
     out = np.zeros((size, size), np.float32)
-    top, left = (size - height) // 2, (size - width) // 2
-    out[top : top + height, left : left + width] = np.outer(_slope(height), _slope(width))
+    out[centred((height, width), size)] = edge_taper((height, width))
     return out
 
 
-def _slope(n: int) -> NDArray[np.float64]:
-    rise = np.sin((np.arange(n // TAPER) + 0.5) / max(1, n // TAPER) * np.pi / 2) ** 2
-    flat = np.ones(n)
-    flat[: len(rise)], flat[n - len(rise) :] = rise, rise[::-1]
-    return flat
-
-
-def lay(frames: Image, level: float, taper: Image) -> Image:
-    """Frames (frame, y, x) on the canvas (frame, size, size): the border's level off, tapered."""
+def to_canvas(frames: Image, level: float, taper: Image) -> Image:
+    """Frames (frame, y, x) on the canvas (frame, size, size): `level` subtracted, tapered."""
     height, width = frames.shape[-2:]
-    size = len(taper)
-    top, left = (size - height) // 2, (size - width) // 2
-    out = np.zeros((len(frames), size, size), np.float32)
-    out[:, top : top + height, left : left + width] = frames - np.float32(level)
+    out = np.zeros((len(frames), *taper.shape), np.float32)
+    out[:, *centred((height, width), len(taper))] = frames - np.float32(level)
     return out * taper
 
 
-def lift(sky: Image, stack: Image, level: float, taper: Image) -> Image:
-    """A sky (size, size) solved on the canvas, back on the frame's grid (y, x); where it was tapered, the stack fills in."""
-    height, width = stack.shape
-    size = len(taper)
-    top, left = (size - height) // 2, (size - width) // 2
-    inside = (slice(top, top + height), slice(left, left + width))
+def from_canvas(sky: Image, stack: Image, level: float, taper: Image) -> Image:
+    """A sky (size, size) on the frame's grid (y, x); the stack takes the complement of the taper's weight."""
+    inside = centred((stack.shape[0], stack.shape[1]), len(taper))
     return np.asarray(sky[inside] + level + (1 - taper[inside]) * (stack - level), np.float32)

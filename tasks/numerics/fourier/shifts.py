@@ -1,4 +1,4 @@
-"""Moving frames: by whole pixels, or by any fraction with a phase ramp that passes all frequencies alike."""
+"""Moving frames: by whole pixels, or by any fraction with a phase phase_ramp that passes all frequencies alike."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,14 +7,14 @@ from scipy import fft
 Image = NDArray[np.float32]
 
 
-def ramp(size: tuple[int, int], move: NDArray[np.float32]) -> NDArray[np.complex64]:
+def phase_ramp(size: tuple[int, int], move: NDArray[np.float32]) -> NDArray[np.complex64]:
     """The factor on an rfft2 spectrum of `size` (y, x) that moves the picture by `move` (dy, dx) px, circularly."""
     along_y = np.exp(-2j * np.pi * fft.fftfreq(size[0]) * float(move[0]))
     along_x = np.exp(-2j * np.pi * fft.rfftfreq(size[1]) * float(move[1]))
     return np.outer(along_y, along_x).astype(np.complex64)
 
 
-def best_move(cross: NDArray[np.complex64], size: int, farthest: int | None = None) -> tuple[float, float, float]:
+def best_shift(cross: NDArray[np.complex64], size: int, farthest: int | None = None) -> tuple[float, float, float]:
     """Where two pictures of size x size px fit best: (overlap, dy, dx), the move in px of the second onto the first.
 
     No farther than `farthest` px along each axis; None looks everywhere.

@@ -4,11 +4,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, stats
 
+from tasks.numerics.robust import MAD_TO_SIGMA
+
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-_MAD = 1.4826  # median absolute deviation -> standard deviation of a Gaussian
-_AROUND = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], bool)  # the 8 neighbours
+_NEIGHBOURS = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], bool)  # the 8 neighbours
 _REACH = 3  # px: the local background of a pixel is the median of 7 x 7
 
 
@@ -57,13 +58,13 @@ def _bad_plane(mean: Image, var: Image, count: int) -> Mask:
     # The temporal variance includes the air's, which is safe. A clipped sky is zero here and a count there: its
     # median variance says nothing, so the upper fifth of the neighbourhood speaks for it.
     noise = np.sqrt(np.maximum(ndimage.percentile_filter(var, 80, size=7, mode="mirror"), 0) / max(count, 1))
-    hot = lonely(mean, noise, 0.02)
-    dark_side = lonely(-mean, noise, 0.02)
-    around = ndimage.median_filter(mean, footprint=_AROUND, mode="mirror")
+    hot = isolated_outliers(mean, noise, 0.02)
+    dark_side = isolated_outliers(-mean, noise, 0.02)
+    around = ndimage.median_filter(mean, footprint=_NEIGHBOURS, mode="mirror")
     dead = dark_side & (around - mean > 0.3 * (around - level))
     # A hot pixel is there in every frame: what it adds varies less than it is high. Cosmic rays and the rare counts of
     # a clipped sky raise the mean too, but come and go. The sampling error of a variance is sqrt(2/K) of it.
-    typical = ndimage.median_filter(var, footprint=_AROUND, mode="mirror")
+    typical = ndimage.median_filter(var, footprint=_NEIGHBOURS, mode="mirror")
     come_and_go = var - typical > (mean - around) ** 2 / 2 + 4 * np.sqrt(2 / max(count, 1)) * typical
     return np.asarray((hot & ~come_and_go) | dead | _stuck(mean, var, count), dtype=bool)
 
@@ -77,15 +78,15 @@ def _stuck(mean: Image, var: Image, count: int) -> Mask:
     if count < 8:  # too few frames to know a variance
         return np.zeros(var.shape, bool)
     chance = float(stats.chi2.ppf(1e-4 / var.size, count - 1)) / (count - 1)
-    lowest = ndimage.minimum_filter(var, footprint=_AROUND, mode="mirror")
-    top = ndimage.maximum_filter(mean, footprint=_AROUND, mode="mirror")
-    bottom = ndimage.minimum_filter(mean, footprint=_AROUND, mode="mirror")
+    lowest = ndimage.minimum_filter(var, footprint=_NEIGHBOURS, mode="mirror")
+    top = ndimage.maximum_filter(mean, footprint=_NEIGHBOURS, mode="mirror")
+    bottom = ndimage.minimum_filter(mean, footprint=_NEIGHBOURS, mode="mirror")
     usual = np.maximum(ndimage.percentile_filter(var, 80, size=7, mode="mirror"), lowest)
     off = np.maximum(mean - top, bottom - mean) > 2 * np.sqrt(usual)
     return np.asarray(off & (lowest > 0) & (var < min(chance, 0.1) * lowest))
 
 
-def lonely(image: Image, noise: float | Image, share_of_range: float) -> Mask:
+def isolated_outliers(image: Image, noise: float | Image, share_of_range: float) -> Mask:
     """Pixels of one plane that stand out and whose neighbours do not: no telescope can make them.
 
     y - base > 3 (third brightest of 8 neighbours - base) + 12 noise + `share_of_range` of the range, with base the
@@ -115,10 +116,10 @@ def _surroundings(image: Image, at_y: NDArray[np.intp], at_x: NDArray[np.intp]) 
     patch = padded[at_y[:, None, None] + span[:, None], at_x[:, None, None] + span]  # (pixel, 7, 7)
     core = patch[:, _REACH - 1 : _REACH + 2, _REACH - 1 : _REACH + 2]
     base = np.median(patch, axis=(1, 2))
-    third = np.sort(core[:, _AROUND], axis=1)[:, -3]
+    third = np.sort(core[:, _NEIGHBOURS], axis=1)[:, -3]
     # Second differences along x do not see slopes; sqrt(6) is their noise gain.
     bend = patch[:, :, :-2] - 2 * patch[:, :, 1:-1] + patch[:, :, 2:]
-    scatter = _MAD / np.sqrt(6) * np.median(np.abs(bend), axis=(1, 2))
+    scatter = MAD_TO_SIGMA / np.sqrt(6) * np.median(np.abs(bend), axis=(1, 2))
     return base, third, scatter.astype(np.float32)
 
 
@@ -128,7 +129,7 @@ def spikes(block: Image, noise: NDArray[np.float32] | float) -> Mask:
     sigma = np.broadcast_to(sigma.reshape(sigma.shape + (1,) * (2 - sigma.ndim)), block.shape[:2])
     found = np.zeros(block.shape, bool)
     for index in np.ndindex(*block.shape[:2]):
-        found[index] = lonely(block[index], float(sigma[index]), 0.02)
+        found[index] = isolated_outliers(block[index], float(sigma[index]), 0.02)
     return found
 
 

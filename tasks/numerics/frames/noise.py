@@ -4,32 +4,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
+from tasks.numerics.fourier.rings import radius, ring_index
+from tasks.numerics.fourier.windows import edge_taper
+from tasks.numerics.robust import mad_sigma
+
 Image = NDArray[np.float32]
 
 _CORNER = float(np.hypot(0.5, 0.5))  # cycles/px: the highest frequency there is
 _MARGIN = 1.03  # light-free means beyond 1.03 x the cut-off
-_LEAST = 0.02  # of all coefficients: fewer are too few to measure by
-
-
-def radius(size: tuple[int, int]) -> NDArray[np.float64]:
-    """Spatial frequency in cycles/px on the rfft2 grid of a frame of `size` (y, x)."""
-    return np.asarray(np.hypot(fft.fftfreq(size[0])[:, None], fft.rfftfreq(size[1])[None]))
-
-
-def taper(size: tuple[int, int]) -> Image:
-    """1 inside, falling to 0 as a squared sine over the outer eighth of each side."""
-    sides = []
-    for n in size:
-        width = max(n // 8, 2)
-        rise = np.sin(np.pi / 2 * (np.arange(width) + 0.5) / width) ** 2
-        sides.append(np.concatenate([rise, np.ones(n - 2 * width), rise[::-1]]))
-    return np.outer(sides[0], sides[1]).astype(np.float32)
+_MIN_SHARE = 0.02  # of all coefficients: fewer are too few to measure by
 
 
 def dark_corners(size: tuple[int, int], cutoff: float = 0.5) -> NDArray[np.bool_]:
     """Where on the rfft2 grid no light can be. An undersampled frame has no such place: its last 2 % serve."""
     f = radius(size)
-    limit = min(cutoff * _MARGIN, float(np.quantile(f, 1 - _LEAST)))
+    limit = min(cutoff * _MARGIN, float(np.quantile(f, 1 - _MIN_SHARE)))
     # The axes carry the leakage of borders and the noise of whole rows and columns.
     off_axis = (np.abs(fft.fftfreq(size[0]))[:, None] > 0.02) & (fft.rfftfreq(size[1])[None] > 0.02)
     return np.asarray((f >= limit) & off_axis & (fft.rfftfreq(size[1])[None] < 0.5))
@@ -37,14 +26,14 @@ def dark_corners(size: tuple[int, int], cutoff: float = 0.5) -> NDArray[np.bool_
 
 def noise_variance(block: Image, cutoff: float = 0.5) -> NDArray[np.float32]:
     """White noise variance per pixel of each (frame, channel), photon noise included: its
-    mean under `taper`.
+    mean under the edge taper.
 
     One Fourier coefficient of an unnormalised FFT then holds `variance * ny * nx`. The median of the corner's power
     (an exponential distribution) is robust to leakage; it needs no pixel differences, so a sky posterised to a few
     steps, whose neighbouring pixels are equal, is measured right. Debayered or compressed frames read too low.
     """
     size = (block.shape[-2], block.shape[-1])
-    window = taper(size)
+    window = edge_taper(size)
     corners = dark_corners(size, cutoff)
     middle = block.mean(axis=(-2, -1), keepdims=True)
     power = np.abs(fft.rfft2((block - middle) * window)[..., corners]) ** 2
@@ -64,7 +53,7 @@ def optical_cutoff(power: NDArray[np.floating]) -> float | None:
     last = len(rings)
     tail = rings[int(0.93 * last) :]
     floor = float(np.median(tail))
-    scatter = max(1.4826 * float(np.median(np.abs(tail - floor))), 0.002 * floor)
+    scatter = max(mad_sigma(tail), 0.002 * floor)
     excess = ndimage.median_filter(rings - floor, 5, mode="nearest")
     lit = np.nonzero(excess > 5 * scatter)[0]
     if floor <= 0 or lit.size == 0 or lit.max() < 8 or lit.max() > int(0.9 * last):
@@ -79,7 +68,7 @@ def optical_cutoff(power: NDArray[np.floating]) -> float | None:
 def _ring_medians(power: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np.float64]:
     """Median power per ring of 1/n cycles/px: streaks, column noise and a few hot coefficients do not count."""
     n = min(size)
-    ring = np.rint(radius(size) * n).astype(int)
+    ring = ring_index(size)
     off_axis = (np.abs(fft.fftfreq(size[0]))[:, None] > 0.02) & (fft.rfftfreq(size[1])[None] > 0.02)
     rings = np.full(int(_CORNER * n) - 2, np.nan)
     for k in range(len(rings)):

@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-from tasks.numerics.fourier.shifts import ramp
-from tasks.numerics.frames.noise import noise_variance, radius, taper
-from tasks.numerics.judging.metrics import ring_sums
+from tasks.numerics.fourier.rings import radius, ring_sums
+from tasks.numerics.fourier.shifts import phase_ramp
+from tasks.numerics.fourier.windows import edge_taper
+from tasks.numerics.frames.noise import noise_variance
+from tasks.numerics.robust import MAD_TO_SIGMA
 
 Image = NDArray[np.float32]
 Values = NDArray[np.float32]
@@ -19,7 +21,6 @@ Flags = NDArray[np.bool_]
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
 _FOLDS = 5
 _BETTER = 4  # held-out frames are asked if they rank within SHARES[4], 20 %
-_MAD = 1.4826
 
 
 def sharpness(block: Image, noise: Values | None = None, cutoff: float = 0.5) -> Values:
@@ -29,7 +30,7 @@ def sharpness(block: Image, noise: Values | None = None, cutoff: float = 0.5) ->
     pixel of each (frame, channel); it is measured if not given. A streak raises the value: see `ranking`.
     """
     size = (block.shape[-2], block.shape[-1])
-    window = taper(size)
+    window = edge_taper(size)
     fine, coarse = _bands(size, cutoff)
     if noise is None:
         noise = noise_variance(block, cutoff)
@@ -48,7 +49,7 @@ def coherent_sharpness(aligned: Image, mean: Image, count: int, cutoff: float = 
     the aligned mean of `count` frames, this one among them.
     """
     size = (aligned.shape[-2], aligned.shape[-1])
-    window = taper(size)
+    window = edge_taper(size)
     fine, coarse = _bands(size, cutoff)
     spectra, sky = (fft.rfft2((v - v.mean(axis=(-2, -1), keepdims=True)) * window) for v in (aligned, mean))
     others = (sky * count - spectra) / max(count - 1, 1)
@@ -87,7 +88,7 @@ def saturated(block: Image, full_scale: float) -> Values:
     return np.asarray((block >= full_scale).mean(axis=(1, 2, 3)), dtype=np.float32)
 
 
-def strangeness(aligned: Image, mean: Image) -> Values:
+def residual_outlier_score(aligned: Image, mean: Image) -> Values:
     """(frame,) 99.7th percentile of |frame - gain * mean - offset| smoothed by 1.5 px, over the mean's contrast.
 
     `mean` (channel, y, x) is of all frames, aligned as the block is. An aeroplane or a satellite leaves a line here.
@@ -104,16 +105,16 @@ def strangeness(aligned: Image, mean: Image) -> Values:
     return found
 
 
-def outstanding(values: Values, limit_mad: float = 8.0) -> Flags:
+def upper_outliers(values: Values, limit_mad: float = 8.0) -> Flags:
     """Values above the median by more than `limit_mad` MADs of the upper half: weather has a tail, streaks leave it."""
     middle = np.median(values)
-    mad = _MAD * np.median(values[values >= middle] - middle)
+    mad = MAD_TO_SIGMA * np.median(values[values >= middle] - middle)
     return np.asarray(values > middle + limit_mad * mad + 0.05 * abs(middle))
 
 
 def ranking(sharp: Values, ok: Flags, strange: Values | None = None) -> NDArray[np.int64]:
     """Frame numbers, luckiest first. Frames that are not ok, or that stand out as strange, come last."""
-    trusted = ok & ~outstanding(strange) if strange is not None else ok
+    trusted = ok & ~upper_outliers(strange) if strange is not None else ok
     return np.lexsort((np.arange(len(sharp)), -sharp, ~trusted)).astype(np.int64)
 
 
@@ -145,12 +146,12 @@ def lucky_share(
     for block in blocks:
         if not done:
             size = (block.shape[-2], block.shape[-1])
-            window = taper(size)
+            window = edge_taper(size)
             sums = np.zeros((len(SHARES), _FOLDS, size[0], size[1] // 2 + 1), np.complex64)
         for k, frame in enumerate(block, start=done):
             if k in place:
                 luma = frame.mean(axis=0)
-                sums[place[k]] += fft.rfft2((luma - luma.mean()) * window) * ramp(size, -shifts[k])
+                sums[place[k]] += fft.rfft2((luma - luma.mean()) * window) * phase_ramp(size, -shifts[k])
         done += len(block)
     if not place or not done:
         raise ValueError("0 usable frames to choose from, at least 1 is needed: check what was dropped before")

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from tasks.numerics.fourier.shifts import ramp
-from tasks.numerics.frames.noise import taper
+from tasks.numerics.fourier.shifts import phase_ramp
+from tasks.numerics.fourier.windows import edge_taper
 
 Image = NDArray[np.float32]
 Spectrum = NDArray[np.complex64]
@@ -16,7 +16,7 @@ Blocks = Callable[[], Iterable[Image]]
 
 _LOWPASS = 0.10  # cycles/px: sigma of the Gaussian; beyond it speckles differ from frame to frame
 _HIGHPASS = 1.0  # cycles per frame: the mean and tilt of clouds; cutting more threw faint targets off by px
-_LEAST_OVERLAP = 0.2  # a lag where less of the reference's power is under the window is not believed
+_MIN_OVERLAP = 0.2  # a lag where less of the reference's power is under the window is not believed
 _SAMPLES = 16  # frames among which the first reference is chosen
 
 
@@ -61,7 +61,7 @@ def geometry(size: tuple[int, int]) -> Geometry:
     f2 = fy**2 + fx**2
     high = 1 - np.exp(-((fy * size[0]) ** 2 + (fx * size[1]) ** 2) / (2 * _HIGHPASS**2))
     band = (np.exp(-f2 / (2 * _LOWPASS**2)) * high).astype(np.float32)
-    window = taper(size)
+    window = edge_taper(size)
     canvas = (fft.next_fast_len(2 * size[0], real=True), fft.next_fast_len(2 * size[1], real=True))
     return Geometry(size, canvas, band, window, fft.rfft2(window, s=canvas).astype(np.complex64))
 
@@ -89,7 +89,7 @@ class Mean:
     def add(self, spectra: Spectrum, shifts: NDArray[np.float32]) -> None:
         """Add frames moved by -shifts."""
         for spectrum, shift in zip(spectra, shifts, strict=True):
-            back = ramp(self.geometry.canvas, -shift)
+            back = phase_ramp(self.geometry.canvas, -shift)
             self._light += spectrum * back
             self._ramps += back
             self.count += 1
@@ -102,7 +102,7 @@ class Mean:
         sky = light / np.maximum(cover, 0.2 * max(float(cover.max()), 1e-6))
         squared = fft.rfft2(sky * sky)
         power = fft.irfft2(squared * np.conj(geo.window_spectrum), s=geo.canvas)
-        floor = max(_LEAST_OVERLAP * float(power.max()), 1e-30)
+        floor = max(_MIN_OVERLAP * float(power.max()), 1e-30)
         return Reference(geo, np.conj(fft.rfft2(sky)), np.maximum(power, floor).astype(np.float32))
 
 

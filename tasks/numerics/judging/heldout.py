@@ -1,8 +1,8 @@
-"""The judge: frames that no sky has seen are fitted with PSFs only, to one sky and to another; which explains them better?"""
+"""Held-out frames compare two skies: only their PSFs are fitted, to each sky, and the residuals are compared."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,94 +10,119 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tasks.numerics.optics.kolmogorov import noll_variances
+from tasks.numerics.adam import adam_step, cosine_rate
+from tasks.numerics.fourier.rings import frequencies, ring_mean, rings
+from tasks.numerics.optics.kolmogorov import phase_sigma
 from tasks.numerics.optics.pupil import (
     Pupil,
-    cells_of,
-    fields,
-    frequencies,
+    amplitudes,
+    band_limited,
     intensity,
     otfs,
-    passed,
-    ring_mean,
-    rings,
+    phase_gradient,
+    pupil_function,
     spectra_of,
 )
-from tasks.numerics.sky.likelihood import chi2, pull_back
-from tasks.numerics.sky.wiener import corner_noise
+from tasks.numerics.sky.likelihood import chi2
 
 CHUNK = 8
-FEW = 5
-"""Fewer frames than this cannot tell how much they differ by chance."""
-ALONE = 0.01
-"""The least standard error of their word, as a share of what is left."""
+"""Frames per transform."""
+MIN_FRAMES = 5
+"""Fewer frames than this do not show their own scatter."""
+MIN_ERROR = 0.01
+"""Smallest standard error of the difference of so few frames, as a fraction of the residual power."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """How two skies explain the same unseen frames."""
+    """How well two skies fit the same held-out frames."""
 
     frames: int
-    """How many frames judged."""
+    """Number of held-out frames."""
     sky: float
-    """Median over the frames of |Y - H X|^2 over the noise, per coefficient below the cut-off; one is perfect."""
+    """Median over the frames of |Y - H X|^2 over the noise, per coefficient below the cut-off; one is noise alone."""
     stack: float
     """The same for the other sky."""
     prefers_sky: bool
-    """The frames are better explained by the sky, by more than chance: twice the standard error of the median difference."""
+    """Whether the sky fits better by more than twice the standard error of the median difference."""
     whiteness: float
     """Mean departure from one of the residual's ring power over the noise; zero is white."""
-    each: NDArray[np.float32]
-    """(2, frame) what is left of each frame by the sky and by the other."""
+    chi2_per_frame: NDArray[np.float32]
+    """(2, frame) each frame's residual power over the noise, for the sky and for the other."""
 
 
-def judge(eye: Pupil, spectra: Tensor, sky: Tensor, stack: Tensor, d_over_r0: float, steps: int) -> Verdict:
-    """Fit the phases of the frames (frame, y, x//2+1) to each of two sky spectra and compare what is left."""
-    cutoff = eye.cutoff
-    seen = (frequencies(eye.size, spectra.device) < cutoff).float()
-    noise = torch.tensor(corner_noise(spectra, cutoff), device=spectra.device)
-    spread = torch.from_numpy(noll_variances(len(eye.modes)) * d_over_r0 ** (5 / 3)).sqrt().float().to(spectra.device)
-    left, transfers = [], []
-    for x in (sky, stack):
-        phases = fit(eye, spectra, x, noise, spread, steps)
-        transfers.append(torch.cat([otfs(eye, phases[i : i + CHUNK]) for i in range(0, len(phases), CHUNK)]))
-        left.append(chi2(spectra, transfers[-1], x, noise, seen))
-    rest = spectra - transfers[0] * sky
-    curve = ring_mean((rest.real**2 + rest.imag**2).mean(0) / noise, rings(eye.size, spectra.device))
-    inside = curve[2 : max(3, int(cutoff * eye.size))]
-    gain = left[1] - left[0]
+@dataclass(frozen=True)
+class HeldoutFit:
+    """Some held-out frames fitted to two skies."""
+
+    chi2: Tensor
+    """(2, frame) residual power over the noise of each frame, for the sky and for the other."""
+    residual_power: Tensor
+    """(y, x//2+1) sum over the frames of the sky's residual power over the noise."""
+
+
+def fit_frames(
+    pupil: Pupil, spectra: Tensor, skies: tuple[Tensor, Tensor], noise: float, d_over_r0: float, steps: int
+) -> HeldoutFit:
+    """Fit the phases of frames (frame, y, x//2+1) to each of two sky spectra; `noise` is the power per coefficient."""
+    used = (frequencies(pupil.size, spectra.device) < pupil.cutoff).float()
+    level = torch.tensor(noise, device=spectra.device)
+    sigma = torch.from_numpy(phase_sigma(len(pupil.modes), d_over_r0)).to(spectra.device)
+    chi2s, transfers = [], []
+    for sky in skies:
+        phases = fit(pupil, spectra, sky, level, sigma, steps)
+        transfers.append(torch.cat([otfs(pupil, phases[i : i + CHUNK]) for i in range(0, len(phases), CHUNK)]))
+        chi2s.append(chi2(spectra, transfers[-1], sky, level, used))
+    residual = spectra - transfers[0] * skies[0]
+    return HeldoutFit(torch.stack(chi2s), (residual.real**2 + residual.imag**2).sum(0) / level)
+
+
+def verdict_of(fits: Sequence[HeldoutFit], cutoff: float) -> Verdict:
+    """What all held-out frames say together; `cutoff` in cycles per pixel."""
+    sky, stack = torch.cat([part.chi2 for part in fits], dim=1)
+    power = torch.stack([part.residual_power for part in fits]).sum(0) / len(sky)
+    chi2_per_frame = torch.stack([sky, stack]).cpu().numpy()
+    best, other = float(sky.median()), float(stack.median())
+    return Verdict(len(sky), best, other, _prefers_first(sky, stack), _whiteness(power, cutoff), chi2_per_frame)
+
+
+def _prefers_first(first: Tensor, second: Tensor) -> bool:
+    """Whether the first sky's chi squared (frame,) is lower by more than twice the standard error of the median."""
+    gain = second - first
     middle = gain.median()
-    # Medians: a frame whose fit is stuck would outweigh all others. Few frames cannot tell their own scatter.
+    # Medians: a frame whose fit is stuck would outweigh all others.
     error = 1.86 * float((gain - middle).abs().median()) / len(gain) ** 0.5
-    if len(gain) < FEW:
-        error = max(error, ALONE * float(left[1].mean()))
-    prefers = bool(torch.isfinite(gain).all()) and float(middle) > 2 * error
-    best, other = (float(rest.median()) for rest in left)
-    each = torch.stack(left).cpu().numpy()
-    return Verdict(len(spectra), best, other, prefers, float((inside - 1).abs().mean()), each)
+    if len(gain) < MIN_FRAMES:
+        error = max(error, MIN_ERROR * float(second.mean()))
+    return bool(torch.isfinite(gain).all()) and float(middle) > 2 * error
 
 
-def fit(eye: Pupil, spectra: Tensor, sky: Tensor, noise: Tensor, spread: Tensor, steps: int) -> Tensor:
-    """Phases (frame, mode) that explain each frame by a given sky: Adam from flat, cooled from hot."""
-    sky, phases = passed(eye, sky), torch.zeros(len(spectra), len(spread), device=spectra.device)
+def _whiteness(power: Tensor, cutoff: float) -> float:
+    """Mean departure from one, below the cut-off, of a residual's power (y, x//2+1) over the noise, ring by ring."""
+    size = power.shape[-2]
+    inside = ring_mean(power, rings(size, power.device))[2 : max(3, int(cutoff * size))]
+    return float((inside - 1).abs().mean())
+
+
+def fit(pupil: Pupil, spectra: Tensor, sky: Tensor, noise: Tensor, phase_sigma: Tensor, steps: int) -> Tensor:
+    """Phases (frame, mode) that fit each frame to a given sky: annealed Adam from flat phases."""
+    sky, phases = band_limited(pupil, sky), torch.zeros(len(spectra), len(phase_sigma), device=spectra.device)
     first, second = torch.zeros_like(phases), torch.zeros_like(phases)
-    for turn in range(steps):
-        hot = max(1.0, 100.0 ** (1 - turn / (0.6 * steps)))
-        gradient = _slope(eye, spectra, sky, noise * hot, phases) + phases / spread**2
-        first, second = 0.9 * first + 0.1 * gradient, 0.99 * second + 0.01 * gradient**2
-        pace = 0.15 * 0.5 * (1 + math.cos(math.pi * turn / steps))
-        move = first / (1 - 0.9 ** (turn + 1)) / ((second / (1 - 0.99 ** (turn + 1))).sqrt() + 1e-12)
-        phases = phases - pace * move
+    for step in range(steps):
+        hot = max(1.0, 100.0 ** (1 - step / (0.6 * steps)))
+        gradient = _gradient(pupil, spectra, sky, noise * hot, phases) + phases / phase_sigma**2
+        first, second, direction = adam_step(gradient, first, second, step)
+        phases = phases - cosine_rate(0.15, step, steps) * direction
     return phases
 
 
-def _slope(eye: Pupil, spectra: Tensor, sky: Tensor, noise: Tensor, phases: Tensor) -> Tensor:
+def _gradient(pupil: Pupil, spectra: Tensor, sky: Tensor, noise: Tensor, phases: Tensor) -> Tensor:
     """Gradient of half the chi squared of every frame by its phases."""
     grads = []
     for start in range(0, len(phases), CHUNK):
-        cells = cells_of(eye, phases[start : start + CHUNK])
-        field = fields(eye, cells)
-        transfer = spectra_of(eye, intensity(eye, field))
-        force = (sky * transfer - spectra[start : start + CHUNK]) * (sky.conj() / noise)
-        grads.append(pull_back(eye, cells, field, force))
+        cells = pupil_function(pupil, phases[start : start + CHUNK])
+        amplitude = amplitudes(pupil, cells)
+        transfer = spectra_of(pupil, intensity(pupil, amplitude))
+        derivative = (sky * transfer - spectra[start : start + CHUNK]) * (sky.conj() / noise)
+        grads.append(phase_gradient(pupil, cells, amplitude, derivative))
     return torch.cat(grads)

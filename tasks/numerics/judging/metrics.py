@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage, optimize
 
+from tasks.numerics.fourier.rings import ring_sums
 from tasks.numerics.fourier.shifts import shift_frames
-from tasks.numerics.frames.noise import radius, taper
+from tasks.numerics.fourier.windows import edge_taper
 
 Image = NDArray[np.float32]
 Curve = NDArray[np.float64]
@@ -103,22 +104,10 @@ def ssim(truth: Image, picture: Image, span: float | None = None) -> float:
     return float(index[5:-5, 5:-5].mean())
 
 
-def ring_index(size: tuple[int, int]) -> NDArray[np.int64]:
-    """The ring, 1/min(size) cycles/px wide, of each rfft2 coefficient."""
-    return np.rint(radius(size) * min(size)).astype(np.int64)
-
-
-def ring_sums(values: NDArray[np.floating], size: tuple[int, int]) -> Curve:
-    """Sums over rings 0 .. n/2 of an array on the rfft2 grid, each coefficient counted once."""
-    rings = ring_index(size)
-    sums = np.bincount(rings.ravel(), values.ravel(), minlength=min(size))
-    return np.asarray(sums[: min(size) // 2 + 1], dtype=np.float64)
-
-
 def fourier_ring_correlation(a: Image, b: Image) -> Curve:
     """Correlation of two pictures ring by ring: index k is k/n cycles/px, n the shorter side."""
     size = (a.shape[0], a.shape[1])
-    window = taper(size) ** 2
+    window = edge_taper(size) ** 2
     fa, fb = (fft.rfft2((v - v.mean()) * window) for v in (a, b))
     cross = ring_sums((fa * np.conj(fb)).real, size)
     norm = ring_sums(np.abs(fa) ** 2, size) * ring_sums(np.abs(fb) ** 2, size)
@@ -130,3 +119,10 @@ def frc_cutoff(curve: Curve, level: float = 0.5) -> float:
     smooth = np.convolve(np.pad(curve, 1, mode="edge"), np.ones(3) / 3, "valid")
     below = np.nonzero(smooth[1:] < level)[0]
     return float((below[0] + 1) / (2 * (len(curve) - 1))) if below.size else 0.5
+
+
+def is_nearer(picture: Image, to: Image, than: Image) -> bool:
+    """Is a picture (channel, y, x) nearer to `to` than `than` is, away from the border?"""
+    rows, columns = (slice(n // 8, n - n // 8) for n in picture.shape[1:])
+    off, step = (float(((each - picture)[:, rows, columns] ** 2).mean()) for each in (to, than))
+    return off < step

@@ -1,4 +1,4 @@
-"""The telescope's pupil: aperture, phase modes, and the transfer functions that phases make of it."""
+"""The pupil and its Fourier optics: phases to PSFs and transfer functions, and gradients back to phases."""
 
 from __future__ import annotations
 
@@ -8,61 +8,24 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-OVERSAMPLING = 8  # sub-cells per cell and axis: the antialiased edge is good to 1/64
-
-
-def diameter_cells(size: int, aperture_m: float, wavelength_m: float, pixel_scale_rad: float) -> float:
-    """Pupil diameter in cells of a size x size grid: half the grid at Nyquist sampling (pixel = wavelength / 2D)."""
-    return aperture_m / wavelength_m * pixel_scale_rad * size
-
-
-def aperture(size: int, diameter: float, obstruction: float) -> NDArray[np.float32]:
-    """Antialiased mask (size, size) of an annular pupil, centred on [size//2, size//2].
-
-    `diameter` in grid cells, `obstruction` as a fraction of it.
-    """
-    fine = (np.arange(size * OVERSAMPLING) + 0.5) / OVERSAMPLING - 0.5 - size // 2
-    square = fine[:, None] ** 2 + fine[None, :] ** 2
-    open_ = (square <= (diameter / 2) ** 2) & (square >= (obstruction * diameter / 2) ** 2)
-    cells = open_.reshape(size, OVERSAMPLING, size, OVERSAMPLING).mean((1, 3))
-    return np.asarray(cells, dtype=np.float32)
-
-
-def noll(j: int) -> tuple[int, int]:
-    """Radial and signed azimuthal order of Noll's Zernike mode j (1 = piston, 2 and 3 = tip and tilt)."""
-    n = int((math.sqrt(8 * j - 7) - 1) / 2)
-    place = j - n * (n + 1) // 2
-    m = 2 * (place // 2) if n % 2 == 0 else 2 * ((place - 1) // 2) + 1
-    return n, m if j % 2 == 0 else -m
-
-
-def zernike(j: int, rho: NDArray[np.float64], theta: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Noll's Zernike mode j at polar coordinates in the unit disc, of unit variance over the full disc."""
-    n, signed = noll(j)
-    m = abs(signed)
-    radial = np.zeros_like(rho)
-    for s in range((n - m) // 2 + 1):
-        weight = math.comb(n - s, s) * math.comb(n - 2 * s, (n - m) // 2 - s)
-        radial += (-1) ** s * weight * rho ** (n - 2 * s)
-    if m == 0:
-        return np.asarray(math.sqrt(n + 1) * radial)
-    turn = np.cos(m * theta) if signed > 0 else np.sin(m * theta)
-    return np.asarray(math.sqrt(2 * (n + 1)) * radial * turn)
+from tasks.numerics.fourier.canvas import psf_size
+from tasks.numerics.fourier.rings import frequencies
+from tasks.numerics.optics.aperture import Aperture, aperture_mask
+from tasks.numerics.optics.zernike import zernike
 
 
 @dataclass(frozen=True)
 class Pupil:
-    """What the solver knows of the telescope: only the cells that let light in are kept."""
+    """The aperture's open cells and the phase modes over them."""
 
     size: int
     """Frames are size x size pixels."""
     grid: int
-    """PSFs are made on grid x grid of these pixels: light that aperture and air carry farther is folded in."""
+    """PSFs are made on grid x grid of these pixels; light that falls farther out is aliased into them."""
     cutoff: float
-    """Highest frequency that passes, cycles per pixel."""
+    """Cut-off frequency, cycles per pixel."""
     box: int
     """Side of the smallest square of cells that holds the pupil."""
     cells: Tensor
@@ -79,15 +42,15 @@ class Pupil:
 
 
 @functools.lru_cache(maxsize=4)  # the modes cost a QR, and every block of frames asks for the same pupil again
-def pupil(size: int, diameter: float, obstruction: float, n_modes: int, grid: int = 0) -> Pupil:
-    """The pupil of frames of size x size pixels with Zernike modes j = 2 .. n_modes + 1; PSFs are `grid` pixels wide.
+def make_pupil(size: int, aperture: Aperture, n_modes: int, grid: int = 0) -> Pupil:
+    """The pupil of frames of size x size pixels with Zernike modes j = 2 .. n_modes + 1.
 
-    `diameter` in cells of the frames' own grid may not exceed half of it by more than a cell: pixels coarser than that
-    alias.
+    PSFs are `grid` pixels wide, or as wide as the frames if it is 0. The aperture's diameter may not exceed half the
+    frame's grid by more than a cell: coarser pixels alias.
     """
     grid = grid or size
-    diameter *= grid / size
-    mask = aperture(grid, diameter, obstruction).astype(np.float64)
+    diameter = aperture.diameter_cells * (grid / size)
+    mask = aperture_mask(grid, Aperture(diameter, aperture.obstruction)).astype(np.float64)
     inside = np.argwhere(mask.max(1) > 0)[:, 0]
     low, high = int(inside[0]), int(inside[-1]) + 1
     mask = mask[low:high, low:high]
@@ -110,63 +73,68 @@ def pupil(size: int, diameter: float, obstruction: float, n_modes: int, grid: in
     )
 
 
-def cells_of(eye: Pupil, phases: Tensor) -> Tensor:
-    """Complex pupil function of each frame inside the open cells, (frame, cell)."""
-    return torch.polar(eye.amplitude.expand(len(phases), -1), phases @ eye.modes)
+def pupil_in_air(size: int, aperture: Aperture, n_modes: int, d_over_r0: float) -> Pupil:
+    """The pupil on a canvas of `size`, its PSFs on a square just wide enough for seeing of the given D/r0."""
+    return make_pupil(size, aperture, n_modes, psf_size(size, aperture.diameter_cells, d_over_r0))
 
 
-def fields(eye: Pupil, cells: Tensor) -> Tensor:
-    """Complex focal-plane fields (frame, y, x) of pupil functions given on the open cells.
+def pupil_function(pupil: Pupil, phases: Tensor) -> Tensor:
+    """Complex pupil function (frame, cell) of phases (frame, mode), on the open cells."""
+    return torch.polar(pupil.amplitude.expand(len(phases), -1), phases @ pupil.modes)
 
-    The two transforms run one after the other because half of the first one's rows are dark.
+
+def amplitudes(pupil: Pupil, cells: Tensor) -> Tensor:
+    """Complex amplitudes (frame, grid, grid) in the focal plane of pupil functions (frame, cell).
+
+    The transforms along x and y run one after the other: the first one skips the rows outside the pupil.
     """
-    square = torch.zeros(len(cells), eye.box * eye.box, dtype=cells.dtype, device=cells.device)
-    square[:, eye.cells] = cells
-    rows = torch.fft.fft(square.view(-1, eye.box, eye.box), n=eye.grid, dim=-1)
-    whole: Tensor = torch.fft.fft(rows, n=eye.grid, dim=-2)
+    square = torch.zeros(len(cells), pupil.box * pupil.box, dtype=cells.dtype, device=cells.device)
+    square[:, pupil.cells] = cells
+    rows = torch.fft.fft(square.view(-1, pupil.box, pupil.box), n=pupil.grid, dim=-1)
+    whole: Tensor = torch.fft.fft(rows, n=pupil.grid, dim=-2)
     return whole
 
 
-def light(eye: Pupil) -> float:
-    """What |field|^2 sums to: dividing by it makes every PSF sum to one."""
-    return float((eye.amplitude.double() ** 2).sum()) * eye.grid**2
+def total_intensity(pupil: Pupil) -> float:
+    """Sum of |amplitude|^2 over the focal plane, the same for all phases; PSFs are normalised by it."""
+    return float((pupil.amplitude.double() ** 2).sum()) * pupil.grid**2
 
 
-def psfs(eye: Pupil, phases: Tensor) -> Tensor:
+def psfs(pupil: Pupil, phases: Tensor) -> Tensor:
     """PSFs (frame, grid, grid), centred on [0, 0], non-negative, sum one, from phases (frame, mode) in rad."""
-    return intensity(eye, fields(eye, cells_of(eye, phases)))
+    return intensity(pupil, amplitudes(pupil, pupil_function(pupil, phases)))
 
 
-def intensity(eye: Pupil, field: Tensor) -> Tensor:
-    """PSFs (frame, grid, grid) of their complex fields."""
-    return (field.real**2 + field.imag**2) / light(eye)
+def intensity(pupil: Pupil, amplitude: Tensor) -> Tensor:
+    """PSFs (frame, grid, grid) of complex amplitudes in the focal plane."""
+    return (amplitude.real**2 + amplitude.imag**2) / total_intensity(pupil)
 
 
-def spectra_of(eye: Pupil, psf: Tensor) -> Tensor:
+def spectra_of(pupil: Pupil, psf: Tensor) -> Tensor:
     """Spectra (frame, y, x//2+1) on the frames' grid of pictures (frame, grid, grid) centred on [0, 0].
 
-    A smaller square ends at its edge, which leaks a thousandth beyond the cut-off: `passed` takes that off.
+    The edge of a smaller square leaks about a thousandth beyond the cut-off; `band_limited` removes it.
     """
-    if eye.grid == eye.size:
+    if pupil.grid == pupil.size:
         spectra: Tensor = torch.fft.rfft2(psf)
         return spectra
-    rows = torch.fft.rfft(_apart(psf, eye.size, -1), dim=-1)
-    whole: Tensor = torch.fft.fft(_apart(rows, eye.size, -2), dim=-2)
+    rows = torch.fft.rfft(_padded(psf, pupil.size, -1), dim=-1)
+    whole: Tensor = torch.fft.fft(_padded(rows, pupil.size, -2), dim=-2)
     return whole
 
 
-def pictures_of(eye: Pupil, spectra: Tensor) -> Tensor:
-    """The part (frame, grid, grid) around [0, 0] of the pictures that spectra (frame, y, x//2+1) stand for."""
-    if eye.grid == eye.size:
-        pictures: Tensor = torch.fft.irfft2(spectra, s=(eye.size, eye.size))
+def pictures_of(pupil: Pupil, spectra: Tensor) -> Tensor:
+    """The part (frame, grid, grid) around [0, 0] of the pictures whose spectra (frame, y, x//2+1) are given."""
+    if pupil.grid == pupil.size:
+        pictures: Tensor = torch.fft.irfft2(spectra, s=(pupil.size, pupil.size))
         return pictures
-    columns = _together(torch.fft.ifft(spectra, dim=-2), eye.grid, -2)
-    return _together(torch.fft.irfft(columns, n=eye.size, dim=-1), eye.grid, -1)
+    columns = _cropped(torch.fft.ifft(spectra, dim=-2), pupil.grid, -2)
+    return _cropped(torch.fft.irfft(columns, n=pupil.size, dim=-1), pupil.grid, -1)
 
 
-def passed(eye: Pupil, spectra: Tensor) -> Tensor:
-    """What of spectra (..., y, x//2+1) the telescope lets pass: nothing beyond the cut-off, where a smaller square leaks."""
-    return spectra if eye.grid == eye.size else spectra * _band(eye.size, eye.cutoff, str(eye.modes.device))
+def band_limited(pupil: Pupil, spectra: Tensor) -> Tensor:
+    """Spectra (..., y, x//2+1) set to zero beyond the cut-off, where PSFs on a smaller square leak."""
+    return spectra if pupil.grid == pupil.size else spectra * _band(pupil.size, pupil.cutoff, str(pupil.modes.device))
 
 
 @functools.lru_cache(maxsize=4)
@@ -174,8 +142,8 @@ def _band(size: int, cutoff: float, device: str) -> Tensor:
     return (frequencies(size, device) <= cutoff).float()
 
 
-def _apart(values: Tensor, size: int, dim: int) -> Tensor:
-    """Zeros put into the middle of an axis that wraps around, so that it is `size` long."""
+def _padded(values: Tensor, size: int, dim: int) -> Tensor:
+    """An axis centred on index 0 zero-padded in its middle to the length `size`."""
     few = values.shape[dim]
     shape = list(values.shape)
     shape[dim] = size - few
@@ -183,58 +151,39 @@ def _apart(values: Tensor, size: int, dim: int) -> Tensor:
     return torch.cat([ahead, values.new_zeros(shape), behind], dim)
 
 
-def _together(values: Tensor, few: int, dim: int) -> Tensor:
-    """The middle of an axis that wraps around taken out, so that it is `few` long."""
+def _cropped(values: Tensor, few: int, dim: int) -> Tensor:
+    """An axis centred on index 0 cropped to the `few` values around it."""
     behind = few - few // 2
     return torch.cat([values.narrow(dim, 0, few // 2), values.narrow(dim, values.shape[dim] - behind, behind)], dim)
 
 
-def otfs(eye: Pupil, phases: Tensor) -> Tensor:
+def otfs(pupil: Pupil, phases: Tensor) -> Tensor:
     """Transfer functions (frame, y, x//2+1) of phases (frame, mode)."""
-    return passed(eye, spectra_of(eye, psfs(eye, phases)))
+    return band_limited(pupil, spectra_of(pupil, psfs(pupil, phases)))
 
 
-def tilt(eye: Pupil, move: tuple[float, float]) -> Tensor:
-    """Weights (mode,) in rad of the phase that moves a PSF by `move` (dy, dx) px."""
-    row, column = eye.cells // eye.box, eye.cells % eye.box
-    wave = 2 * math.pi * (move[0] * row + move[1] * column) / eye.grid
-    weight = eye.amplitude / eye.amplitude.sum()
-    return eye.modes @ (weight * wave.to(eye.modes.dtype))
+def tilt(pupil: Pupil, shift: tuple[float, float]) -> Tensor:
+    """Weights (mode,) in rad of the phase that shifts a PSF by `shift` (dy, dx) px."""
+    row, column = pupil.cells // pupil.box, pupil.cells % pupil.box
+    wave = 2 * math.pi * (shift[0] * row + shift[1] * column) / pupil.grid
+    weight = pupil.amplitude / pupil.amplitude.sum()
+    return pupil.modes @ (weight * wave.to(pupil.modes.dtype))
 
 
-def perfect(eye: Pupil) -> Tensor:
-    """Transfer function (y, x//2+1) of the telescope without air, real because the pupil is symmetric."""
-    flat = torch.zeros(1, len(eye.modes), device=eye.modes.device)
-    return otfs(eye, flat)[0].real.clamp_min(0)
+def diffraction_otf(pupil: Pupil) -> Tensor:
+    """Transfer function (y, x//2+1) of the telescope without turbulence, real because the pupil is symmetric."""
+    flat = torch.zeros(1, len(pupil.modes), device=pupil.modes.device)
+    return otfs(pupil, flat)[0].real.clamp_min(0)
 
 
-def frequencies(size: int, device: torch.device | str = "cpu") -> Tensor:
-    """Spatial frequency (y, x//2+1) in cycles per pixel of the half-plane spectrum."""
-    fy = torch.fft.fftfreq(size, device=device)
-    fx = torch.fft.rfftfreq(size, device=device)
-    return torch.hypot(fy[:, None], fx[None, :])
+def phase_gradient(pupil: Pupil, cells: Tensor, amplitude: Tensor, derivative: Tensor) -> Tensor:
+    """Gradient by phases (frame, mode) of a loss, from its derivative by conj(H) on the half-plane (frame, y, x//2+1).
 
-
-def rings(size: int, device: torch.device | str = "cpu") -> Tensor:
-    """Ring number (y, x//2+1): frequency in cycles per field, rounded."""
-    return torch.round(frequencies(size, device) * size).long()
-
-
-def multiplicity(size: int, device: torch.device | str = "cpu") -> Tensor:
-    """How often each column of a half-plane spectrum occurs in the full plane, halved: (x//2+1,) of 1 or 1/2."""
-    weight = torch.ones(size // 2 + 1, device=device)
-    weight[0] = 0.5
-    if size % 2 == 0:
-        weight[-1] = 0.5
-    return weight
-
-
-def ring_mean(values: Tensor, number: Tensor) -> Tensor:
-    """Mean of real values (y, x//2+1) over each ring of the full plane, (ring,)."""
-    weight = multiplicity(values.shape[-2], values.device).expand_as(values)
-    length = int(number.max()) + 1
-    total = torch.zeros(length, dtype=values.dtype, device=values.device)
-    count = torch.zeros_like(total)
-    total.index_add_(0, number.reshape(-1), (values * weight).reshape(-1))
-    count.index_add_(0, number.reshape(-1), weight.reshape(-1).to(values.dtype))
-    return total / count.clamp_min(1e-12)
+    `cells` are the pupil functions (frame, cell), `amplitude` the focal-plane amplitudes that they give.
+    """
+    by_psf = pictures_of(pupil, derivative) * (pupil.size**2 / total_intensity(pupil))
+    columns = torch.fft.ifft(amplitude * by_psf, dim=-2)[:, : pupil.box]
+    square = torch.fft.ifft(columns, dim=-1)[:, :, : pupil.box].reshape(len(cells), -1)[:, pupil.cells]
+    by_cell = (2.0 * pupil.grid**2) * (square * cells.conj()).imag
+    by_mode: Tensor = by_cell @ pupil.modes.T
+    return by_mode

@@ -1,1 +1,1 @@
-"""The table of PSF models, one file each."""
+"""PSF models: one file each, and the table of them."""

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.numerics.seeing.speckle_transfer import RINGS, STRENGTHS, TRAVELS, SpeckleTable, speckle_table
+from tasks.numerics.fourier.rings import RINGS
+from tasks.numerics.seeing.speckle_transfer import STRENGTHS, TRAVELS, SpeckleTable, speckle_table
 from tasks.numerics.seeing.spectral_ratios import Rings, SpectralSums, jackknife, measured, noise_beyond
 
 F64 = NDArray[np.float64]
@@ -29,17 +30,17 @@ class Seeing(NamedTuple):
     """The air's strength and what it does to the mean power of the PSFs; curves are sampled at speckle.RINGS."""
 
     d_over_r0: float
-    travel: float
+    wind_travel_diameters: float
     """The air's travel during one exposure, in apertures."""
     jitter_px: float
     """What the alignment left, rms per axis."""
-    uncertainty: float
+    log_d_over_r0_sigma: float
     """Standard deviation of ln(D/r0)."""
     mean_power: F64
     """<|H|^2> (ring,), 1 at zero frequency; the telescope's own damping is in it, the pixels' is not."""
     mean_otf: F64
     """|<H>| (ring,) of the frames as aligned."""
-    spread: F64
+    log_power_sigma: F64
     """Standard deviation of ln(mean_power) (ring,)."""
     rings_used: int
     """How many rings rose above the noise; 0 means that only the prior speaks."""
@@ -137,11 +138,11 @@ def _summary(weight: F64, table: SpeckleTable, cutoff: float, rings_used: int) -
     coherence *= np.exp(-((2 * np.pi * cutoff * jitter * RINGS) ** 2))
     return Seeing(
         d_over_r0=float(np.exp(strength)),
-        travel=float(np.exp(travels @ np.log(TRAVELS))),
+        wind_travel_diameters=float(np.exp(travels @ np.log(TRAVELS))),
         jitter_px=jitter,
-        uncertainty=float(np.hypot(_MODEL, np.sqrt(strengths @ (np.log(STRENGTHS) - strength) ** 2))),
+        log_d_over_r0_sigma=float(np.hypot(_MODEL, np.sqrt(strengths @ (np.log(STRENGTHS) - strength) ** 2))),
         mean_power=power,
         mean_otf=np.sqrt(power * coherence),
-        spread=np.sqrt(variance + (2 * _MODEL * (1 - power)) ** 2),
+        log_power_sigma=np.sqrt(variance + (2 * _MODEL * (1 - power)) ** 2),
         rings_used=rings_used,
     )

@@ -8,15 +8,14 @@ from numpy.typing import NDArray
 from scipy import fft
 from scipy.interpolate import CubicSpline
 
+from tasks.numerics.fourier.rings import RINGS, radial_profile, radii
+from tasks.numerics.optics.aperture import Aperture, aperture_mask
 from tasks.numerics.optics.kolmogorov import PSD
-from tasks.numerics.optics.pupil import aperture
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 C64 = NDArray[np.complex64]
 
-RINGS = np.linspace(0.0, 1.0, 41)
-"""Where all ring curves are sampled: spatial frequency as a fraction of the telescope's cut-off."""
 STRENGTHS = np.geomspace(2.0, 26.0, 49)
 """D/r0 of a table's rows."""
 TRAVELS = np.geomspace(0.01, 2.0, 17)
@@ -42,29 +41,6 @@ class SpeckleTable(NamedTuple):
     """|<H>|^2 / <|H|^2> of PSFs aligned by their correlation with the mean."""
     contrast: F64
     """var(|H|^2) / <|H|^2>^2."""
-
-
-def ring_mean(values: F64, radius: F64) -> F64:
-    """Mean of `values` (..., pixel) around each of RINGS, each pixel shared by the two rings next to its `radius`.
-
-    The sharing keeps a ring's effective radius the same on grids of different size. Empty rings are nan.
-    """
-    at = np.clip(radius, 0.0, 2.0) * (len(RINGS) - 1)
-    low = at.astype(np.int64)
-    size = 2 * len(RINGS)
-    high = at - low
-    flat = [np.ones(values.shape[-1]), *values.reshape(-1, values.shape[-1])]
-    sums = [np.bincount(low, (1 - high) * v, size) + np.bincount(low + 1, high * v, size) for v in flat]
-    weight, *total = (each[: len(RINGS)] for each in sums)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        means: F64 = (np.array(total) / weight).reshape(*values.shape[:-1], len(RINGS))
-    return means
-
-
-def radii(shape: tuple[int, int], cutoff: float) -> F64:
-    """Spatial frequency of each rfft2 pixel (y, x) as a fraction of `cutoff` (cycles per pixel)."""
-    r: F64 = np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])[None]) / cutoff
-    return r
 
 
 def phases(travel: float, moments: int, draws: int, seed: int = SEED) -> F32:
@@ -102,7 +78,7 @@ def phases(travel: float, moments: int, draws: int, seed: int = SEED) -> F32:
 
 def transfers(air: F32, obstruction: float) -> C64:
     """Transfer functions (draw, y, x) of `air`, phases (draw, moment, y, x): rfft2 layout, cut-off at 0.5 c/px."""
-    mask = aperture(_CELLS + 2, float(_CELLS), obstruction)[1:-1, 1:-1]
+    mask = aperture_mask(_CELLS + 2, Aperture(float(_CELLS), obstruction))[1:-1, 1:-1]
     lit = mask > 0
     wide = np.zeros((air.shape[1], _CELLS, 2 * _CELLS), np.complex64)
     spectra = np.empty((len(air), 2 * _CELLS, _CELLS + 1), np.complex64)
@@ -115,7 +91,7 @@ def transfers(air: F32, obstruction: float) -> C64:
     return spectra
 
 
-def centred(spectra: C64, rounds: int = 4) -> C64:
+def aligned_transfers(spectra: C64, rounds: int = 4) -> C64:
     """`spectra` (draw, y, x) aligned as frames are: by their correlation with the mean, low frequencies first."""
     n = spectra.shape[1]
     radius = radii((n, n), 0.5)
@@ -143,14 +119,14 @@ def curves(spectra: C64) -> SpeckleTable:
     radius = radii((spectra.shape[1], spectra.shape[1]), 0.5)
     inside = radius <= 1.0
     power = np.abs(spectra[:, inside]).astype(np.float64) ** 2
-    mean = np.abs(centred(spectra)[:, inside].mean(0)).astype(np.float64) ** 2
-    signal, wobble = power.mean(0), power.var(0) * draws / (draws - 1)
+    mean = np.abs(aligned_transfers(spectra)[:, inside].mean(0)).astype(np.float64) ** 2
+    signal, power_variance = power.mean(0), power.var(0) * draws / (draws - 1)
     coherent = (draws * mean - signal) / (draws - 1)
-    squared = signal**2 - wobble / draws
-    log_power = ring_mean(np.log(np.maximum(signal, 1e-12)), radius[inside])
+    squared = signal**2 - power_variance / draws
+    log_power = radial_profile(np.log(np.maximum(signal, 1e-12)), radius[inside])
     smooth = np.exp(np.interp(radius[inside], RINGS, log_power))
-    stack = np.stack([coherent / smooth, signal / smooth, wobble / smooth**2, squared / smooth**2])
-    rings = ring_mean(stack, radius[inside])
+    stack = np.stack([coherent / smooth, signal / smooth, power_variance / smooth**2, squared / smooth**2])
+    rings = radial_profile(stack, radius[inside])
     return SpeckleTable(log_power, rings[0] / rings[1], rings[2] / rings[3])
 
 

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.numerics.seeing.speckle_transfer import RINGS, radii, ring_mean
+from tasks.numerics.fourier.rings import RINGS, radial_profile, radii
+from tasks.numerics.fourier.windows import hann
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -19,8 +20,8 @@ C64 = NDArray[np.complex64]
 
 SOFT = 0.5
 """Gaussian rms in resolutions (one over the cut-off) by which frames are blurred to see from where light leaks."""
-_LEAST_LIGHT = 3.0  # power over noise from which a leak can be seen
-_MOST_GROUPS = 32
+_MIN_SIGNAL = 3.0  # power over noise from which a leak can be seen
+_MAX_GROUPS = 32
 
 
 class SpectralSums(NamedTuple):
@@ -40,21 +41,13 @@ class SpectralSums(NamedTuple):
     """The frames' width in pixels, which rfft2 forgets."""
 
 
-def _taper(shape: tuple[int, int]) -> F64:
-    """A Hann window (y, x) of mean square 1, so white noise keeps its power; steeper ones leak low rings into high."""
-    edges = [np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2 for n in shape]
-    window = np.outer(*edges)
-    window /= np.sqrt((window**2).mean())
-    return window
-
-
 def spectral_sums(frames: F32, cutoff: float, group: int = 8) -> SpectralSums:
     """Sums over one block of aligned frames (frame, y, x) of equal flux, in groups of `group` neighbours.
 
     `cutoff` is the telescope's, in cycles per pixel.
     """
     shape = (frames.shape[1], frames.shape[2])
-    window, blur = _taper(shape), _softening(radii(shape, cutoff))
+    window, blur = hann(shape), _softening(radii(shape, cutoff))
     parts = []
     for start in range(0, len(frames), group):
         block = frames[start : start + group].astype(np.float64)
@@ -97,7 +90,7 @@ def join(parts: Sequence[SpectralSums]) -> SpectralSums:
         np.concatenate(each) for each in zip(*(p[:-1] for p in parts), strict=True)
     )
     sums = SpectralSums(frames, first, second, fourth, softened, parts[0].width)
-    while len(sums.frames) > _MOST_GROUPS:
+    while len(sums.frames) > _MAX_GROUPS:
         sums = grouped(sums, 2)
     return sums
 
@@ -142,13 +135,13 @@ def measured(sums: SpectralSums, cutoff: float, noise: float) -> Rings:
     coherent = (np.abs(first.sum(0)) ** 2 - (np.abs(first) ** 2).sum(0)) / pairs
     product = (second.sum(0) ** 2 - (second**2).sum(0)) / pairs
     squared = product - 2 * noise * power + noise**2
-    wobble = fourth.sum(0) / frames - product - 2 * signal * noise - noise**2
-    ring = ring_mean(signal, radius)
+    power_variance = fourth.sum(0) / frames - product - 2 * signal * noise - noise**2
+    ring = radial_profile(signal, radius)
     floor = np.where(np.isfinite(ring), np.maximum(ring, 0.1 * noise), 0.1 * noise) + 1e-30
     smooth = np.exp(np.interp(radius, RINGS, np.log(floor)))
     one, two = signal / smooth, squared / smooth**2
-    stack = np.stack([coherent / smooth, one, wobble / smooth**2, two, one * origin, two * origin])
-    means = ring_mean(stack, radius)
+    stack = np.stack([coherent / smooth, one, power_variance / smooth**2, two, one * origin, two * origin])
+    means = radial_profile(stack, radius)
     with np.errstate(invalid="ignore", divide="ignore"):
         return Rings(ring, means[0] / means[1], means[2] / means[3], means[4] / means[1], means[5] / means[3])
 
@@ -162,7 +155,7 @@ def _origin(sums: SpectralSums, radius: F64, noise: float) -> F64:
     frames, blur = sums.frames.sum(), _softening(radius)
     power, softened = (each.sum(0, dtype=np.float64) / frames for each in (sums.second, sums.softened))
     kept = np.clip((softened - noise * blur**2) / np.maximum(power - noise, 1e-30), 1e-9, 1.0)
-    seen = (power > _LEAST_LIGHT * noise) & (radius < 0.7)
+    seen = (power > _MIN_SIGNAL * noise) & (radius < 0.7)
     return np.where(seen, np.sqrt(-np.log(kept)) / (2 * np.pi * SOFT), radius)
 
 

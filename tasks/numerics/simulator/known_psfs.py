@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tasks.numerics.fourier.shifts import best_move
-from tasks.numerics.optics.pupil import multiplicity
+from tasks.numerics.fourier.rings import multiplicity
+from tasks.numerics.fourier.shifts import best_shift
 
 
 def known_transfer(psfs: NDArray[np.float32], moves: NDArray[np.float64], pixel_fill: float, size: int) -> Tensor:
@@ -38,6 +38,6 @@ def psf_rms_error(found: Tensor, known: Tensor) -> NDArray[np.float64]:
     def power(transfer: Tensor) -> NDArray[np.float64]:
         return np.asarray(((transfer.real**2 + transfer.imag**2) * weight).sum((1, 2)).double().numpy())
 
-    common = np.array([best_move(each, size)[0] for each in (known * found.conj()).numpy()])
+    common = np.array([best_shift(each, size)[0] for each in (known * found.conj()).numpy()])
     error = np.maximum(power(found) + power(known) - 2 * common, 0) / power(known)
     return np.asarray(np.sqrt(error))

@@ -9,15 +9,17 @@ from numpy.typing import NDArray
 from scipy import fft
 from scipy.ndimage import gaussian_filter1d
 
-from tasks.numerics.optics.kolmogorov import pupil_phases
-from tasks.numerics.optics.pupil import aperture
+from tasks.numerics.fourier.canvas import centred
+from tasks.numerics.optics.aperture import Aperture, aperture_mask
+from tasks.numerics.optics.screens import pupil_phases
+from tasks.numerics.robust import mad_sigma
 
 Frames = NDArray[np.uint8 | np.uint16]
 WINDS = ((0.55, 6.0, 30.0), (0.30, 11.0, 140.0), (0.15, 19.0, 250.0))
 
 
 @dataclass(frozen=True)
-class Scene:
+class SimulatedScene:
     """Everything about a simulated capture but the sky: telescope, air, mount and camera."""
 
     n_frames: int = 100
@@ -96,12 +98,12 @@ class Block:
     """(frame,) start of the exposure, in seconds."""
 
 
-def _needed_px(scene: Scene, psf_px: int) -> int:
+def _needed_px(scene: SimulatedScene, psf_px: int) -> int:
     reach = max(abs(scene.drift_px[0]), abs(scene.drift_px[1])) / 2 + 4 * scene.jitter_px
     return scene.size_px + psf_px + 2 * int(np.ceil(reach))
 
 
-def canvas_px(scene: Scene, psf_px: int | None = None) -> int:
+def canvas_px(scene: SimulatedScene, psf_px: int | None = None) -> int:
     """Width of the sky a scene needs: the frame and whatever light or pointing can bring in over its border."""
     return int(fft.next_fast_len(_needed_px(scene, psf_px or scene.psf_px), real=True))
 
@@ -126,23 +128,23 @@ def _through_pixels(psf: NDArray[np.float32], fill: float) -> NDArray[np.float32
     return seen
 
 
-def perfect_psf(scene: Scene) -> NDArray[np.float32]:
+def perfect_psf(scene: SimulatedScene) -> NDArray[np.float32]:
     """The PSF (y, x) of the telescope and its pixels without air."""
     pupil = _pupil(scene)
     return _through_pixels(psfs_from_phases(np.zeros_like(pupil), pupil, scene.psf_px), scene.pixel_fill)
 
 
-def _pupil(scene: Scene) -> NDArray[np.float32]:
+def _pupil(scene: SimulatedScene) -> NDArray[np.float32]:
     """The telescope's mask cut down to the cells it fills; the cut leaves |FFT|^2 as it is."""
     diameter = scene.aperture_cells or scene.psf_px / 2
-    mask = aperture(scene.psf_px, diameter, scene.obstruction)
+    mask = aperture_mask(scene.psf_px, Aperture(diameter, scene.obstruction))
     half = min(int(np.ceil(diameter / 2)) + 1, scene.psf_px // 2)
     middle = scene.psf_px // 2
     cut: NDArray[np.float32] = mask[middle - half : middle + half, middle - half : middle + half]
     return cut
 
 
-def air_psfs(scene: Scene) -> Iterator[NDArray[np.float32]]:
+def air_psfs(scene: SimulatedScene) -> Iterator[NDArray[np.float32]]:
     """The PSF (y, x) of each frame of a scene: frozen flow over the pupil, averaged over the exposure."""
     if scene.d_over_r0 <= 0:
         yield from [perfect_psf(scene)] * scene.n_frames
@@ -175,7 +177,7 @@ def clean_psfs(images: NDArray[np.float32], threshold: float = 3.0) -> NDArray[n
     for k, image in enumerate(np.asarray(images, dtype=np.float64)):
         ring = np.concatenate([image[:2].ravel(), image[-2:].ravel(), image[:, :2].ravel(), image[:, -2:].ravel()])
         level = float(np.median(ring))
-        noise = 1.4826 * float(np.median(np.abs(ring - level)))
+        noise = mad_sigma(ring)
         star = np.where(image - level > threshold * noise, image - level, 0.0)
         light = star.sum()
         if light <= 0:
@@ -186,12 +188,12 @@ def clean_psfs(images: NDArray[np.float32], threshold: float = 3.0) -> NDArray[n
     return psfs
 
 
-def _stream(scene: Scene, which: int) -> np.random.Generator:
+def _stream(scene: SimulatedScene, which: int) -> np.random.Generator:
     """Independent random numbers for the air (0), the pointing (1), the clouds (2) and the camera (3)."""
     return np.random.default_rng([scene.seed, which])
 
 
-def _pointing(scene: Scene, n_frames: int) -> NDArray[np.float64]:
+def _pointing(scene: SimulatedScene, n_frames: int) -> NDArray[np.float64]:
     """(frame, 2) dy, dx in pixels against the truth: steady drift through the middle, and jitter."""
     along = np.linspace(-0.5, 0.5, n_frames) if n_frames > 1 else np.zeros(1)
     jitter = np.clip(_stream(scene, 1).standard_normal((n_frames, 2)), -4, 4) * scene.jitter_px
@@ -199,7 +201,7 @@ def _pointing(scene: Scene, n_frames: int) -> NDArray[np.float64]:
     return shifts
 
 
-def _transparency(scene: Scene, n_frames: int) -> NDArray[np.float64]:
+def _transparency(scene: SimulatedScene, n_frames: int) -> NDArray[np.float64]:
     """(frame,) fraction of the light, 1 in the clearest frame; clouds take about a second to change."""
     if scene.clouds <= 0:
         return np.ones(n_frames)
@@ -219,11 +221,12 @@ def _transfer(psf: NDArray[np.float32], canvas: int, shift: tuple[float, float])
 
 
 def _crop(canvas: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-    start = (canvas.shape[0] - size) // 2
-    return canvas[start : start + size, start : start + size]
+    return canvas[centred((size, size), len(canvas))]
 
 
-def _perfect(canvas: NDArray[np.float32], scene: Scene) -> tuple[float, NDArray[np.float64], NDArray[np.complex128]]:
+def _perfect(
+    canvas: NDArray[np.float32], scene: SimulatedScene
+) -> tuple[float, NDArray[np.float64], NDArray[np.complex128]]:
     """Electrons per unit of the canvas; the air-free picture in electrons; the canvas's spectrum in electrons."""
     n = canvas.shape[0]
     if canvas.ndim != 2 or canvas.shape[1] != n or n < scene.size_px:
@@ -236,14 +239,14 @@ def _perfect(canvas: NDArray[np.float32], scene: Scene) -> tuple[float, NDArray[
     return per_unit, picture * per_unit, spectrum * per_unit
 
 
-def truth(canvas: NDArray[np.float32], scene: Scene) -> Truth:
+def truth(canvas: NDArray[np.float32], scene: SimulatedScene) -> Truth:
     """What the frames of `simulate` would show without air, noise and pointing errors."""
     per_unit, picture, _ = _perfect(canvas, scene)
     sharp = _crop(canvas.astype(np.float64), scene.size_px) * per_unit
     return Truth(sharp.astype(np.float32), picture.astype(np.float32))
 
 
-def _expose(electrons: NDArray[np.float64], scene: Scene, rng: np.random.Generator) -> Frames:
+def _expose(electrons: NDArray[np.float64], scene: SimulatedScene, rng: np.random.Generator) -> Frames:
     """Light (y, x) in electrons to what the camera writes: photon noise, read noise, gain, offset, clipping."""
     top = 2**scene.bits - 1
     peak = scene.photons_peak + scene.background_e
@@ -254,7 +257,7 @@ def _expose(electrons: NDArray[np.float64], scene: Scene, rng: np.random.Generat
 
 
 def observe(
-    canvas: NDArray[np.float32], psfs: Iterable[NDArray[np.float32]], scene: Scene, block: int = 32
+    canvas: NDArray[np.float32], psfs: Iterable[NDArray[np.float32]], scene: SimulatedScene, block: int = 32
 ) -> Iterator[Block]:
     """The capture of a sky through one PSF (y, x) per frame, `block` frames at a time: memory stays bounded.
 
@@ -284,7 +287,7 @@ def observe(
 
 
 def simulate(
-    canvas: NDArray[np.float32], scene: Scene, psfs: NDArray[np.float32] | None = None, block: int = 32
+    canvas: NDArray[np.float32], scene: SimulatedScene, psfs: NDArray[np.float32] | None = None, block: int = 32
 ) -> Iterator[Block]:
     """A capture of `canvas` through simulated air, or through `psfs` (frame, y, x) that a camera really saw."""
     return observe(canvas, air_psfs(scene) if psfs is None else clean_psfs(psfs), scene, block)

@@ -1,4 +1,4 @@
-"""The sky that is delivered: what solves agree on, as bright as the frames and the air say, seen through T."""
+"""Amplitude correction: the ring powers of the solved sky brought to those that frames and seeing imply."""
 
 from __future__ import annotations
 
@@ -9,113 +9,118 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tasks.numerics.fourier.shifts import best_move
-from tasks.numerics.optics.pupil import perfect, pupil, ring_mean, rings
-from tasks.numerics.seeing.speckle_transfer import RINGS
-from tasks.numerics.sky.half_agreement import Halves, agreement, smooth
+from tasks.numerics.fourier.rings import RINGS, ring_mean, rings
+from tasks.numerics.fourier.shifts import best_shift
+from tasks.numerics.optics.aperture import Aperture
+from tasks.numerics.optics.pupil import diffraction_otf, make_pupil
+from tasks.numerics.sky.half_agreement import HalfSums, common_power_fraction, smooth
 from tasks.numerics.sky.likelihood import Sums
 from tasks.numerics.sky.wiener import floor_of, ring_power, wiener
 
-FARTHEST = 4
-"""Px by which skies of two batches can be apart: as much as registration can be wrong on average."""
-LIMIT = 4.0
-"""Farthest that theory may move a ring's amplitude, either way."""
+MAX_OFFSET_PX = 4
+"""Largest offset between the skies of two batches: as much as registration can be wrong on average."""
+MAX_CORRECTION = 4.0
+"""Largest factor, either way, by which the seeing may change a ring's amplitude."""
 COARSE = slice(1, 3)
-"""Rings that the air hardly dims: the sky's light is as bright there as it was found."""
-SEEN = 0.9
-"""Share of a ring that must be sky for its brightness to be compared."""
-AT_LEAST = 0.75
-"""Share of the air's word where it explains all that the PSFs say otherwise: on simulated captures it is nearer the truth."""
+"""Rings that seeing hardly attenuates; the gain is normalised to one there."""
+MIN_COMMON_FRACTION = 0.9
+"""Rings with a smaller fraction of common power do not enter the comparison of seeing and PSFs."""
+MIN_SEEING_WEIGHT = 0.75
+"""Smallest weight of the power ratio from seeing. On simulated captures it is nearer the truth than the one from the PSFs."""
 
 
 @dataclass(frozen=True)
-class Air:
-    """What is known of the light without knowing the sky."""
+class SeeingPower:
+    """The frames' power and how much of the sky's power the seeing passes."""
 
-    light: Tensor
-    """(ring,) mean |Y|^2 of the frames."""
+    frame_power: Tensor
+    """(ring,) mean |Y|^2 of the frames, noise included."""
     mean_power: NDArray[np.float64]
-    """Mean |H|^2 that the air left them, at `speckle.RINGS`."""
-    spread: NDArray[np.float64]
+    """Mean |H|^2 in this seeing, at `rings.RINGS`."""
+    log_power_sigma: NDArray[np.float64]
     """Standard deviation of its logarithm."""
-    share: float
-    """How far this is believed, 1 as far as its spread allows, 0 not at all."""
+    weight: float
+    """Factor 0..1 on the weight of the seeing: 0 ignores it, 1 trusts it as far as its standard deviation allows."""
 
 
 @dataclass(frozen=True)
-class Delivered:
+class AmplitudeCorrected:
     """A sky on the tapered canvas."""
 
     sky: Tensor
-    """(y, x) as the telescope would show it without air."""
+    """(y, x) seen through the telescope without turbulence."""
     spectrum: Tensor
-    """(y, x//2+1) before the telescope."""
+    """(y, x//2+1) without the telescope's transfer function."""
     sky_power: Tensor
-    """(ring,) power per coefficient, chosen by the data, in the units of the sums."""
+    """(ring,) most likely power per coefficient, in the units of the sums."""
     gain: Tensor
-    """(ring,) by which Wiener's sky was multiplied."""
+    """(ring,) by which the Wiener-filtered sky was multiplied."""
 
 
-def deliver(found: Halves, air: Air, eye: tuple[float, float]) -> Delivered:
-    """Sums of all frames to a sky. `eye` is (pupil diameter in cells, obstruction)."""
-    size = found.total.power.shape[-2]
-    power = ring_power(found.total, found.noise)
-    floor = floor_of(power, found.noise, size)
-    gain = ring_gain(found, floor, air, eye[0] / size)
-    spectrum = wiener(found.total, floor) * gain[rings(size)]
-    sky = torch.fft.irfft2(perfect(pupil(size, *eye, 3)) * spectrum, s=(size, size))
-    return Delivered(sky, spectrum, power, gain)
+def correct_amplitude(sums: HalfSums, seeing: SeeingPower, aperture: Aperture) -> AmplitudeCorrected:
+    """The Wiener-filtered sky of the sums, its rings scaled by `ring_gain`."""
+    size = sums.total.power.shape[-2]
+    power = ring_power(sums.total, sums.noise)
+    floor = floor_of(power, sums.noise, size)
+    gain = ring_gain(sums, floor, seeing, aperture.diameter_cells / size)
+    spectrum = wiener(sums.total, floor) * gain[rings(size)]
+    sky = torch.fft.irfft2(diffraction_otf(make_pupil(size, aperture, 3)) * spectrum, s=(size, size))
+    return AmplitudeCorrected(sky, spectrum, power, gain)
 
 
-def ring_gain(found: Halves, floor: Tensor, air: Air, cutoff: float) -> Tensor:
-    """Factor (ring,) on Wiener's sky X that brings it nearest to the true one.
+def ring_gain(sums: HalfSums, floor: Tensor, seeing: SeeingPower, cutoff: float) -> Tensor:
+    """Factor (ring,) on the Wiener-filtered sky X that minimises its expected squared error.
 
-    Of X's power P the share w is sky, so the best factor is sqrt(w S / P), with S the true sky's power. S needs no sky to
-    be known: it is the frames' power without noise over the air's <|H|^2>. The PSFs say otherwise: X is as bright as it
-    should be but for what the prior took, which makes the factor w over that. Between them decides how sure each is.
+    With w the fraction of X's power P that is sky, the best factor is sqrt(w S / P), S being the true sky's power. Two
+    estimates of S / P need no sky. From the seeing: the frames' power without noise, over <|H|^2>, over P. From the PSFs:
+    X is attenuated by the prior only, so the factor is w over that attenuation. The two are combined as a weighted
+    geometric mean, see `seeing_weight`.
     """
-    total = found.total
+    total = sums.total
     size = total.power.shape[-2]
     number = rings(size)
     sky = wiener(total, floor)
     power = ring_mean(sky.real**2 + sky.imag**2, number).clamp_min(1e-30)
-    trust = agreement(found, floor)
+    common = common_power_fraction(sums, floor)
     kept = ring_mean(total.power / (total.power + floor), number).clamp_min(1e-3)
-    where = np.arange(len(power)) / size / cutoff
-    theory = np.exp(np.interp(where, RINGS, np.log(np.maximum(air.mean_power, 1e-9))))
-    told = smooth((air.light - found.noise).clamp_min(0) / torch.from_numpy(theory).float() / power)
-    told = torch.minimum(torch.maximum(told, trust / LIMIT**2), trust * LIMIT**2)
-    spread = torch.from_numpy(np.interp(where, RINGS, air.spread)).float()
-    seen = (trust > SEEN) & (told > 0) & torch.from_numpy((where > 0) & (where < 1))
-    apart = torch.log(told * kept**2 / trust)
-    apart = apart - apart[COARSE].mean()  # a common scale divides out below
-    share = air.share * belief(apart[seen], spread[seen])
-    gain = (trust / kept) ** (1 - share) * (trust * told).sqrt() ** share
+    frequency = np.arange(len(power)) / size / cutoff
+    passed = np.exp(np.interp(frequency, RINGS, np.log(np.maximum(seeing.mean_power, 1e-9))))
+    signal = (seeing.frame_power - sums.noise).clamp_min(0)
+    power_ratio_from_seeing = smooth(signal / torch.from_numpy(passed).float() / power)
+    lowest, highest = common / MAX_CORRECTION**2, common * MAX_CORRECTION**2
+    power_ratio_from_seeing = torch.minimum(torch.maximum(power_ratio_from_seeing, lowest), highest)
+    sigma = torch.from_numpy(np.interp(frequency, RINGS, seeing.log_power_sigma)).float()
+    used = (common > MIN_COMMON_FRACTION) & (power_ratio_from_seeing > 0)
+    used = used & torch.from_numpy((frequency > 0) & (frequency < 1))
+    difference = torch.log(power_ratio_from_seeing * kept**2 / common)
+    difference = difference - difference[COARSE].mean()  # a common scale divides out below
+    weight = seeing.weight * seeing_weight(difference[used], sigma[used])
+    gain = (common / kept) ** (1 - weight) * (common * power_ratio_from_seeing).sqrt() ** weight
     gain = gain / gain[COARSE].mean()
-    gain[torch.from_numpy(where) > 1] = 0.0  # nothing is known beyond the cut-off
-    gain[0] = 1.0  # light is neither lost nor made
+    gain[torch.from_numpy(frequency) > 1] = 0.0  # no signal beyond the cut-off
+    gain[0] = 1.0  # keeps the flux
     return gain
 
 
-def belief(apart: Tensor, spread: Tensor) -> float:
-    """Share 0..1 of the air's word against the PSFs', which are `apart` by so much in ln(power) (ring,).
+def seeing_weight(difference: Tensor, sigma: Tensor) -> float:
+    """Weight 0..1 of the power ratio from seeing against the one from the PSFs.
 
-    The air knows how sure it is (`spread`), the PSFs do not. What the two are apart beyond what the air's spread explains
-    is the PSFs' doing (James and Stein); they never count more than the rest of `AT_LEAST`.
+    `difference` is their difference in ln(power), `sigma` the standard deviation of the seeing's, both (ring,). What
+    exceeds the seeing's own variance is attributed to the PSFs (James-Stein shrinkage), down to MIN_SEEING_WEIGHT.
     """
-    if not len(apart):
-        return AT_LEAST
-    return max(AT_LEAST, 1 - float((spread**2).mean() / (apart**2).mean().clamp_min(1e-12)))
+    if not len(difference):
+        return MIN_SEEING_WEIGHT
+    return max(MIN_SEEING_WEIGHT, 1 - float((sigma**2).mean() / (difference**2).mean().clamp_min(1e-12)))
 
 
 def batch_sky(power: NDArray[np.float32], cross: NDArray[np.complex64], noise: float) -> Tensor:
-    """Spectrum (y, x//2+1) of the sky that one batch of frames sees by itself, as dim as they show it."""
+    """Sky spectrum (y, x//2+1) from one batch's sums, attenuated as its frames are on average."""
     total = Sums(torch.from_numpy(power), torch.from_numpy(cross), round(float(power[0, 0])))
     sky = wiener(total, floor_of(ring_power(total, noise), noise, len(power)))
     return sky * (total.power / total.frames).sqrt()
 
 
-def sky_move(first: Tensor, other: Tensor) -> tuple[float, float]:
-    """By how much (dy, dx) px the other sky's spectrum must be moved to lie on the first."""
-    _, dy, dx = best_move((first * other.conj()).numpy(), len(first), FARTHEST)
+def sky_offset(first: Tensor, other: Tensor) -> tuple[float, float]:
+    """Shift (dy, dx) px that registers the other sky's spectrum onto the first."""
+    _, dy, dx = best_shift((first * other.conj()).numpy(), len(first), MAX_OFFSET_PX)
     return dy, dx

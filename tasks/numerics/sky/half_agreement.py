@@ -1,4 +1,4 @@
-"""How far the sky can be believed, ring by ring: what two solves that know nothing of each other agree on."""
+"""Fraction of the sky's power that two half-sets of frames, solved independently, have in common, ring by ring."""
 
 from __future__ import annotations
 
@@ -7,51 +7,51 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tasks.numerics.optics.pupil import ring_mean, rings
+from tasks.numerics.fourier.rings import ring_mean, rings
 from tasks.numerics.sky.likelihood import Sums
 from tasks.numerics.sky.wiener import wiener
 
-COARSEST = 3
-"""Rings of so few coefficients that chance would decide: their light is the stack's and is believed."""
+MIN_RING = 3
+"""First ring with enough coefficients for a correlation; the fraction on rings below it is set to one."""
 
 
 @dataclass(frozen=True)
-class Halves:
-    """The sums of all frames, and how they came about."""
+class HalfSums:
+    """The sums of all frames and of one half-set of them."""
 
     total: Sums
     half: Sums
-    """Those of the batches of one half; none of them knew of the other half's sky. Empty where there was one solve only."""
-    shared: float
-    """Share of the frames that both halves solved, each from a start of its own: their noise is in both."""
+    """Those of the batches of one half, solved without the other half's sky. Empty where there was one solve only."""
+    shared_noise_fraction: float
+    """Fraction of the frames that both halves solved, each from its own start: their noise is common to both."""
     noise: float
     """Noise power per coefficient."""
 
     @property
-    def alone(self) -> bool:
-        """Whether there is nothing to compare with."""
+    def single_solve(self) -> bool:
+        """Whether all frames were solved together, so that there are no halves to compare."""
         return not 0 < self.half.frames < self.total.frames
 
 
-def agreement(found: Halves, floor: Tensor) -> Tensor:
-    """Share (ring,) of the sky's power that is sky: 1 where the halves agree, 0 where each has its own fancy.
+def common_power_fraction(sums: HalfSums, floor: Tensor) -> Tensor:
+    """Fraction (ring,) of ring power common to both half-sets, cf. Fourier ring correlation.
 
-    Noise, local minima and noise that the PSFs were bent to are all in what the halves do not have in common. Where
-    there are no halves only the noise is known. `floor` is noise over sky power (y, x//2+1).
+    Noise, local minima and PSFs fitted to noise all lower it. For a single solve the expected noise power is subtracted
+    instead. `floor` is noise over sky power (y, x//2+1).
     """
-    total, half = found.total, found.half
+    total, half = sums.total, sums.half
     number = rings(total.power.shape[-2], floor.device)
-    whole = wiener(total, floor)
-    power = ring_mean(whole.real**2 + whole.imag**2, number).clamp_min(1e-30)
-    noise = ring_mean(found.noise * total.power / (total.power + floor) ** 2, number)
-    if found.alone:
+    sky = wiener(total, floor)
+    power = ring_mean(sky.real**2 + sky.imag**2, number).clamp_min(1e-30)
+    noise = ring_mean(sums.noise * total.power / (total.power + floor) ** 2, number)
+    if sums.single_solve:
         common = power - noise
     else:
         skies = [wiener(part, floor * (part.frames / total.frames)) for part in (half, total - half)]
-        common = ring_mean((skies[0].conj() * skies[1]).real, number) - found.shared * noise
-    share = smooth(common / power).clamp(0, 1)
-    share[:COARSEST] = 1.0
-    return share
+        common = ring_mean((skies[0].conj() * skies[1]).real, number) - sums.shared_noise_fraction * noise
+    fraction = smooth(common / power).clamp(0, 1)
+    fraction[:MIN_RING] = 1.0
+    return fraction
 
 
 def smooth(curve: Tensor) -> Tensor:

@@ -9,11 +9,10 @@ from astropy.io import fits
 from PIL import Image
 
 from configs.load import BadConfig, load_config
-from flows.cli.simulate import simulate
 from storage.captures.readers import open_capture
 from storage.errors import Hopeless
 from storage.results.truth import beside, true_psfs, truth_beside
-from tasks.benchmark.simulate import fit_canvas, parse_wind, scene_of
+from tasks.benchmark.simulate import fit_canvas, parse_wind, scene_of, simulate
 
 SMALL: dict[str, Any] = {"n_frames": 5, "size_px": 40, "d_over_r0": 3.0, "seed": 4, "drift_px": (2.0, 0.0)}
 

@@ -44,7 +44,9 @@ def test_show_unfolds_a_product(root: Path) -> None:
 
 def test_show_tells_the_settings_a_step_was_given(root: Path, tmp_path: Path) -> None:
     write_ser(tmp_path / "a.ser", np.random.default_rng(1).integers(20, 250, (6, 16, 16)).astype(np.uint8), 8)
-    product = ingest(Store(root), capture_at(tmp_path / "a.ser"), load_config(words=["ingest.black_share=0.3"]).ingest)
+    product = ingest(
+        Store(root), capture_at(tmp_path / "a.ser"), load_config(overrides=["ingest.black_share=0.3"]).ingest
+    )
     told = show(root, product.key)
     assert told["settings"]["settings.black_share"] == 0.3
     assert told["settings"]["capture.calibration"] == ["", ""]

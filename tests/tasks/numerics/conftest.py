@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks.numerics.seeing.speckle_transfer import centred, phases, transfers
+from tasks.numerics.seeing.speckle_transfer import aligned_transfers, phases, transfers
 
 SIZE = 96
 """The transfer functions' own grid: cut-off at 0.5 cycles per pixel; a little white lies in the corners."""
@@ -25,7 +25,7 @@ def frames_through(air: NDArray[np.float32]) -> Frames:
 
     def make(strength: float, noise: float, sky: str = "disc") -> tuple[NDArray[np.float32], NDArray[np.complex64]]:
         rng = np.random.default_rng(5)
-        spectra = centred(transfers(air * np.float32(strength ** (5 / 6)), 0.33))
+        spectra = aligned_transfers(transfers(air * np.float32(strength ** (5 / 6)), 0.33))
         clean = np.fft.irfft2(np.fft.rfft2(_scene(sky, rng)) * spectra, s=(SIZE, SIZE))
         if sky == "field":
             clean = clean[:, :64, :64]  # a window on a sky that goes on

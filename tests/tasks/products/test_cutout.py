@@ -12,7 +12,7 @@ from tasks.running.step import Work
 
 
 def opened(filmed: Any, channel: int = 0) -> Field:
-    with filmed.store.open(filmed.first) as first:
+    with filmed.store.open(filmed.stack) as first:
         return field_of(first, channel)
 
 
@@ -22,7 +22,7 @@ def test_canvas_is_square_and_holds_the_frame(coloured: Any) -> None:
     assert field.taper.shape == (64, 64)
     assert (field.taper[:8] == 0).all()  # above the 48 rows
     assert (field.taper[-8:] == 0).all()
-    np.testing.assert_array_equal(field.stack, coloured.read(coloured.first, "stack")[2])
+    np.testing.assert_array_equal(field.stack, coloured.read(coloured.stack, "stack")[2])
 
 
 def test_dark_and_level_are_the_skys(planet: Any) -> None:
@@ -33,7 +33,7 @@ def test_dark_and_level_are_the_skys(planet: Any) -> None:
 
 def test_frames_are_in_place_and_of_equal_light(spoiled: Any) -> None:
     field = opened(spoiled)
-    order = spoiled.read(spoiled.first, "order")
+    order = spoiled.read(spoiled.stack, "order")
     work = Work(spoiled.store, Product("test", "0" * 32), {}, "test")
     with prepared(work, spoiled.frames, spoiled.mean) as clean:
         laid = field.frames(clean, order)
@@ -50,7 +50,7 @@ def test_frames_have_the_light_of_the_stack(spoiled: Any) -> None:
     field = opened(spoiled)
     work = Work(spoiled.store, Product("test", "0" * 32), {}, "test")
     with prepared(work, spoiled.frames, spoiled.mean) as clean:
-        laid = field.frames(clean, spoiled.read(spoiled.first, "order"))
+        laid = field.frames(clean, spoiled.read(spoiled.stack, "order"))
     assert laid.mean(0).sum() == pytest.approx(field.laid(field.stack).sum(), rel=0.03)
 
 

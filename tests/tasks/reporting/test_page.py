@@ -27,7 +27,7 @@ def test_pictures_are_those_of_the_products(planet: Any, shown: Page) -> None:
     pictures = {picture.key: picture.light for picture in shown.pictures}
     assert list(pictures) == ["median", "best", "stack", "lucky", "round1", "sky", "truth"]
     np.testing.assert_array_equal(pictures["sky"], planet.read(planet.result, "solved"))
-    np.testing.assert_array_equal(pictures["stack"], planet.read(planet.first, "stack"))
+    np.testing.assert_array_equal(pictures["stack"], planet.read(planet.stack, "stack"))
     np.testing.assert_array_equal(pictures["round1"], planet.read(planet.rounds[0][1], "sky"))
     assert {picture.light.shape for picture in shown.pictures} == {(1, 64, 64)}
 
@@ -85,7 +85,7 @@ def test_without_a_truth_nothing_is_compared_with_it(planet: Any) -> None:
 def test_a_rejected_sky_is_shown_and_marked(planet: Any, shown: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.evaluate._is_what_was_judged", lambda *_: False)
     settings = planet.config.evaluate.model_copy(update={"frames": 2})
-    result = evaluate(planet.store, planet.scene, planet.sky, planet.config.telescope, settings)
+    result = evaluate(planet.store, planet.inputs, planet.sky, planet.config.telescope, settings)
     page = page_of(planet, result=result)
     sky = next(picture for picture in page.pictures if picture.key == "sky")
     assert sky.caption.endswith("; not published")
@@ -113,7 +113,7 @@ def test_psfs_of_free_form_and_an_unknown_telescope(planet: Any, tmp_path: Path)
     optics = tmp_path / "none.toml"
     optics.write_text("")
     words = ["psfs.model='freeform'", "rounds.0.psfs.steps=3", "psfs.steps=3"]
-    other = type(planet)(planet.path, tmp_path / "store", (*words, "rounds.1.sky.border_turns=1"), optics)
+    other = type(planet)(planet.path, tmp_path / "store", (*words, "rounds.1.sky.cg_iterations=1"), optics)
     page = page_of(other)
     assert len(page.air) == 1, "pixels tell no D/r0"
     assert page.figures["Seeing"][1] == "telescope not given"

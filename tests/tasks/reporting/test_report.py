@@ -71,7 +71,7 @@ def test_frames_are_counted_by_reason(spoiled: Any) -> None:
     assert frames["unaligned"] >= 1
     lost = sum(count for reason, count in frames.items() if reason not in ("used", "held_out"))
     assert frames["used"] + lost >= 32  # a frame may have more than one fault
-    assert frames["used"] == (spoiled.read(spoiled.first, "flags") == 0).sum()
+    assert frames["used"] == (spoiled.read(spoiled.stack, "flags") == 0).sum()
 
 
 def test_dropped_frames_are_seen_in_the_clock(planet: Any, spoiled: Any) -> None:

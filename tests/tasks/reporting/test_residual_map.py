@@ -16,7 +16,7 @@ def maps(filmed: Any, spot: float = 0.0) -> Any:
     """The misfit of the last round with every frame brighter by `spot` in one place."""
     store = filmed.store
     with contextlib.ExitStack() as stack:
-        opened = (filmed.frames, filmed.mean, filmed.first, filmed.sky)
+        opened = (filmed.frames, filmed.mean, filmed.stack, filmed.sky)
         raw, mean, first, sky = (stack.enter_context(store.open(product)) for product in opened)
         clean: Any = Prepared(FrameStack(raw), np.zeros_like(mean["bad"][:]), mean["noise"][:])
         field = field_of(first, 0)
@@ -24,7 +24,7 @@ def maps(filmed: Any, spot: float = 0.0) -> Any:
             clean = Spotted(clean, np.rint(field.shifts).astype(int), spot)
         cutoff = min(cutoff_cpp(filmed.config.telescope, 0, mean), 0.5)
         eye = (cutoff * field.size, filmed.config.telescope.obstruction)
-        air = stack.enter_context(store.open(filmed.air))["channel0"]
+        air = stack.enter_context(store.open(filmed.seeing))["channel0"]
         return misfit_of(clean, field, sky, "pupil", eye, float(air.attrs["d_over_r0"]))
 
 
@@ -46,7 +46,7 @@ def test_a_good_solve_leaves_noise(planet: Any) -> None:
     found = maps(planet)
     assert found.frames == min(FRAMES, len(planet.read(planet.sky, "frames")))
     assert found.ratio.shape == (64, 64)
-    light = planet.read(planet.first, "stack")[0]
+    light = planet.read(planet.stack, "stack")[0]
     bright = np.isfinite(found.ratio) & (light > 0.5 * light.max())
     assert 0.8 < np.median(found.ratio[bright]) < 2, "28 modes leave a little of the air"
     assert np.isnan(found.ratio[0]).all(), "the border is tapered"

@@ -21,7 +21,7 @@ from configs.schema import Psfs
 from storage.errors import Hopeless, StillskyError, StoreError
 from storage.product import Product
 from storage.store import Store
-from tasks.numerics.psf_models.table import MODELS
+from tasks.numerics.psf_models.table import PSF_MODELS
 from tasks.running.dask_jobs import spread, spread_over
 from tasks.running.step import Work, watched
 
@@ -90,9 +90,9 @@ def alone(planet: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, P
     """A capture, the settings of five batches of six segments, and what one machine makes of them."""
     few = ("frames=15", "batch_frames=3", "steps=300", "starts=1")
     both = ("psfs.modes=6", *(f"rounds.0.psfs.{word}" for word in few))
-    settings = load_config(words=both).rounds[0].psfs
+    settings = load_config(overrides=both).rounds[0].psfs
     filmed = planet.elsewhere(tmp_path_factory.mktemp("alone"))
-    return filmed, settings, arrays(filmed.store, filmed.psfs_of(filmed.first, settings))
+    return filmed, settings, arrays(filmed.store, filmed.psfs_of(filmed.stack, settings))
 
 
 def arrays(store: Store, product: Product) -> dict[str, Any]:
@@ -130,12 +130,12 @@ def test_without_a_cluster_jobs_are_done_here_in_order(store: Store) -> None:
 
 def test_a_cluster_gives_what_one_machine_gives(alone: Any, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     filmed, settings, wanted = alone
-    before = filmed.psfs_of(filmed.first, settings)
+    before = filmed.psfs_of(filmed.stack, settings)
     filmed.store.remove(before)
-    monkeypatch.setitem(MODELS, "pupil", None)  # whoever solves, it is not this process
+    monkeypatch.setitem(PSF_MODELS, "pupil", None)  # whoever solves, it is not this process
     told: list[tuple[str, int, int]] = []
     with spread_over(address), watched(lambda *news: told.append(news)):
-        product = filmed.psfs_of(filmed.first, settings)
+        product = filmed.psfs_of(filmed.stack, settings)
     assert product == before, "the cluster is no part of the key"
     assert_same(wanted, arrays(filmed.store, product))
     assert told == [*(("solve psfs", k, 5) for k in range(1, 6)), ("solve psfs", 1, 1)]
@@ -144,7 +144,7 @@ def test_a_cluster_gives_what_one_machine_gives(alone: Any, address: str, monkey
 
 def test_a_killed_worker_costs_nothing_that_was_left(alone: Any, cluster: Cluster, address: str) -> None:
     filmed, settings, wanted = alone
-    product = filmed.psfs_of(filmed.first, settings)
+    product = filmed.psfs_of(filmed.stack, settings)
     filmed.store.remove(product)
     victim, parts = cluster.workers[0], filmed.store.parts(product)
     left: dict[Path, int] = {}
@@ -162,7 +162,7 @@ def test_a_killed_worker_costs_nothing_that_was_left(alone: Any, cluster: Cluste
     killer = threading.Thread(target=kill_in_the_middle)
     with spread_over(address), watched(tell):
         killer.start()
-        assert filmed.psfs_of(filmed.first, settings) == product
+        assert filmed.psfs_of(filmed.stack, settings) == product
     killer.join()
     assert victim.returncode == -signal.SIGKILL
     assert kept

@@ -1,10 +1,10 @@
-"""The canvas: what is laid on it comes back, tapered borders are shared out between sky and stack."""
+"""The canvas: frames come back from it, and in tapered borders the stack complements the sky."""
 
 import numpy as np
 import pytest
 from scipy.fft import next_fast_len
 
-from tasks.numerics.fourier.canvas import border_level, canvas_size, lay, lift, psf_size, window
+from tasks.numerics.fourier.canvas import border_level, canvas_size, centred, from_canvas, psf_size, to_canvas, window
 
 
 def scene(height: int, width: int) -> np.ndarray:
@@ -15,12 +15,12 @@ def scene(height: int, width: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("height", "width"), [(48, 48), (48, 64), (64, 50), (37, 41), (9, 16)])
-def test_lay_and_lift_are_a_round_trip(height: int, width: int) -> None:
+def test_to_canvas_and_from_canvas_are_a_round_trip(height: int, width: int) -> None:
     picture = scene(height, width)
     taper = window(height, width, canvas_size(height, width))
-    laid = lay(picture[None], 20.0, taper)
+    laid = to_canvas(picture[None], 20.0, taper)
     assert laid.shape == (1, len(taper), len(taper))
-    np.testing.assert_allclose(lift(laid[0], picture, 20.0, taper), picture, rtol=1e-5, atol=1e-3)
+    np.testing.assert_allclose(from_canvas(laid[0], picture, 20.0, taper), picture, rtol=1e-5, atol=1e-3)
 
 
 @pytest.mark.parametrize("length", [5, 16, 37, 48, 61, 127, 160])
@@ -48,7 +48,7 @@ def test_taper_and_its_complement_share_the_light() -> None:
     stack, taper = scene(48, 64), window(48, 64, 64)
     level = border_level(stack)
     other = np.full_like(stack, 300)
-    mixed = lift(lay(other[None], level, taper)[0], stack, level, taper)
+    mixed = from_canvas(to_canvas(other[None], level, taper)[0], stack, level, taper)
     inside = taper[8:56]
     np.testing.assert_allclose(mixed, inside * other + (1 - inside) * stack, rtol=1e-4)
     assert mixed.min() >= stack.min()
@@ -58,8 +58,15 @@ def test_taper_and_its_complement_share_the_light() -> None:
 def test_a_frame_in_the_middle_stays_there() -> None:
     picture = np.zeros((16, 24), np.float32)
     picture[8, 12] = 1
-    laid = lay(picture[None], 0.0, window(16, 24, 24))[0]
+    laid = to_canvas(picture[None], 0.0, window(16, 24, 24))[0]
     assert np.unravel_index(laid.argmax(), laid.shape) == (12, 12)
+
+
+@pytest.mark.parametrize(("shape", "start"), [((16, 24), (4, 0)), ((17, 23), (3, 0)), ((24, 9), (0, 7))])
+def test_centred_leaves_equal_margins(shape: tuple[int, int], start: tuple[int, int]) -> None:
+    rows, columns = centred(shape, 24)
+    assert (rows.start, columns.start) == start
+    assert (rows.stop - rows.start, columns.stop - columns.start) == shape
 
 
 def test_border_level_is_the_borders_light_not_the_planets() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from tasks.numerics.fourier.shifts import best_move, covered, move_whole, ramp, shift_frames, split
+from tasks.numerics.fourier.shifts import best_shift, covered, move_whole, phase_ramp, shift_frames, split
 
 
 @pytest.fixture
@@ -62,6 +62,6 @@ def test_covered_knows_the_filling_from_the_data():
 @pytest.mark.parametrize("move", [(0.0, 0.0), (0.37, -0.12), (-7.85, 11.4)])
 def test_the_move_between_two_pictures_is_found(move):
     sky = np.fft.rfft2(np.random.default_rng(0).normal(size=(48, 48))).astype(np.complex64)
-    moved = sky * ramp((48, 48), np.array(move, np.float32))
-    _, dy, dx = best_move(moved * sky.conj(), 48)
+    moved = sky * phase_ramp((48, 48), np.array(move, np.float32))
+    _, dy, dx = best_shift(moved * sky.conj(), 48)
     assert (dy, dx) == pytest.approx(move, abs=0.02)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from tasks.numerics.fourier.windows import edge_taper
 from tasks.numerics.frames.noise import (
     dark_corners,
     noise_variance,
     optical_cutoff,
-    taper,
 )
 
 N = 128
@@ -61,7 +61,7 @@ def test_the_cut_off_is_seen_in_good_light(cutoff):
     power = np.zeros((N, N // 2 + 1))
     for seed in range(20):
         frame = band_limited(seed, cutoff) + rng.normal(0, 1, (N, N))
-        power += np.abs(np.fft.rfft2((frame - frame.mean()) * taper((N, N)))) ** 2
+        power += np.abs(np.fft.rfft2((frame - frame.mean()) * edge_taper((N, N)))) ** 2
     assert optical_cutoff(power) == pytest.approx(cutoff, rel=0.15)
 
 

@@ -10,11 +10,11 @@ from tasks.numerics.frames.quality import (
     coherent_sharpness,
     fluxes,
     lucky_share,
-    outstanding,
     ranking,
+    residual_outlier_score,
     saturated,
     sharpness,
-    strangeness,
+    upper_outliers,
 )
 
 N = 96
@@ -59,15 +59,15 @@ def test_a_streak_stands_out_and_is_not_the_luckiest():
     rows = np.arange(N)
     frames[7, 0, rows, rows // 2 + 10] += 1500
     ok = np.ones(30, bool)
-    strange = strangeness(frames, frames.mean(axis=0))
-    assert np.nonzero(outstanding(strange))[0].tolist() == [7]
+    strange = residual_outlier_score(frames, frames.mean(axis=0))
+    assert np.nonzero(upper_outliers(strange))[0].tolist() == [7]
     assert ranking(sharpness(frames), ok)[0] == 7  # why it must be looked for
     assert ranking(sharpness(frames), ok, strange)[-1] == 7
 
 
 def test_blurred_frames_do_not_stand_out():
     frames = film(np.linspace(0.5, 3, 40), gains=np.linspace(0.5, 1, 40))
-    assert not outstanding(strangeness(frames, frames.mean(axis=0))).any()
+    assert not upper_outliers(residual_outlier_score(frames, frames.mean(axis=0))).any()
 
 
 def test_ranking_puts_unusable_frames_last():

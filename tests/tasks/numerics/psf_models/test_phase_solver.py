@@ -2,19 +2,19 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from tasks.numerics.optics.kolmogorov import noll_variances
-from tasks.numerics.optics.pupil import Pupil, otfs, perfect, pupil
+from tasks.numerics.optics.aperture import Aperture
+from tasks.numerics.optics.kolmogorov import phase_sigma
+from tasks.numerics.optics.pupil import Pupil, diffraction_otf, make_pupil, otfs
 from tasks.numerics.psf_models.phase_solver import (
     Schedule,
     State,
     advance,
     begin,
-    draw,
+    draw_phases,
     temperature,
 )
 from tasks.numerics.sky.likelihood import Problem, sums
@@ -23,26 +23,26 @@ from tasks.numerics.sky.wiener import corner_noise, floor_of, wiener
 SIZE, MODES, STRENGTH = 48, 20, 3.0
 
 
-def spread() -> Tensor:
-    return torch.from_numpy(np.sqrt(noll_variances(MODES) * STRENGTH ** (5 / 3))).float()
+def sigma() -> Tensor:
+    return torch.from_numpy(phase_sigma(MODES, STRENGTH))
 
 
 def capture(frames: int) -> tuple[Pupil, Tensor, Tensor, Tensor]:
     """Pupil, true phases, spectra, true sky (y, x): a disc with spots."""
     dice = torch.Generator().manual_seed(5)
-    eye = pupil(SIZE, 24.0, 0.3, MODES)
+    pupil = make_pupil(SIZE, Aperture(24.0, 0.3), MODES)
     axis = torch.arange(SIZE) - SIZE // 2
     disc = (torch.hypot(axis[:, None].float(), axis[None, :].float()) < 12).float()
     sky = 100 * disc * (0.5 + torch.rand(SIZE, SIZE, generator=dice))
-    truth = draw(frames, spread(), 9)
-    clean = torch.fft.irfft2(otfs(eye, truth) * torch.fft.rfft2(sky), s=(SIZE, SIZE))
-    return eye, truth, torch.fft.rfft2(clean + 0.2 * torch.randn(clean.shape, generator=dice)), sky
+    truth = draw_phases(frames, sigma(), 9)
+    clean = torch.fft.irfft2(otfs(pupil, truth) * torch.fft.rfft2(sky), s=(SIZE, SIZE))
+    return pupil, truth, torch.fft.rfft2(clean + 0.2 * torch.randn(clean.shape, generator=dice)), sky
 
 
 def solve(problem: Problem, state: State, noise: float, schedule: Schedule) -> State:
     """Run what is left of the schedule."""
     while state.step < schedule.steps:
-        state = advance(problem, state, spread(), noise, schedule)
+        state = advance(problem, state, sigma(), noise, schedule)
     return state
 
 
@@ -51,13 +51,13 @@ def likeness(one: Tensor, two: Tensor) -> float:
 
 
 def test_solve_from_scratch_is_sharper_than_the_mean() -> None:
-    eye, _, spectra, sky = capture(24)
+    pupil, _, spectra, sky = capture(24)
     noise = corner_noise(spectra, 0.5)
-    problem = Problem(eye, spectra)
-    found = solve(problem, begin(problem, draw(24, spread(), 0)), noise, Schedule(steps=150))
-    spectrum = wiener(sums(spectra, otfs(eye, found.phases)), floor_of(found.sky_power, noise, SIZE))
-    image = torch.fft.irfft2(spectrum * perfect(eye), s=(SIZE, SIZE))
-    clear = torch.fft.irfft2(torch.fft.rfft2(sky) * perfect(eye), s=(SIZE, SIZE))
+    problem = Problem(pupil, spectra)
+    found = solve(problem, begin(problem, draw_phases(24, sigma(), 0)), noise, Schedule(steps=150))
+    spectrum = wiener(sums(spectra, otfs(pupil, found.phases)), floor_of(found.sky_power, noise, SIZE))
+    image = torch.fft.irfft2(spectrum * diffraction_otf(pupil), s=(SIZE, SIZE))
+    clear = torch.fft.irfft2(torch.fft.rfft2(sky) * diffraction_otf(pupil), s=(SIZE, SIZE))
     mean = torch.fft.irfft2(spectra.mean(0), s=(SIZE, SIZE))
     assert 1 - likeness(image, clear) < 0.25 * (1 - likeness(mean, clear))
     assert found.phases[:, :2].mean(0).abs().max() < 1e-4
@@ -65,34 +65,34 @@ def test_solve_from_scratch_is_sharper_than_the_mean() -> None:
 
 
 def test_a_batch_against_the_sums_of_others_finds_its_psfs() -> None:
-    eye, truth, spectra, _ = capture(20)
+    pupil, truth, spectra, _ = capture(20)
     noise = corner_noise(spectra, 0.5)
-    held = sums(spectra[:16], otfs(eye, truth[:16]))
-    problem = Problem(eye, spectra[16:], held)
+    held = sums(spectra[:16], otfs(pupil, truth[:16]))
+    problem = Problem(pupil, spectra[16:], held)
     schedule = Schedule(steps=150, hot=30.0)
-    found = solve(problem, begin(problem, 0.01 * draw(4, spread(), 1)), noise, schedule)
-    right, mine = otfs(eye, truth[16:]), otfs(eye, found.phases)
+    found = solve(problem, begin(problem, 0.01 * draw_phases(4, sigma(), 1)), noise, schedule)
+    right, mine = otfs(pupil, truth[16:]), otfs(pupil, found.phases)
     error = ((mine - right).abs() ** 2).sum() / (right.abs() ** 2).sum()
-    blind = ((perfect(eye) - right).abs() ** 2).sum() / (right.abs() ** 2).sum()
+    blind = ((diffraction_otf(pupil) - right).abs() ** 2).sum() / (right.abs() ** 2).sum()
     assert error < 0.3 * blind
 
 
 def test_a_solve_taken_up_again_ends_where_it_would_have() -> None:
-    eye, _, spectra, _ = capture(6)
-    problem, schedule = Problem(eye, spectra), Schedule(steps=12, renew=5)
-    first = begin(problem, draw(6, spread(), 2))
+    pupil, _, spectra, _ = capture(6)
+    problem, schedule = Problem(pupil, spectra), Schedule(steps=12, renew=5)
+    first = begin(problem, draw_phases(6, sigma(), 2))
     whole = solve(problem, first, 50.0, schedule)
     half = first
     for _ in range(7):
-        half = advance(problem, half, spread(), 50.0, schedule)
+        half = advance(problem, half, sigma(), 50.0, schedule)
     again = solve(problem, replace(half, phases=half.phases.clone()), 50.0, schedule)
     assert torch.equal(whole.phases, again.phases)
     assert torch.equal(whole.sky_power, again.sky_power)
 
 
 def test_same_seed_same_start() -> None:
-    assert torch.equal(draw(3, spread(), 4), draw(3, spread(), 4))
-    assert not torch.equal(draw(3, spread(), 4), draw(3, spread(), 5))
+    assert torch.equal(draw_phases(3, sigma(), 4), draw_phases(3, sigma(), 4))
+    assert not torch.equal(draw_phases(3, sigma(), 4), draw_phases(3, sigma(), 5))
 
 
 def test_the_solve_cools_to_one() -> None:
@@ -103,17 +103,17 @@ def test_the_solve_cools_to_one() -> None:
 
 
 def test_held_prior_stays_put() -> None:
-    eye, _, spectra, _ = capture(4)
-    problem = Problem(eye, spectra)
-    first = begin(problem, draw(4, spread(), 2))
+    pupil, _, spectra, _ = capture(4)
+    problem = Problem(pupil, spectra)
+    first = begin(problem, draw_phases(4, sigma(), 2))
     found = solve(problem, first, 50.0, Schedule(steps=3, renew=0))
     assert torch.equal(found.sky_power, first.sky_power)
 
 
 def test_the_prior_is_loose_while_it_is_hot() -> None:
     """Fine rings may be brighter than what was found, until the noise is what it is."""
-    eye, _, spectra, _ = capture(6)
-    problem, first = Problem(eye, spectra), begin(Problem(eye, spectra), draw(6, spread(), 2))
+    pupil, _, spectra, _ = capture(6)
+    problem, first = Problem(pupil, spectra), begin(Problem(pupil, spectra), draw_phases(6, sigma(), 2))
     hot, cold = (
         solve(problem, first, 50.0, Schedule(steps=3, rate=0.0, hot=heat, cooling=1.0, renew=3)).sky_power
         for heat in (1.0001, 1.0)

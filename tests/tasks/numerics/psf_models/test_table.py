@@ -8,23 +8,26 @@ import torch
 from torch import Tensor
 
 from tasks.numerics.fourier.canvas import psf_size
+from tasks.numerics.fourier.rings import RINGS
 from tasks.numerics.judging.metrics import psnr
-from tasks.numerics.optics.kolmogorov import noll_variances
-from tasks.numerics.optics.pupil import Pupil, otfs, perfect, psfs, pupil
-from tasks.numerics.psf_models.phase_solver import draw
-from tasks.numerics.psf_models.table import MODELS, Batch, Memory, Plan, misfits, transfer_functions
-from tasks.numerics.seeing.speckle_transfer import RINGS
-from tasks.numerics.sky.amplitude import Air, deliver
-from tasks.numerics.sky.half_agreement import Halves
+from tasks.numerics.optics.aperture import Aperture
+from tasks.numerics.optics.kolmogorov import phase_sigma
+from tasks.numerics.optics.pupil import Pupil, diffraction_otf, make_pupil, otfs, psfs
+from tasks.numerics.psf_models.base import Batch, Memory, Plan
+from tasks.numerics.psf_models.phase_solver import draw_phases
+from tasks.numerics.psf_models.table import PSF_MODELS, misfits
+from tasks.numerics.sky.amplitude import SeeingPower, correct_amplitude
+from tasks.numerics.sky.half_agreement import HalfSums
 from tasks.numerics.sky.likelihood import Sums
-from tasks.numerics.sky.wiener import corner_noise, ring_light
+from tasks.numerics.sky.wiener import corner_noise, ring_power_of_frames
 
 SIZE, MODES, STRENGTH = 48, 15, 3.0
+APERTURE = Aperture(24.0, 0.3)
 PLAN = Plan(modes=MODES, steps=12, rate=0.05, temperature=10.0, seed=1)
 
 
-def eye() -> Pupil:
-    return pupil(SIZE, 24.0, 0.3, MODES)
+def pupil() -> Pupil:
+    return make_pupil(SIZE, APERTURE, MODES)
 
 
 def sky() -> Tensor:
@@ -35,15 +38,15 @@ def sky() -> Tensor:
 
 
 def drawn(frames: int) -> Tensor:
-    return draw(frames, torch.from_numpy(np.sqrt(noll_variances(MODES) * STRENGTH ** (5 / 3))).float(), 9)
+    return draw_phases(frames, torch.from_numpy(phase_sigma(MODES, STRENGTH)), 9)
 
 
 def batch(phases: Tensor, picture: Tensor) -> Batch:
     """Noisy frames of a picture through the given phases, the last sky their mean."""
-    light = torch.fft.irfft2(otfs(eye(), phases) * torch.fft.rfft2(picture), s=(SIZE, SIZE))
+    light = torch.fft.irfft2(otfs(pupil(), phases) * torch.fft.rfft2(picture), s=(SIZE, SIZE))
     noisy = light + 0.5 * torch.randn(light.shape, generator=torch.Generator().manual_seed(2))
     spectra = torch.fft.rfft2(noisy)
-    return Batch(spectra, 24.0, 0.3, STRENGTH, corner_noise(spectra, 0.5), None, spectra.mean(0), None)
+    return Batch(spectra, APERTURE, STRENGTH, corner_noise(spectra, 0.5), None, spectra.mean(0), None)
 
 
 def stored(memory: Memory) -> Memory:
@@ -51,13 +54,13 @@ def stored(memory: Memory) -> Memory:
     return {name: torch.from_numpy(np.asarray(values.numpy()).copy()) for name, values in memory.items()}
 
 
-@pytest.fixture(params=MODELS)
+@pytest.fixture(params=PSF_MODELS)
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 def test_contract_shapes_and_sums(name: str) -> None:
-    model, given = MODELS[name], batch(drawn(10), sky())
+    model, given = PSF_MODELS[name], batch(drawn(10), sky())
     memory = model.begin(given, PLAN)
     assert all(isinstance(values, Tensor) for values in memory.values())
     solved = model.finish(given, PLAN, model.advance(given, PLAN, memory, PLAN.steps))
@@ -73,22 +76,22 @@ def test_contract_shapes_and_sums(name: str) -> None:
 @pytest.mark.parametrize("size", [SIZE, 160])
 def test_contract_transfer_functions_are_those_of_the_sums(name: str, size: int) -> None:
     """On the larger canvas a PSF's square is smaller than it."""
-    model, given = MODELS[name], batch(drawn(3), sky())
+    model, given = PSF_MODELS[name], batch(drawn(3), sky())
     if size > SIZE:
         assert psf_size(size, size / 2, STRENGTH) < size
         spectra = torch.fft.rfft2(torch.rand(3, size, size, generator=torch.Generator().manual_seed(1)))
-        given = replace(given, spectra=spectra, sky=spectra.mean(0), diameter=size / 2)
+        given = replace(given, spectra=spectra, sky=spectra.mean(0), aperture=Aperture(size / 2, 0.3))
     solved = model.finish(given, PLAN, model.advance(given, PLAN, model.begin(given, PLAN), 2))
-    transfer = transfer_functions(name, solved.psfs, (given.diameter, given.obstruction), size, given.d_over_r0)
+    transfer = model.transfer_functions(solved.psfs, given.aperture, size, given.d_over_r0)
     torch.testing.assert_close(transfer.abs().square().sum(0), solved.sums.power, rtol=1e-3, atol=1e-3)
-    wide = transfer_functions(name, solved.psfs, (2 * given.diameter, given.obstruction), 2 * size, given.d_over_r0)
+    wide = model.transfer_functions(solved.psfs, given.aperture.on(size, 2 * size), 2 * size, given.d_over_r0)
     assert wide.shape == (3, 2 * size, size + 1)
     torch.testing.assert_close(wide[:, 0, 0].real, torch.ones(3), rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(wide[:, 2, 0].abs(), transfer[:, 1, 0].abs(), rtol=0.05, atol=0.02)
 
 
 def test_contract_begin_does_not_touch_what_it_is_given(name: str) -> None:
-    model, given = MODELS[name], batch(drawn(4), sky())
+    model, given = PSF_MODELS[name], batch(drawn(4), sky())
     spectra, memory = given.spectra.clone(), model.begin(given, PLAN)
     before = stored(memory)
     model.advance(given, PLAN, memory, 2)
@@ -98,7 +101,7 @@ def test_contract_begin_does_not_touch_what_it_is_given(name: str) -> None:
 
 
 def test_contract_resumed_is_bit_identical(name: str) -> None:
-    model, given = MODELS[name], batch(drawn(5), sky())
+    model, given = PSF_MODELS[name], batch(drawn(5), sky())
     memory = model.begin(given, PLAN)
     for _ in range(3):
         memory = model.advance(given, PLAN, memory, 4)
@@ -113,7 +116,7 @@ def test_contract_resumed_is_bit_identical(name: str) -> None:
 
 def test_segments_of_a_pupil_solve_are_one_solve() -> None:
     """Freeform drops its momentum between segments; the pupil keeps everything."""
-    model, given = MODELS["pupil"], batch(drawn(5), sky())
+    model, given = PSF_MODELS["pupil"], batch(drawn(5), sky())
     once = model.advance(given, PLAN, model.begin(given, PLAN), 12)
     twice = model.advance(given, PLAN, model.advance(given, PLAN, model.begin(given, PLAN), 5), 7)
     for key, values in once.items():
@@ -121,7 +124,7 @@ def test_segments_of_a_pupil_solve_are_one_solve() -> None:
 
 
 def test_seed_draws_the_start() -> None:
-    model, given = MODELS["pupil"], batch(drawn(3), sky())
+    model, given = PSF_MODELS["pupil"], batch(drawn(3), sky())
     one, two, other = (model.begin(given, replace(PLAN, seed=seed))["phases"] for seed in (1, 1, 2))
     assert torch.equal(one, two)
     assert not torch.equal(one, other)
@@ -134,9 +137,9 @@ def test_freeform_recovers_every_psf_from_the_true_sky() -> None:
     phases = drawn(12)
     given = replace(batch(phases, stars), sky=torch.fft.rfft2(stars))
     plan = replace(PLAN, steps=150)
-    model = MODELS["freeform"]
+    model = PSF_MODELS["freeform"]
     found = model.finish(given, plan, model.advance(given, plan, model.begin(given, plan), plan.steps)).psfs
-    for one, two in zip(found, psfs(eye(), phases), strict=True):
+    for one, two in zip(found, psfs(pupil(), phases), strict=True):
         assert float(torch.corrcoef(torch.stack([one.ravel(), two.ravel()]))[0, 1]) > 0.95
 
 
@@ -145,16 +148,16 @@ def test_one_sharp_frame_among_many_blurred_alike_is_found_and_used() -> None:
     phases = drawn(1).repeat(64, 1)
     phases[17] = 0
     given, plan = batch(phases, sky()), replace(PLAN, steps=150)
-    model = MODELS["pupil"]
+    model = PSF_MODELS["pupil"]
     solved = model.finish(given, plan, model.advance(given, plan, model.begin(given, plan), plan.steps))
-    concentration = psfs(eye(), solved.psfs).square().sum((1, 2))
+    concentration = psfs(pupil(), solved.psfs).square().sum((1, 2))
     assert int(concentration.argmax()) == 17
     assert float(concentration[17]) > 1.2 * float(concentration.median())
-    truth = torch.fft.irfft2(torch.fft.rfft2(sky()) * perfect(eye()), s=(SIZE, SIZE))
+    truth = torch.fft.irfft2(torch.fft.rfft2(sky()) * diffraction_otf(pupil()), s=(SIZE, SIZE))
     mean = torch.fft.irfft2(given.spectra.mean(0), s=(SIZE, SIZE))
     nothing = Sums(torch.zeros_like(solved.sums.power), torch.zeros_like(solved.sums.cross), 0)
-    unseen = Air(ring_light(given.spectra), np.ones(len(RINGS)), np.ones(len(RINGS)), share=0.0)
-    found = deliver(Halves(solved.sums, nothing, 0.0, given.noise), unseen, (24.0, 0.3)).sky
+    unseen = SeeingPower(ring_power_of_frames(given.spectra), np.ones(len(RINGS)), np.ones(len(RINGS)), weight=0.0)
+    found = correct_amplitude(HalfSums(solved.sums, nothing, 0.0, given.noise), unseen, APERTURE).sky
     assert psnr(truth.numpy(), found.numpy()) > psnr(truth.numpy(), mean.numpy()) + 2.5
 
 
@@ -165,8 +168,8 @@ def test_a_frame_with_a_light_that_the_sky_lacks_is_left_unexplained() -> None:
     spot[20:24, 8:40] = 0.05 * float(torch.fft.irfft2(spectra[0], s=(SIZE, SIZE)).max())
     spectra[4] += torch.fft.rfft2(spot)
     given = replace(given, spectra=spectra)
-    memory = {**MODELS["pupil"].begin(given, PLAN), "phases": drawn(10)}
-    left = misfits("pupil", given, MODELS["pupil"].finish(given, PLAN, memory))
+    memory = {**PSF_MODELS["pupil"].begin(given, PLAN), "phases": drawn(10)}
+    left = misfits(PSF_MODELS["pupil"], given, PSF_MODELS["pupil"].finish(given, PLAN, memory))
     others = torch.cat([left[:4], left[5:]])
     assert len(others) == 9
     assert 0.5 < others.median() < 1.5

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tasks.numerics.seeing.speckle_transfer import RINGS
+from tasks.numerics.fourier.rings import RINGS
 from tasks.numerics.seeing.spectral_ratios import join, measured, noise_beyond, spectral_sums
 from tests.tasks.numerics.conftest import SIZE, Frames
 

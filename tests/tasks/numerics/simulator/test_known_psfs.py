@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.numerics.optics.pupil import otfs, psfs, pupil
+from tasks.numerics.optics.aperture import Aperture
+from tasks.numerics.optics.pupil import make_pupil, otfs, psfs
 from tasks.numerics.simulator.known_psfs import known_transfer, psf_rms_error
 
 SIZE = 48
@@ -13,9 +14,9 @@ SIZE = 48
 @pytest.fixture
 def air():
     """Three PSFs (frame, y, x) centred on [0, 0] and their transfer functions."""
-    eye = pupil(SIZE, SIZE / 2, 0.3, 20)
+    pupil = make_pupil(SIZE, Aperture(SIZE / 2, 0.3), 20)
     phases = torch.from_numpy(np.random.default_rng(2).normal(0, 0.5, (3, 20))).float()
-    return psfs(eye, phases), otfs(eye, phases)
+    return psfs(pupil, phases), otfs(pupil, phases)
 
 
 def centred(pictures: torch.Tensor) -> np.ndarray:

@@ -9,7 +9,7 @@ from scipy.signal import fftconvolve
 
 from tasks.numerics.simulator.observe import (
     Block,
-    Scene,
+    SimulatedScene,
     air_psfs,
     canvas_px,
     clean_psfs,
@@ -19,21 +19,21 @@ from tasks.numerics.simulator.observe import (
     truth,
 )
 
-SCENE = Scene(n_frames=6, size_px=48, psf_px=64, d_over_r0=3.0, bits=16, seed=4)
+SCENE = SimulatedScene(n_frames=6, size_px=48, psf_px=64, d_over_r0=3.0, bits=16, seed=4)
 QUIET = replace(SCENE, read_noise_e=0.0, photons_peak=1e8, jitter_px=0.0)
 
 
-def _sky(scene: Scene) -> NDArray[np.float32]:
+def _sky(scene: SimulatedScene) -> NDArray[np.float32]:
     return np.random.default_rng(0).random((canvas_px(scene),) * 2).astype(np.float32)
 
 
-def _whole(scene: Scene, canvas: NDArray[np.float32] | None = None, block: int = 32) -> Block:
+def _whole(scene: SimulatedScene, canvas: NDArray[np.float32] | None = None, block: int = 32) -> Block:
     blocks = list(simulate(_sky(scene) if canvas is None else canvas, scene, block=block))
     names = ("frames", "psfs", "shifts", "transparency", "times_s")
     return Block(*[np.concatenate([getattr(b, name) for b in blocks]) for name in names])
 
 
-def _electrons(block: Block, scene: Scene) -> NDArray[np.float64]:
+def _electrons(block: Block, scene: SimulatedScene) -> NDArray[np.float64]:
     gain = (scene.photons_peak + scene.background_e) / (scene.full_scale * (2**scene.bits - 1) - scene.offset_adu)
     electrons: NDArray[np.float64] = (block.frames.astype(np.float64) - scene.offset_adu) * gain
     return electrons

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tasks.numerics.optics.pupil import rings
-from tasks.numerics.sky.half_agreement import Halves, agreement, smooth
+from tasks.numerics.fourier.rings import rings
+from tasks.numerics.sky.half_agreement import HalfSums, common_power_fraction, smooth
 from tasks.numerics.sky.likelihood import Sums
 
 SIZE, FRAMES, NOISE = 64, 20, 2.0
@@ -17,7 +17,7 @@ def drawn(seed: int, power: float) -> Tensor:
     return torch.fft.rfft2(torch.randn(SIZE, SIZE, generator=torch.Generator().manual_seed(seed))) / SIZE * power**0.5
 
 
-def halves(sky: float, noise: float, own: float = 0.0, shared: bool = False) -> Halves:
+def halves(sky: float, noise: float, own: float = 0.0, shared: bool = False) -> HalfSums:
     """Sums of frames that are all sky but for noise; `own` is the power of what either half made up."""
     light, count = drawn(1, sky), FRAMES // 2
     parts = []
@@ -27,38 +27,38 @@ def halves(sky: float, noise: float, own: float = 0.0, shared: bool = False) -> 
         parts.append(count * (light + drawn(seed + 5, own)) + scale * grain)
     power = torch.full((SIZE, SIZE // 2 + 1), float(FRAMES))
     half = Sums(power / 2, parts[0], count)
-    return Halves(Sums(power, parts[0] + parts[1], FRAMES), half, float(shared), noise)
+    return HalfSums(Sums(power, parts[0] + parts[1], FRAMES), half, float(shared), noise)
 
 
 @pytest.mark.parametrize("ratio", [0.2, 1.0, 5.0])
 def test_the_share_is_that_of_the_sky(ratio: float) -> None:
     """Of the mean of twenty frames with noise NOISE the noise's power is NOISE / 20."""
-    share = agreement(halves(ratio * NOISE / FRAMES, NOISE), FLOOR)
+    share = common_power_fraction(halves(ratio * NOISE / FRAMES, NOISE), FLOOR)
     assert float(share[8:30].mean()) == pytest.approx(ratio / (1 + ratio), abs=0.12)
 
 
 def test_what_a_half_made_up_is_not_believed_though_the_noise_is_small() -> None:
-    share = agreement(halves(1.0, 1e-4, own=2.0), FLOOR)
+    share = common_power_fraction(halves(1.0, 1e-4, own=2.0), FLOOR)
     assert float(share[8:30].mean()) == pytest.approx(0.5, abs=0.12)
 
 
 def test_noise_that_both_halves_have_is_not_taken_for_sky() -> None:
     found = halves(NOISE / FRAMES, NOISE, shared=True)
-    assert float(agreement(found, FLOOR)[8:30].mean()) == pytest.approx(0.5, abs=0.12)
-    blind = Halves(found.total, found.half, 0.0, found.noise)
-    assert float(agreement(blind, FLOOR)[8:30].mean()) > 0.9
+    assert float(common_power_fraction(found, FLOOR)[8:30].mean()) == pytest.approx(0.5, abs=0.12)
+    blind = HalfSums(found.total, found.half, 0.0, found.noise)
+    assert float(common_power_fraction(blind, FLOOR)[8:30].mean()) > 0.9
 
 
 def test_a_lone_solve_knows_its_noise() -> None:
     found = halves(NOISE / FRAMES, NOISE)
     for half in (Sums(0 * found.total.power, 0 * found.total.cross, 0), found.total):
-        alone = Halves(found.total, half, 0.0, NOISE)
-        assert alone.alone
-        assert float(agreement(alone, FLOOR)[8:30].mean()) == pytest.approx(0.5, abs=0.12)
+        single = HalfSums(found.total, half, 0.0, NOISE)
+        assert single.single_solve
+        assert float(common_power_fraction(single, FLOOR)[8:30].mean()) == pytest.approx(0.5, abs=0.12)
 
 
 def test_it_is_a_share_and_the_coarsest_light_is_believed() -> None:
-    share = agreement(halves(1e-9, NOISE), FLOOR)
+    share = common_power_fraction(halves(1e-9, NOISE), FLOOR)
     assert len(share) == int(rings(SIZE).max()) + 1
     assert ((share >= 0) & (share <= 1)).all()
     assert (share[:3] == 1).all()

@@ -4,24 +4,26 @@ import pytest
 import torch
 from torch import Tensor
 
-from tasks.numerics.optics.pupil import Pupil, multiplicity, otfs, pupil
-from tasks.numerics.sky.likelihood import Problem, Sums, chi2, loss_of, slope, sums
+from tasks.numerics.fourier.rings import multiplicity
+from tasks.numerics.optics.aperture import Aperture
+from tasks.numerics.optics.pupil import Pupil, make_pupil, otfs
+from tasks.numerics.sky.likelihood import Problem, Sums, chi2, gradient, loss_of, sums
 
 SIZE, MODES, FRAMES = 24, 9, 11  # more frames than one chunk
 
 
 def scene() -> tuple[Pupil, Tensor, Tensor]:
     dice = torch.Generator().manual_seed(3)
-    eye = pupil(SIZE, 12.0, 0.3, MODES)
+    pupil = make_pupil(SIZE, Aperture(12.0, 0.3), MODES)
     truth = 0.7 * torch.randn(FRAMES, MODES, generator=dice)
     sky = torch.fft.rfft2(torch.rand(SIZE, SIZE, generator=dice) * 10)
     noise = torch.fft.rfft2(0.3 * torch.randn(FRAMES, SIZE, SIZE, generator=dice))
-    return eye, truth, otfs(eye, truth) * sky + noise
+    return pupil, truth, otfs(pupil, truth) * sky + noise
 
 
 def test_sums_of_batches_add_up() -> None:
-    eye, truth, spectra = scene()
-    transfer = otfs(eye, truth)
+    pupil, truth, spectra = scene()
+    transfer = otfs(pupil, truth)
     whole = sums(spectra, transfer)
     parts = sums(spectra[:4], transfer[:4]) + sums(spectra[4:], transfer[4:])
     assert parts.frames == whole.frames == FRAMES
@@ -32,36 +34,36 @@ def test_sums_of_batches_add_up() -> None:
 @pytest.mark.parametrize("grid", [SIZE, SIZE - 8])
 @pytest.mark.parametrize("held", [False, True])
 def test_gradient_is_autograds(grid: int, held: bool) -> None:
-    eye, truth, spectra = scene()
-    eye = pupil(SIZE, SIZE / 2, 0.3, truth.shape[1], grid)
-    others = sums(spectra[:3], otfs(eye, truth[:3])) if held else None
+    pupil, truth, spectra = scene()
+    pupil = make_pupil(SIZE, Aperture(SIZE / 2, 0.3), truth.shape[1], grid)
+    others = sums(spectra[:3], otfs(pupil, truth[:3])) if held else None
     noise, floor = torch.tensor(0.09 * SIZE**2), torch.full((SIZE, SIZE // 2 + 1), 0.2)
     phases = (truth + 0.1).requires_grad_()
-    own = sums(spectra, otfs(eye, phases))
+    own = sums(spectra, otfs(pupil, phases))
     total = own if others is None else own + others
     (expected,) = torch.autograd.grad(loss_of(total, noise, floor, 0.0), phases)
-    found = slope(Problem(eye, spectra, others), phases.detach(), noise, floor)
+    found = gradient(Problem(pupil, spectra, others), phases.detach(), noise, floor)
     torch.testing.assert_close(found.phases, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max()))
     assert found.loss == pytest.approx(float(loss_of(total, noise, floor, 0.0).detach()), rel=1e-5)
     torch.testing.assert_close(found.sums.power, own.power.detach())
 
 
 def test_truth_beats_its_neighbours() -> None:
-    eye, truth, spectra = scene()
+    pupil, truth, spectra = scene()
     noise, floor = torch.tensor(0.09 * SIZE**2), torch.full((SIZE, SIZE // 2 + 1), 0.01)
-    best = slope(Problem(eye, spectra), truth, noise, floor).loss
+    best = gradient(Problem(pupil, spectra), truth, noise, floor).loss
     for seed in range(3):
         off = truth + 0.2 * torch.randn(truth.shape, generator=torch.Generator().manual_seed(seed))
-        assert slope(Problem(eye, spectra), off, noise, floor).loss > best
+        assert gradient(Problem(pupil, spectra), off, noise, floor).loss > best
 
 
 def test_evidence_and_sky_prior_ignore_a_filter_that_wanders_from_sky_to_psfs() -> None:
-    eye, truth, spectra = scene()
+    pupil, truth, spectra = scene()
     dice = torch.Generator().manual_seed(7)
     curve = torch.rand(SIZE, SIZE // 2 + 1, generator=dice) + 0.5
     noise, floor = torch.tensor(0.09 * SIZE**2), torch.full((SIZE, SIZE // 2 + 1), 0.2)
     weight = multiplicity(SIZE)
-    one = sums(spectra, otfs(eye, truth))
+    one = sums(spectra, otfs(pupil, truth))
     two = Sums(one.power * curve**2, one.cross * curve, FRAMES)
 
     def evidence(total: Sums, g: Tensor) -> float:
@@ -74,12 +76,12 @@ def test_evidence_and_sky_prior_ignore_a_filter_that_wanders_from_sky_to_psfs() 
 
 
 def test_chi2_finds_the_frame_that_does_not_fit() -> None:
-    eye, truth, spectra = scene()
+    pupil, truth, spectra = scene()
     noise, seen = torch.tensor(0.09 * SIZE**2), torch.ones(SIZE, SIZE // 2 + 1, dtype=torch.bool)
-    transfer = otfs(eye, truth)
+    transfer = otfs(pupil, truth)
     one = sums(spectra, transfer)
     sky = one.cross / (one.power + 0.01)
-    transfer[5] = otfs(eye, truth[5:6] + 0.5)[0]
+    transfer[5] = otfs(pupil, truth[5:6] + 0.5)[0]
     values = chi2(spectra, transfer, sky, noise, seen)
     assert int(values.argmax()) == 5
     assert values[:5].mean() == pytest.approx(1.0, abs=0.25)

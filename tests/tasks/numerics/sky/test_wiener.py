@@ -3,16 +3,18 @@
 import pytest
 import torch
 
-from tasks.numerics.optics.pupil import otfs, perfect, pupil, rings
+from tasks.numerics.fourier.rings import rings
+from tasks.numerics.optics.aperture import Aperture
+from tasks.numerics.optics.pupil import diffraction_otf, make_pupil, otfs
 from tasks.numerics.sky.likelihood import sums
 from tasks.numerics.sky.wiener import (
     corner_noise,
+    flattened_prior,
     floor_of,
-    loosened,
     positive,
     power_law,
-    ring_light,
     ring_power,
+    ring_power_of_frames,
     wiener,
 )
 
@@ -21,8 +23,8 @@ SIZE = 64
 
 def test_corner_noise_ignores_the_sky() -> None:
     dice = torch.Generator().manual_seed(0)
-    eye = pupil(SIZE, 24.0, 0.3, 5)
-    sky = torch.fft.rfft2(torch.rand(SIZE, SIZE, generator=dice) * 1000) * perfect(eye)
+    pupil = make_pupil(SIZE, Aperture(24.0, 0.3), 5)
+    sky = torch.fft.rfft2(torch.rand(SIZE, SIZE, generator=dice) * 1000) * diffraction_otf(pupil)
     noise = torch.fft.rfft2(2.0 * torch.randn(20, SIZE, SIZE, generator=dice))
     assert corner_noise(sky + noise, 24 / SIZE) == pytest.approx(4.0 * SIZE**2, rel=0.05)
 
@@ -50,8 +52,8 @@ def test_ring_power_of_nothing_is_next_to_nothing() -> None:
 def test_beyond_the_cut_off_there_is_no_sky() -> None:
     """Rounding errors of transfer functions, over rounding errors, would be a bright one."""
     dice = torch.Generator().manual_seed(3)
-    eye = pupil(SIZE, 24.0, 0.3, 10)
-    transfer = otfs(eye, 0.5 * torch.randn(12, 10, generator=dice))
+    pupil = make_pupil(SIZE, Aperture(24.0, 0.3), 10)
+    transfer = otfs(pupil, 0.5 * torch.randn(12, 10, generator=dice))
     scene = 1000 * torch.fft.rfft2(torch.rand(SIZE, SIZE, generator=dice))
     noise = torch.fft.rfft2(torch.randn(12, SIZE, SIZE, generator=dice))
     total = sums(transfer * scene + noise, transfer)
@@ -67,9 +69,9 @@ def test_power_law_passes_through_the_lowest_rings() -> None:
     assert law[4] == pytest.approx(500.0 / 64, rel=0.05)
 
 
-def test_a_loosened_prior_lies_half_way_to_one_number() -> None:
+def test_a_flattened_prior_is_the_geometric_mean_with_one_number() -> None:
     power = torch.arange(1, int(rings(SIZE).max()) + 2).float() ** -3
-    loose = loosened(power, SIZE)
+    loose = flattened_prior(power, SIZE)
     assert loose[0] < power[0]
     assert loose[-1] > power[-1]
     torch.testing.assert_close((loose[1:] / loose[:-1]).log(), (power[1:] / power[:-1]).log() / 2)
@@ -77,7 +79,7 @@ def test_a_loosened_prior_lies_half_way_to_one_number() -> None:
 
 def test_the_frames_light_is_counted_ring_by_ring() -> None:
     spectra = torch.fft.rfft2(3 * torch.randn(50, SIZE, SIZE, generator=torch.Generator().manual_seed(1)))
-    torch.testing.assert_close(ring_light(spectra)[10:30], torch.full((20,), 9.0 * SIZE**2), rtol=0.1, atol=0)
+    torch.testing.assert_close(ring_power_of_frames(spectra)[10:30], torch.full((20,), 9.0 * SIZE**2), rtol=0.1, atol=0)
 
 
 def test_positive_keeps_the_light() -> None:

@@ -1,0 +1,57 @@
+"""Spectral sums and ring powers of registered frames, in one pass over them."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.numerics.fourier.rings import RINGS, radial_profile, radii
+from tasks.numerics.fourier.shifts import shift_frames
+from tasks.numerics.seeing.spectral_ratios import SpectralSums, grouped, join, spectral_sums
+
+MIN_GROUPS = 6
+"""Groups of neighbouring frames among which the scatter is measured, at least."""
+MAX_GROUP_FRAMES = 8
+
+
+def frame_spectra(
+    blocks: Iterable[tuple[NDArray[np.int64], NDArray[np.float32]]],
+    shifts: NDArray[np.float32],
+    gains: NDArray[np.float32],
+    used: int,
+    cutoff: float,
+) -> tuple[SpectralSums, NDArray[np.float32]]:
+    """Spectral sums of registered, flux-matched frames, and the ring power (frame, ring) of each, nan where not looked at.
+
+    `blocks` hold (numbers, frames (frame, y, x)) of `used` frames in all; `shifts` (frame, 2) px and `gains` (frame,) are
+    those of all frames of the capture.
+    """
+    size = int(np.clip(used // MIN_GROUPS, 1, MAX_GROUP_FRAMES))
+    power = np.full((len(shifts), len(RINGS)), np.nan, np.float32)
+    total: SpectralSums | None = None
+    for numbers, frames in blocks:
+        moved = shift_frames(frames[:, None], -shifts[numbers])[:, 0] / gains[numbers, None, None]
+        single = spectral_sums(moved, cutoff, 1)
+        radius = radii((single.first.shape[1], single.width), cutoff)
+        power[numbers] = radial_profile(single.second[:, radius <= 1.0].astype(np.float64), radius[radius <= 1.0])
+        sums = grouped(single, size)
+        total = sums if total is None else join([total, sums])
+    if total is None:
+        raise ValueError("0 usable frames to measure the seeing from, at least 4 are needed")
+    return total, power
+
+
+def mean_power_of(
+    numbers: NDArray[np.int64], frame_power: NDArray[np.float32], noise: float, mean_power: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """<|H|^2> (ring,) of some frames: that of all frames, times how much more power these show.
+
+    `frame_power` (frame, ring) holds the noise, `mean_power` (ring,) is that of all frames. No sky enters the ratio.
+    """
+    everyone = np.nanmean(frame_power, axis=0) - noise
+    these = np.nanmean(frame_power[numbers], axis=0) - noise
+    good = (everyone > 0.5 * noise) & (these > 0.25 * noise)
+    good[:2] = False
+    rings = np.arange(len(everyone))
+    ratio = np.interp(rings, np.append(0, rings[good]), np.append(1.0, these[good] / everyone[good]))
+    return np.asarray(mean_power * ratio)
