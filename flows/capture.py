@@ -18,8 +18,8 @@ from flows.server.device_slot import slot
 from flows.server.embedded import default_store, wait_until_recorded
 from flows.ui.artifacts import Story
 from storage.captures.capture import Capture, capture_at
-from storage.captures.file_stability import known_fingerprint
-from storage.captures.night import found_beside
+from storage.captures.file_stability import cached_fingerprint
+from storage.captures.night import sidecars_of
 from storage.product import Product
 from storage.results.published import Pictures, check_folder, publish
 from storage.results.truth import psfs_beside, truth_beside
@@ -71,14 +71,14 @@ def config_of(request: CaptureRequest) -> Config:
     """The settings for a capture: of a night's, what lies beside it counts too."""
     if request.night is None:
         return load_config(request.config, request.profile, request.words)
-    found, profile = found_beside(request.capture, request.night)
+    found, profile = sidecars_of(request.capture, request.night)
     return load_config(request.config, profile or request.profile, request.words, found)
 
 
 def found_in(store: Store, request: CaptureRequest, config: Config) -> Capture:
     """The capture of a request; what the store knows of it already is not read again."""
     camera = config.camera
-    return capture_at(request.capture, camera.dark, camera.flat, camera.exposure_s, known_fingerprint(store))
+    return capture_at(request.capture, camera.dark, camera.flat, camera.exposure_s, cached_fingerprint(store))
 
 
 def publish_result(store: Store, result: Product, capture: Capture, config: Config, out: Path) -> dict[str, Any]:

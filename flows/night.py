@@ -22,7 +22,7 @@ from flows.recipe import planned_products
 from flows.server.embedded import default_store
 from flows.service.notify import notify
 from storage.captures.capture import capture_at
-from storage.captures.file_stability import Watch, forget_missing, known_fingerprint, recalled
+from storage.captures.file_stability import StabilityCheck, cached_fingerprint, forget_missing, remembered_fingerprint
 from storage.captures.night import Recording, frame_bytes, night_at, night_settings, output_folder, results_folder
 from storage.errors import NothingToDo, StillskyError, StoreError, Unsettled
 from storage.housekeeping import human_bytes, retain
@@ -43,7 +43,7 @@ class Tonight:
     config: Config
     store: Store
     record: NightRecord
-    watch: Watch
+    watch: StabilityCheck
     waiting_since: float | None = None
     """When nothing was left but captures that are not whole, seconds of a clock that cannot be set."""
     left: list[Recording] = field(default_factory=list)
@@ -77,7 +77,7 @@ def night(request: NightRequest) -> dict[str, Any]:
     store = Store(request.store or default_store())
     store.sweep()
     record = NightRecord(request.folder.absolute(), out)
-    tonight = Tonight(request, config, store, record, Watch(config.night.settle_s, config.night.look_s))
+    tonight = Tonight(request, config, store, record, StabilityCheck(config.night.settle_s, config.night.poll_s))
     with record.logged():
         log.info("night of %s begins; results in %s, store %s", request.folder, out, store.root)
         try:
@@ -113,7 +113,7 @@ def _go_through(tonight: Tonight) -> None:
     tonight.left = [c for c in chosen if not _done_before(tonight, c)]
     _check_room(tonight)
     while tonight.left:
-        ready = [c for c in tonight.left if tonight.watch.whole(c.path)]
+        ready = [c for c in tonight.left if tonight.watch.is_complete(c.path)]
         attempted = [c for c in ready if _attempt(tonight, c)]
         tonight.left = [c for c in tonight.left if c not in attempted]
         if attempted:
@@ -121,7 +121,7 @@ def _go_through(tonight: Tonight) -> None:
         elif tonight.left and _give_up(tonight):
             break
         elif tonight.left:
-            time.sleep(tonight.night.look_s)
+            time.sleep(tonight.night.poll_s)
     for recording in tonight.left:
         why = "it is still being written; the same command again takes it when it is whole"
         record.add(Row(recording.name, str(recording.path), "waiting", reason=why))
@@ -137,7 +137,7 @@ def _give_up(tonight: Tonight) -> bool:
             log.info("%s", words)
             _tell(words)
         tonight.waiting_since = now  # one that is whole is in the hands of another process, which will finish it or die
-    return now - tonight.waiting_since > tonight.night.settle_s + 2 * tonight.night.look_s
+    return now - tonight.waiting_since > tonight.night.settle_s + 2 * tonight.night.poll_s
 
 
 def _done_before(tonight: Tonight, recording: Recording) -> bool:
@@ -145,9 +145,9 @@ def _done_before(tonight: Tonight, recording: Recording) -> bool:
     seconds = clock()
     with contextlib.suppress(StillskyError, BadConfig, OSError):
         report = published(output_folder(tonight.record.out, recording.name))
-        if not report or recalled(tonight.store, recording.path) is None:
+        if not report or remembered_fingerprint(tonight.store, recording.path) is None:
             return False
-        result = tonight.line(recording, known_fingerprint(tonight.store))[-1]
+        result = tonight.line(recording, cached_fingerprint(tonight.store))[-1]
         if report.get("product") == f"{result.step}/{result.key}":
             tonight.record.add(row_of(recording.name, recording.path, "cached", seconds(), report))
             return True
@@ -183,7 +183,7 @@ def _attempt(tonight: Tonight, recording: Recording) -> bool:
 def _restored(tonight: Tonight, recording: Recording, seconds: Callable[[], float]) -> Row:
     known = False
     with contextlib.suppress(StillskyError, BadConfig):  # told by the run itself
-        known = tonight.store.has(tonight.line(recording, known_fingerprint(tonight.store))[-1])
+        known = tonight.store.has(tonight.line(recording, cached_fingerprint(tonight.store))[-1])
     report = capture(tonight.asked(recording))
     return row_of(recording.name, recording.path, "cached" if known else "restored", seconds(), report)
 
@@ -205,8 +205,8 @@ def _check_room(tonight: Tonight) -> None:
 def _ingested(tonight: Tonight, recording: Recording) -> bool:
     """Are its frames in the store already?"""
     with contextlib.suppress(StillskyError, BadConfig, OSError):
-        if recalled(tonight.store, recording.path) is not None:
-            return tonight.store.has(tonight.line(recording, known_fingerprint(tonight.store))[0])
+        if remembered_fingerprint(tonight.store, recording.path) is not None:
+            return tonight.store.has(tonight.line(recording, cached_fingerprint(tonight.store))[0])
     return False
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
 
-from storage.captures.file_stability import Watch, mark_of
+from storage.captures.file_stability import StabilityCheck, state_digest
 from storage.captures.night import night_at, output_folder
 
 
@@ -21,15 +21,15 @@ class Inbox:
     out: Path
     skip: Iterable[Path]
     """What inside the folder holds no captures."""
-    watch: Watch
+    watch: StabilityCheck
     sent: set[str] = field(default_factory=set)
 
     def send(self, client: SyncPrefectClient, deployment: UUID, request: dict[str, Any]) -> list[str]:
         """Ask for a run of every capture that is whole; returns the names of new ones. Asking twice makes one run."""
         names = []
         for found in night_at(self.folder, [self.out, *self.skip]).captures:
-            key = hashlib.sha256(f"{deployment} {found.path} {mark_of(found.path)}".encode()).hexdigest()
-            if key in self.sent or not self.watch.whole(found.path):
+            key = hashlib.sha256(f"{deployment} {found.path} {state_digest(found.path)}".encode()).hexdigest()
+            if key in self.sent or not self.watch.is_complete(found.path):
                 continue
             out = output_folder(self.out, found.name)
             wanted = {**request, "capture": str(found.path), "out": str(out), "night": str(self.folder)}

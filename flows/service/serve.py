@@ -112,7 +112,7 @@ class Service:
         from flows.service.deployments import watch_over_heartbeats
         from flows.service.inbox import Inbox
         from flows.service.reconcile import Runs
-        from storage.captures.file_stability import Watch
+        from storage.captures.file_stability import StabilityCheck
 
         runs = Runs(client, self.home, deployed.ids)
         self._recover(runs, "stillsky serve was stopped or killed")
@@ -126,7 +126,7 @@ class Service:
             watch_over_heartbeats(client)
         if self.request.inbox is None or self.request.results is None:
             return runs, None
-        watch = Watch(config.night.settle_s, config.night.look_s)
+        watch = StabilityCheck(config.night.settle_s, config.night.poll_s)
         folder, out = self.request.inbox.absolute(), self.request.results.absolute()
         return runs, Inbox(folder, out, [self.root], watch)
 

@@ -29,11 +29,11 @@ class Row:
     """The capture itself."""
     outcome: Outcome
     published: str | None = None
-    """sky, or stack where the sky was not believed."""
+    """sky, or stack where the sky did not pass its evaluation."""
     seconds: float = 0.0
     """What it took this night."""
     d_over_r0: float | None = None
-    """Strength of the air, mean of the channels."""
+    """Strength of the seeing, mean of the channels."""
     gain: float | None = None
     """Ratio of what stack and sky leave unexplained of the held-out frames: above one, the sky explains them better."""
     reason: str = ""
@@ -120,7 +120,7 @@ class NightRecord:
 
 
 class _Lines(logging.FileHandler):
-    """A log file with one line for one message, whatever names it speaks of; a full disk loses lines, not the night."""
+    """A log file with one line for one message, whatever names it contains; a full disk loses lines, not the night."""
 
     def format(self, record: logging.LogRecord) -> str:
         return "".join(c if c.isprintable() else repr(c)[1:-1] for c in super().format(record))

@@ -128,7 +128,7 @@ class Served:
 
     @property
     def words(self) -> list[str]:
-        given = ["night.settle_s=0", "night.look_s=0.1", "night.spare_gb=0", *self.settings]
+        given = ["night.settle_s=0", "night.poll_s=0.1", "night.spare_gb=0", *self.settings]
         return [
             sys.executable, "-m", "flows.cli", "serve", "--inbox", str(self.inbox), "--store",
             str(self.folder / "store"), "--port", "0", "--timezone", "Europe/Berlin",

@@ -15,7 +15,7 @@ import pytest
 from storage.captures.night import night_at
 
 Copy = Callable[..., Path]
-EASY = ("night.settle_s=0.2", "night.look_s=0.05", "night.spare_gb=0")
+EASY = ("night.settle_s=0.2", "night.poll_s=0.05", "night.spare_gb=0")
 
 
 @pytest.fixture
