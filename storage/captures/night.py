@@ -62,8 +62,8 @@ class Recording:
 class Night:
     """The captures of a folder, in the order of their recording."""
 
-    folder: Path
     captures: tuple[Recording, ...]
+    """Every capture found."""
 
     def between(self, since: date | None, until: date | None) -> tuple[Recording, ...]:
         """Those of the nights from `since` to `until`, both included."""
@@ -78,12 +78,7 @@ def night_at(folder: Path, skip: Iterable[Path] = ()) -> Night:
     paths = [path for path in _found(folder, barred) if path.resolve() not in barred]
     names = _names(paths, folder)
     captures = [_recording(path, names[path]) for path in paths]
-    return Night(folder, tuple(sorted(captures, key=lambda c: (c.started, c.name))))
-
-
-def find_captures(folder: Path, out: Path) -> list[Path]:
-    """The captures in a folder, those in `out` left out."""
-    return [capture.path for capture in night_at(folder, [out]).captures]
+    return Night(tuple(sorted(captures, key=lambda c: (c.started, c.name))))
 
 
 def sidecars_of(capture: Path, folder: Path) -> tuple[Sidecars, str | None]:
