@@ -130,15 +130,15 @@ def test_a_wide_canvas_that_does_not_fit_is_done_in_smaller_blocks(
     (psfs, sky), turn = planet.rounds[0], planet.config.rounds[0].sky
     wanted = planet.read(sky, "sky")
     filmed = planet.elsewhere(tmp_path)
-    (psfs, _), place = filmed.rounds[0], tasks.solve_sky.place
+    (psfs, _), paste = filmed.rounds[0], tasks.solve_sky.paste
 
     def cramped(frames: Any, whole: Any, size: int) -> Any:
         if len(frames) > 4:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return place(frames, whole, size)
+        return paste(frames, whole, size)
 
     filmed.store.remove(sky)
-    monkeypatch.setattr(tasks.solve_sky, "place", cramped)
+    monkeypatch.setattr(tasks.solve_sky, "paste", cramped)
     assert filmed.sky_of(psfs, filmed.first, turn) == sky
     np.testing.assert_allclose(filmed.read(sky, "sky"), wanted, rtol=1e-3, atol=1e-3 * wanted.max())
     assert json.loads(filmed.note(sky, "notes"))[-1] == "blocks of 8 frames ran out of memory; done in blocks of 4"
