@@ -16,6 +16,8 @@ from configs.schema import Config, Round
 HERE = Path(__file__).parent
 MAX_FILE_BYTES = 65536
 """A file of settings has a few kilobytes; larger ones are refused before they are parsed."""
+MAX_DOTS = 200
+"""More dots than this in one line are refused too."""
 
 
 class BadConfig(ValueError):
@@ -46,8 +48,8 @@ def load_config(
     if profile is not None:
         _merge(tree, _read(HERE / f"{profile}.toml"))
     _merge(tree, copy.deepcopy(dict(found.told)))
-    layers = [_anchored(_read(file), file.parent)] if file is not None else []
-    layers += [_fenced(_anchored(_read(f), f.parent), f, found.folder) for f in found.files]
+    layers = [_anchored(_read(file), file)] if file is not None else []
+    layers += [_fenced(_anchored(_read(f), f), f, found.folder) for f in found.files]
     for layer in layers:
         _one_scale(tree, _table(layer, "telescope"))
         _merge(tree, layer)
@@ -119,7 +121,7 @@ def _read(file: Path) -> dict[str, Any]:
             content = stream.read(MAX_FILE_BYTES + 1)
         if len(content) > MAX_FILE_BYTES:
             raise BadConfig(f"{file} is larger than {MAX_FILE_BYTES} bytes; a configuration is not: check the name")
-        return tomllib.loads(content.decode("utf-8"))
+        return _parsed(content.decode("utf-8"))
     except FileNotFoundError:
         raise BadConfig(f"{file}: there is no such configuration file; check the path given to --config") from None
     except RecursionError:
@@ -132,15 +134,22 @@ def _read(file: Path) -> dict[str, Any]:
         raise BadConfig(f"{file} cannot be read: {error.strerror}; check its permissions") from None
 
 
-def _anchored(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _parsed(text: str) -> dict[str, Any]:
+    """TOML, but no endless key: the parser's memory grows with the square of the number of its parts."""
+    if max(line.count(".") for line in text.split("\n")) > MAX_DOTS:
+        raise ValueError(f"a line with more than {MAX_DOTS} dots")
+    return tomllib.loads(text)
+
+
+def _anchored(tree: dict[str, Any], file: Path) -> dict[str, Any]:
     """Make the calibration paths absolute: they are written relative to the file that names them."""
     camera = _table(tree, "camera")
     for name in ("dark", "flat"):
         if isinstance(camera.get(name), str):
             try:
-                camera[name] = str((folder / camera[name]).resolve())
+                camera[name] = str((file.parent / camera[name]).resolve())
             except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a name with a null character
-                raise BadConfig(f"camera.{name} = {camera[name]!r} is no path that can be followed: {error}") from None
+                raise BadConfig(f"{file}: camera.{name} = {camera[name]!r} cannot be a file: {error}") from None
     return tree
 
 
@@ -161,7 +170,7 @@ def _set(tree: dict[str, Any], word: str) -> None:
     if not sign or not path.strip():
         raise BadConfig(f"--set {word!r}: write section.key=value, for example --set telescope.aperture_m=0.25")
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
+        value = _parsed(f"value = {text}")["value"]
     except (ValueError, RecursionError):
         value = text.strip()
     *parents, last = path.strip().split(".")

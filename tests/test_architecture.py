@@ -60,6 +60,7 @@ WITHOUT_MODULE = {
     "tests/flows/test_resume.py": "a promise of the whole recipe: killed anywhere, it goes on and ends the same",
     "tests/flows/test_night_faults.py": "a promise of the whole night: whatever ends it, nothing is lost or done twice",
     "tests/storage/captures/readers/test_contract.py": "one contract for the whole READERS table",
+    "tests/storage/captures/test_bad_inputs.py": "a promise of all that reads what a night's folder holds",
     "tests/storage/captures/readers/test_real.py": "files of real programs, whatever reader takes them",
 }
 """Tests of no single module: what they test."""

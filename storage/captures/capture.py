@@ -81,10 +81,10 @@ def check_size(path: Path, header: Header) -> None:
 
 
 def check_finite(path: Path, name: str, mean: NDArray[Any]) -> None:
-    """Refuse a dark or flat with pixels that are no numbers."""
+    """Refuse a dark or flat with pixels that are not finite."""
     bad = int(np.count_nonzero(~np.isfinite(mean)))
     if bad:
         raise BadCapture(
-            f"{path}: {bad} pixels of the {name} are no finite numbers (NaN or Inf); make the {name} again, or leave "
+            f"{path}: {bad} of {mean.size} pixels of the {name} are not finite (NaN or Inf); make the {name} again, or leave "
             f"it out of [camera]"
         )

@@ -231,3 +231,23 @@ def test_calibration_named_among_captures_stays_among_them(tmp_path: Path) -> No
             load_config(found=Found(files=(file,), folder=night))
     file = written(night, "[camera]\ndark = 'dark.fits'\n")
     assert load_config(found=Found(files=(file,), folder=night)).camera.dark == (night / "dark.fits").resolve()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a = " + "[" * 3000 + "]" * 3000, "nested too deep"),
+        ("a = '" + "x" * 70_000 + "'", "larger than 65536 bytes"),
+        ("x = " + "9" * 9000, "not TOML"),
+        (".".join("a" * 30_000) + " = 1", "not TOML: a line with more than 200 dots"),
+        ('[camera]\ndark = "a\\u0000b"', "cannot be a file"),
+    ],
+)
+def test_settings_no_parser_can_take_are_told(tmp_path: Path, text: str, words: str) -> None:
+    told = complaint(file=written(tmp_path, text))
+    assert "my.toml" in told
+    assert words in told
+
+
+def test_a_word_nested_too_deep_is_text() -> None:
+    assert "evaluate.steps" in complaint("evaluate.steps=" + "[" * 5000)

@@ -1,6 +1,7 @@
 """Finding the captures of a night: which files are captures, where their results go, which night they belong to."""
 
 import os
+import subprocess
 from datetime import date, datetime
 from pathlib import Path
 
@@ -217,3 +218,48 @@ def test_the_size_of_frames_is_not_that_of_the_file(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(Hopeless, match="no such folder"):
         night_at(tmp_path / "gone")
+
+
+def test_nothing_in_a_folder_ends_the_night(tmp_path: Path) -> None:
+    video(tmp_path / "good.ser")
+    (tmp_path / "a.fits").write_bytes(b"SIMPLE  =" + bytes(100))
+    (tmp_path / "b.tif").write_bytes(b"II*\0" + bytes(4))
+    (tmp_path / "c.ser").write_bytes(b"LUCAM-RECORDER" + b"\xff" * 400)
+    os.mkfifo(tmp_path / "d.ser")
+    (tmp_path / "good.txt").write_text("FireCapture\nDate=080619\nDate_format=ddddMM\n")
+    video(tmp_path / "old.ser")
+    os.utime(tmp_path / "old.ser", (-6.2e10, -6.2e10))
+    night = night_at(tmp_path)
+    assert {c.path.name for c in night.captures} == {"good.ser", "a.fits", "b.tif", "c.ser", "old.ser"}
+    assert len(night.between(date(1800, 1, 1), None)) == 5
+    assert all(frame_bytes(c.path) < 1e6 for c in night.captures)
+
+
+def test_a_reader_that_fails_in_any_way_costs_what_it_would_have_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path) -> None:
+        raise ZeroDivisionError
+
+    video(tmp_path / "a.ser")
+    monkeypatch.setattr("storage.captures.night.started", fail)
+    monkeypatch.setattr("storage.captures.night.log_of", fail)
+    assert [c.path.name for c in night_at(tmp_path).captures] == ["a.ser"]
+    assert found_beside(tmp_path / "a.ser", tmp_path)[0].files == ()
+
+
+def test_folders_nested_without_end_are_left_at_some_depth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    video(tmp_path / "a.ser")
+    monkeypatch.chdir(tmp_path)
+    for _ in range(1200):
+        Path("d").mkdir()
+        os.chdir("d")
+    assert [c.path.name for c in night_at(tmp_path).captures] == ["a.ser"]
+    subprocess.run(["rm", "-rf", tmp_path / "d"], check=True)  # pytest's own removal would end at a thousand
+
+
+def test_a_long_path_gives_a_name_that_can_be_a_folder(tmp_path: Path) -> None:
+    video(tmp_path.joinpath(*(f"{n}" * 40 for n in range(10, 20))) / "a.ser")
+    [name] = names(tmp_path).values()
+    (tmp_path / "out" / name).mkdir(parents=True)
+    assert len(name) < 120
