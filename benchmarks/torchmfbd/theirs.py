@@ -1,4 +1,4 @@
-"""One solve by torchmfbd, run by the Python of an environment of its own: theirs.py REQUEST.json, the answer is written beside it."""
+"""One solve by torchmfbd, run by the Python of its own environment: theirs.py REQUEST.json; the answer is written beside it."""
 
 import json
 import os
