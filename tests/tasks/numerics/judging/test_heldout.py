@@ -1,4 +1,4 @@
-"""The judge: unseen frames prefer the sky they were made from to any blurred one."""
+"""Held-out frames prefer the sky they were made from to blurred or sharpened ones."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def sigma() -> Tensor:
 
 
 def scene(frames: int) -> tuple[Pupil, Tensor, Tensor]:
-    """Pupil, spectra of noisy frames through air, spectrum of the sky: a spotted disc."""
+    """Pupil, spectra of noisy frames through turbulence, spectrum of the sky: a spotted disc."""
     dice = torch.Generator().manual_seed(5)
     pupil = make_pupil(SIZE, Aperture(24.0, 0.3), MODES)
     axis = (torch.arange(SIZE) - SIZE // 2).float()
@@ -50,14 +50,14 @@ def test_the_order_of_the_skies_does_not_matter() -> None:
 
 
 def test_a_sky_too_sharp_is_not_preferred() -> None:
-    """Amplified fine structure cannot be explained away by any air."""
+    """No seeing compensates amplified fine structure."""
     pupil, spectra, sky = scene(4)
     sharper = sky * (1 + 2 * frequencies(SIZE) / 0.5)
     verdict = judge(pupil, spectra, sky, sharper, STRENGTH, 60)
     assert verdict.sky < verdict.stack
 
 
-def test_fit_explains_frames_chunk_by_chunk() -> None:
+def test_frames_are_fitted_independently_in_chunks() -> None:
     pupil, spectra, sky = scene(CHUNK + 2)
     noise = torch.tensor(NOISE**2 * SIZE**2)
     phases = fit(pupil, spectra, sky, noise, sigma(), 60)
@@ -67,4 +67,4 @@ def test_fit_explains_frames_chunk_by_chunk() -> None:
     found = chi2(spectra, otfs(pupil, phases), sky, noise, seen)
     assert (found < 0.2 * flat).all()
     alone = fit(pupil, spectra[-2:], sky, noise, sigma(), 60)
-    torch.testing.assert_close(alone, phases[-2:], rtol=1e-2, atol=1e-2)  # frames do not know of each other
+    torch.testing.assert_close(alone, phases[-2:], rtol=1e-2, atol=1e-2)
