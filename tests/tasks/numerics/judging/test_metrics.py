@@ -6,7 +6,7 @@ from scipy import ndimage
 from skimage.metrics import structural_similarity
 
 from tasks.numerics.fourier.shifts import shift_frames
-from tasks.numerics.judging.metrics import fourier_ring_correlation, frc_cutoff, match, psnr, ssim
+from tasks.numerics.judging.metrics import fourier_ring_correlation, frc_cutoff, is_nearer, match, psnr, ssim
 
 N = 96
 
@@ -61,3 +61,15 @@ def test_ring_correlation_ends_where_the_detail_does(sky):
     assert frc_cutoff(curve) == pytest.approx(0.25, abs=0.035)
     assert abs(curve[35:].mean()) < 0.1
     assert frc_cutoff(fourier_ring_correlation(sky, sky)) == 0.5
+
+
+def test_nearer_is_judged_away_from_the_border(sky):
+    small, large = (np.stack([sky, sky]) + off for off in (1.0, 2.0))
+    picture = np.stack([sky, sky])
+    assert is_nearer(picture, to=small, than=large)
+    assert not is_nearer(picture, to=large, than=small)
+    assert not is_nearer(picture, to=small, than=small)
+    small[:, : N // 8] += 1000  # the border, where the pictures are made otherwise
+    assert is_nearer(picture, to=small, than=large)
+    small[0, N // 2, N // 2] += 1000  # one channel's error counts
+    assert not is_nearer(picture, to=small, than=large)
