@@ -13,7 +13,7 @@ from flows.publish import publish_result
 from flows.recipe import lineage, restore_capture
 from flows.server.device_slot import slot
 from flows.server.embedded import default_store, wait_until_recorded
-from flows.ui.artifacts import Story
+from flows.ui.artifacts import RunArtifacts
 from storage.captures.capture import Capture, capture_at
 from storage.captures.file_stability import known_fingerprint
 from storage.captures.night import found_beside
@@ -37,20 +37,20 @@ def capture(request: CaptureRequest) -> dict[str, Any]:
     if request.fresh:
         for product in lineage(store, found, config):
             store.remove(product)
-    story = Story(found, config)
+    artifacts = RunArtifacts(found, config)
     with slot(device, store.root, config.limits), on_device(device), spread_over(request.dask):
-        result = _recorded(store, found, config, story)
+        result = _recorded(store, found, config, artifacts)
     report = publish_result(store, result, found, config, request.out)
-    story.ending(store, result, report, request.out)
+    artifacts.publish_result(store, result, report, request.out)
     return report
 
 
 def config_of(request: CaptureRequest) -> Config:
     """The settings for a capture: of a night's, what lies beside it counts too."""
     if request.night is None:
-        return load_config(request.config, request.profile, request.words)
+        return load_config(request.config, request.profile, request.overrides)
     found, profile = found_beside(request.capture, request.night)
-    return load_config(request.config, profile or request.profile, request.words, found)
+    return load_config(request.config, profile or request.profile, request.overrides, found)
 
 
 def found_in(store: Store, request: CaptureRequest, config: Config) -> Capture:
@@ -59,16 +59,16 @@ def found_in(store: Store, request: CaptureRequest, config: Config) -> Capture:
     return capture_at(request.capture, camera.dark, camera.flat, camera.exposure_s, known_fingerprint(store))
 
 
-def _recorded(store: Store, capture: Capture, config: Config, story: Story) -> Product:
+def _recorded(store: Store, capture: Capture, config: Config, artifacts: RunArtifacts) -> Product:
     """Run the recipe, every step a task run; return when Prefect's server knows how each of them ended."""
     performed: list[str] = []
 
     def perform_and_count(work: Work, retries: int, make: Callable[[], None]) -> None:
         performed.append(work.label)
-        perform(work, retries, story.around(work, make), getattr(config.timeouts, f"{work.product.step}_s"))
+        perform(work, retries, artifacts.with_artifacts(work, make), getattr(config.timeouts, f"{work.product.step}_s"))
 
     try:
-        with performed_by(perform_and_count), watched(story.progress):
+        with performed_by(perform_and_count), watched(artifacts.update_progress):
             return restore_capture(store, capture, config)
     finally:
         wait_until_recorded(str(flow_run.id), len(performed))

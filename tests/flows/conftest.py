@@ -1,5 +1,6 @@
 """What tests of the command line share: a small capture, one Prefect server, and a process that answers commands."""
 
+import base64
 import json
 import os
 import re
@@ -166,8 +167,14 @@ class Served:
         """One call of Prefect's API."""
         data = json.dumps(body).encode() if body or path.endswith("/filter") else None
         request = urllib.request.Request(f"{self.api}/api/{path}", data, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with self.open(request) as answer:
             return json.load(answer)
+
+    def open(self, request: urllib.request.Request) -> Any:
+        """Any call, with the password."""
+        password = (self.folder / "store" / "prefect" / "password").read_text().strip()
+        request.add_header("Authorization", f"Basic {base64.b64encode(password.encode()).decode()}")
+        return urllib.request.urlopen(request, timeout=30)
 
     def deployment(self, flow: str) -> Any:
         return self.ask(f"deployments/name/{flow}/stillsky")
@@ -175,7 +182,7 @@ class Served:
     def begin(self, film: Path) -> str:
         """Ask for a capture, as the UI would; returns the run's number."""
         wanted = {"capture": str(film), "out": str(self.folder / "out"), "store": str(self.folder / "store")}
-        body = {"parameters": {"request": {**wanted, "words": list(self.settings)}}}
+        body = {"parameters": {"request": {**wanted, "overrides": list(self.settings)}}}
         return str(self.ask(f"deployments/{self.deployment('capture')['id']}/create_flow_run", **body)["id"])
 
     def state(self, run: str) -> str:

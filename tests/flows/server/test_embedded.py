@@ -98,6 +98,6 @@ def test_server_of_the_user_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_server_that_does_not_answer_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
-    monkeypatch.setattr(embedded, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(embedded, "MAX_START_S", 0.1)
     with pytest.raises(Exception, match=r"did not answer within .* see .*server\.log"):
         embedded.wait_for_server()

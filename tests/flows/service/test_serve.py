@@ -96,7 +96,10 @@ def test_a_capture_in_the_inbox_is_restored(served: Any, film: Path) -> None:
     served.until(lambda: states() == ["Completed"], "the run does not end")
     told = served.ask("artifacts/filter", artifacts={"key": {"like_": "-result"}})
     (page,) = re.findall(r"\[Open the whole report\]\((.+?)\)", told[0]["data"])
-    with urllib.request.urlopen(page, timeout=30) as answer:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(page, timeout=30)
+    assert refused.value.code == 401
+    with served.open(urllib.request.Request(page)) as answer:
         assert answer.read() == (out / "report.html").read_bytes()
     limits = served.ask("v2/concurrency_limits/filter")
     (cpu,) = [limit for limit in limits if limit["name"] == "stillsky-cpu"]
@@ -133,10 +136,11 @@ def test_two_on_one_store_are_refused(served: Any) -> None:
 def test_an_inbox_that_cannot_be_read_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that was unplugged ends nothing; when it is there again it is read again."""
     from flows.service.serve import Service
+    from flows.service.settings import ServerChoice
 
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:4200/api")
     said: list[str] = []
-    service = Service(ServeRequest(), tmp_path, said.append, own=True)
+    service = Service(ServeRequest(), tmp_path, said.append, ServerChoice(own=True))
     outcomes: list[Any] = [Hopeless("no such folder"), Hopeless("no such folder"), ["a_ser"], OSError("gone")]
 
     def send(*given: Any) -> list[str]:
@@ -146,7 +150,7 @@ def test_an_inbox_that_cannot_be_read_is_told_once(tmp_path: Path, monkeypatch: 
         return list(outcome)
 
     for _ in range(4):
-        service._empty(SimpleNamespace(send=send), None, SimpleNamespace(capture=None))  # type: ignore[arg-type]
+        service._send_inbox(SimpleNamespace(send=send), None, SimpleNamespace(capture=None))  # type: ignore[arg-type]
     assert said == ["no such folder", "a_ser: found in the inbox", "gone"]
 
 
@@ -206,7 +210,7 @@ def test_ten_captures_queue_for_one_device(
         films = [copy(tmp_path / f"c{number}.ser", number, 20) for number in range(10)]
         runs = [one.ask(f"deployments/{one.deployment('capture')['id']}/create_flow_run", parameters={"request": {
             "capture": str(film), "out": str(tmp_path / film.stem), "store": str(tmp_path / "store"),
-            "words": list(one.settings)}})["id"] for film in films]  # fmt: skip
+            "overrides": list(one.settings)}})["id"] for film in films]  # fmt: skip
         waited, most, end = False, 0, time.monotonic() + 4 * PATIENCE_S
         while (names := [one.state(run) for run in runs]).count("Completed") < 10:
             assert time.monotonic() < end, names
