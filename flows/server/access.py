@@ -10,7 +10,7 @@ import stat
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from storage.errors import StillskyError
 from storage.locks import NO_LINKS
@@ -85,7 +85,7 @@ class Guard:
         host, origin = headers.get("host", ""), headers.get("origin")
         if not self._is_own(host):
             await _refuse(scope, send, 421, f"this server is not called {host[:80]}; see --server-name")
-        elif origin is not None and urlsplit(origin).netloc != host:
+        elif origin is not None and _parts(origin).netloc != host:
             await _refuse(scope, send, 403, "requests of other sites' pages are refused")
         elif (
             self.password and scope["path"].startswith(PROTECTED) and not self._knows(headers.get("authorization", ""))
@@ -95,16 +95,24 @@ class Guard:
             await self.app(scope, receive, send)
 
     def _is_own(self, host: str) -> bool:
+        name = (_parts(f"//{host}").hostname or "").lower().rstrip(".")
         try:
-            name = urlsplit(f"//{host}").hostname or ""
             ipaddress.ip_address(name)
         except ValueError:
-            return bool(host) and name.lower().rstrip(".") in self.names
+            return name in self.names
         return True
 
     def _knows(self, authorization: str) -> bool:
         expected = base64.b64encode(self.password.encode()).decode()
         return hmac.compare_digest(authorization.encode("latin-1", "replace"), f"Basic {expected}".encode("latin-1"))
+
+
+def _parts(address: str) -> SplitResult:
+    """The parts of an address; all empty where it is none."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
 
 
 async def _refuse(scope: Scope, send: Callable[[Any], Awaitable[None]], status: int, reason: str) -> None:

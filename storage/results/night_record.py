@@ -131,6 +131,10 @@ class _Lines(logging.FileHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802, the name is logging's
         pass
 
+    def emit(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(OSError):  # of opening it
+            super().emit(record)
+
     def _open(self) -> TextIOWrapper:
         """Neither a link in the file's place is followed nor a pipe waited for."""
         path = Path(self.baseFilename)

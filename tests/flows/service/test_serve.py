@@ -106,6 +106,58 @@ def test_a_capture_in_the_inbox_is_restored(served: Any, film: Path) -> None:
     assert (cpu["limit"], cpu["active_slots"]) == (1, 0)
 
 
+def test_nobody_without_the_password_and_no_foreign_page_gets_in(served: Any) -> None:
+    url = f"{served.api}/api/flows/filter"
+
+    def code(with_password: bool, **headers: str) -> int:
+        request = urllib.request.Request(url, b"{}", {"Content-Type": "application/json", **headers})
+        try:
+            with served.open(request) if with_password else urllib.request.urlopen(request, timeout=30) as answer:
+                assert answer.headers["access-control-allow-origin"] in (None, served.api)
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    assert code(True) == 200
+    assert code(False) == 401
+    assert code(True, Origin="http://evil.example") == 403
+    assert code(True, Host="evil.example") == 421
+    assert code(True, Origin=served.api) == 200
+    password = served.folder / "store" / "prefect" / "password"
+    assert password.stat().st_mode & 0o077 == 0
+    assert sum(password.read_text().strip() in line for line in served.lines) == 1
+
+
+def test_requests_run_no_commands(served: Any, film: Path) -> None:
+    """Job variables, settings and deployments of somebody who has the password."""
+    touched = served.folder / "touched"
+    deployment = served.deployment("capture")
+    path = shutil.copy(film, served.folder / "film.ser")
+    request = {"capture": str(path), "out": str(served.folder / "attack"), "overrides": list(served.settings)}
+    shell = f"sh -c 'touch {touched}'"
+    start = f"deployments/{deployment['id']}/create_flow_run"
+    notify = [*served.settings, f"night.notify='touch {touched}'"]
+    evil = served.ask(
+        "deployments/", name="evil", flow_id=deployment["flow_id"], work_pool_name="stillsky", entrypoint="evil.py:flow",
+        pull_steps=[{"prefect.deployments.steps.run_shell_script": {"script": f"touch {touched}"}}],
+        job_variables={"command": shell, "env": {"PREFECT__FLOW_ENTRYPOINT": "this.this"}},
+    )  # fmt: skip
+    runs = {
+        "job variables are not taken": served.ask(start, parameters={"request": request}, job_variables={"command": shell}),
+        "night.notify is not taken": served.ask(start, parameters={"request": {**request, "overrides": notify}}),
+        "capture = /etc/passwd": served.ask(start, parameters={"request": {**request, "capture": "/etc/passwd"}}),
+        "out = /elsewhere": served.ask(
+            f"deployments/{evil['id']}/create_flow_run",
+            parameters={"request": {**request, "capture": str(served.inbox), "out": "/elsewhere"}},
+        ),
+    }  # fmt: skip
+    for reason, run in runs.items():
+        served.until(lambda run=run: served.state(run["id"]) == "Refused", f"not refused: {reason}")
+        assert reason in served.ask(f"flow_runs/{run['id']}")["state"]["message"]
+    assert not touched.exists()
+    assert not (served.folder / "attack").exists()
+
+
 @pytest.mark.slow
 def test_a_hopeless_capture_fails_once_with_the_reason(served: Any, tmp_path: Path) -> None:
     path = tmp_path / "broken.ser"
