@@ -40,11 +40,12 @@ def main(folder: Path) -> None:
 
 
 def _captures(film: Path, folder: Path) -> None:
+    from flows.publish import publish_result
+
     from configs.load import load_config
     from configs.request import CaptureRequest
     from flows import story
     from flows.capture import capture
-    from flows.publish import publish_result
     from flows.recipe import restore_capture
     from storage.captures.capture import capture_at
 

@@ -184,7 +184,22 @@ def prune(
         for folder in stale:
             shutil.rmtree(folder, ignore_errors=True)
         leftovers = store.sweep()
+        forget_records(store)
     return Pruned(removed, len(stale), leftovers, total - sum(e.bytes for e in removed))
+
+
+def forget_records(store: Store) -> int:
+    """Remove Prefect's records of products that are no more, in prefect/storage; returns how many.
+
+    A record is a file STEP-KEY-STORE, written after its product.
+    """
+    gone = 0
+    for record in (store.root / "prefect" / "storage").glob("*-*-*"):
+        step, key, _ = record.name.rsplit("-", 2)
+        if record.is_file() and not store.has(Product(step, key)):
+            record.unlink(missing_ok=True)
+            gone += 1
+    return gone
 
 
 def retain(store: Store, keep: StoreSettings) -> Pruned:

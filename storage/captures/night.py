@@ -224,7 +224,7 @@ def night_settings(request: NightRequest) -> Config:
     An aperture may stand there without the pixel scale: the captures' logs tell that.
     """
     scale = Sidecars({"telescope": {"pixel_scale_arcsec": 1.0}})
-    return load_config(request.config, request.profile, request.words, scale)
+    return load_config(request.config, request.profile, request.overrides, scale)
 
 
 def results_folder(request: NightRequest) -> Path:

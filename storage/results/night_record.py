@@ -3,15 +3,18 @@
 import contextlib
 import json
 import logging
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from importlib.metadata import version
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Literal
 
 from storage.errors import StoreError
+from storage.locks import NO_LINKS
 from storage.results.export import save_json
 
 Outcome = Literal["restored", "cached", "failed", "skipped", "waiting"]
@@ -127,6 +130,18 @@ class _Lines(logging.FileHandler):
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802, the name is logging's
         pass
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(OSError):  # of opening it
+            super().emit(record)
+
+    def _open(self) -> TextIOWrapper:
+        """Neither a link in the file's place is followed nor a pipe waited for."""
+        path = Path(self.baseFilename)
+        if path.is_symlink():
+            path.unlink()
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | NO_LINKS | getattr(os, "O_NONBLOCK", 0)
+        return os.fdopen(os.open(path, flags, 0o666), "a", encoding=self.encoding, errors=self.errors)
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
