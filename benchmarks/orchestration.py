@@ -1,9 +1,9 @@
-"""What Prefect costs: seconds per capture and per task run, seconds of telling the UI, bytes of its database per capture.
+"""Cost of Prefect: seconds per capture and per task run, seconds of artifacts for the UI, bytes of its database per capture.
 
     python benchmarks/orchestration.py FOLDER
 
-Simulates a capture of 160 px in FOLDER (empty or not there), restores it under an embedded server, once from nothing and
-then with nothing to do, and runs flows of empty tasks. Figures are medians; on a busy machine repeat it.
+Simulates a capture of 160 px in FOLDER (empty or not there), restores it under an embedded server, first with an empty store,
+then with nothing to do, and runs flows of empty tasks. Figures are medians; repeat the run on a busy machine.
 """
 
 import sqlite3
@@ -24,7 +24,7 @@ TASKS = (1, 41)
 
 
 def main(folder: Path) -> None:
-    """Measure everything, print a line for each."""
+    """Measure everything; print one line per figure."""
     folder.mkdir(parents=True, exist_ok=True)
     film, *_ = simulate(folder / "film.ser", {"n_frames": 120, "size_px": 160, "seed": 1})
     started = clock()
@@ -40,11 +40,12 @@ def main(folder: Path) -> None:
 
 
 def _captures(film: Path, folder: Path) -> None:
+    from flows.publish import publish_result
+
     from configs.load import load_config
     from configs.request import CaptureRequest
     from flows import story
     from flows.capture import capture
-    from flows.publish import publish_result
     from flows.recipe import restore_capture
     from storage.captures.capture import capture_at
 
@@ -54,13 +55,13 @@ def _captures(film: Path, folder: Path) -> None:
     capture(request)
     seconds, after = elapsed(), _bytes(folder)
     _line("first restore, s", seconds)
-    _line("  of it telling the UI, s", sum(told))
+    _line("  of it artifacts for the UI, s", sum(told))
     _line("  Prefect's database, kB", (after[0] - before[0]) / 1e3)
     _line("  of it artifacts (and the newest of each key), kB", (after[1] - before[1]) / 1e3)
     told.clear()
     flow = _median(lambda: capture(request))
     _line("nothing to do: as a flow, s", flow)
-    _line("  of it telling the UI, s", sum(told) / REPEATS)
+    _line("  of it artifacts for the UI, s", sum(told) / REPEATS)
     last = _bytes(folder)
     _line("  Prefect's database, kB", (last[0] - after[0]) / 1e3 / REPEATS)
     _line("  of it artifacts, kB", (last[1] - after[1]) / 1e3 / REPEATS)
@@ -74,7 +75,7 @@ def _captures(film: Path, folder: Path) -> None:
 
 
 def _tasks(store: Store) -> None:
-    """The slope over the number of tasks that make nothing."""
+    """Seconds per empty task: the slope over their number."""
     from prefect import flow
     from prefect.runtime import flow_run
 

@@ -1,9 +1,9 @@
-"""How cost and quality grow: dB and seconds against frames, seconds of one gradient against pixels and frames, FFTs' share.
+"""Scaling: dB and seconds against frames, seconds of one gradient against pixels and frames, share of the transforms.
 
     python benchmarks/scaling.py FOLDER [--device cuda] [--only gradients|frames] [--frames N ...]
 
-Everything is kept in FOLDER; scaling.json receives the numbers. On a CPU seconds are processor seconds: with
-OMP_NUM_THREADS=1 a busy machine changes them little. On a GPU they are seconds by the clock.
+Everything is kept in FOLDER; the numbers are written to scaling.json. On a CPU seconds are processor seconds: with
+OMP_NUM_THREADS=1 a busy machine changes them little. On a GPU they are wall seconds.
 """
 
 import argparse
@@ -42,7 +42,7 @@ FRAMES = (64, 128, 256, 512, 1024, 2048)
 SCENE = {**COMMON, "n_subexposures": 3, "d_over_r0": 6.0, "n_frames": FRAMES[-1], "photons_peak": 1000.0, "seed": 3}
 SIZES, SIZE, BATCHES, BATCH = (128, 192, 256, 384, 512), 128, (16, 32, 64, 128), 32
 MODES = 100
-STRENGTH = 6.0  # D/r0: says how wide a square holds a PSF
+STRENGTH = 6.0  # D/r0: sets the side of the square that holds a PSF
 REPEATS = 25
 ONE = ("rounds.0.psfs.starts=1",)
 """One start: half the time."""
@@ -73,7 +73,7 @@ def cut(film: Path, count: int) -> Path:
 def against_frames(folder: Path, counts: Sequence[int], done: Sequence[Row]) -> Iterator[Row]:
     """One row per number of frames: dB of stack, sky and oracle, seconds, peak memory; then the luckiest 64 of the most.
 
-    What is done is not repeated: the store would answer at once.
+    Finished rows are not repeated: with a full store they would take no time.
     """
     yield from done
     have = [(row["frames"], row["luckiest"]) for row in done]
@@ -86,7 +86,7 @@ def against_frames(folder: Path, counts: Sequence[int], done: Sequence[Row]) -> 
 
 
 def restored(folder: Path, film: Path, count: int, words: Sequence[str]) -> Row:
-    """Restore, and do the last sky turn again with the true PSFs."""
+    """Restore, and repeat the last solve_sky with the true PSFs."""
     truth = truth_beside(film)
     assert truth is not None
     store, capture = Store(folder / "store"), capture_at(film)
@@ -115,7 +115,7 @@ def restored(folder: Path, film: Path, count: int, words: Sequence[str]) -> Row:
 
 
 def problem(size: int, frames: int, device: str) -> tuple[Problem, torch.Tensor]:
-    """A batch as large as asked for; what is in it does not change the time."""
+    """A batch of the given size; its content does not change the time."""
     dice = torch.Generator().manual_seed(0)
     pupil = pupil_in_air(size, Aperture(size / 2, 0.33), MODES, STRENGTH).to(device)
     light = torch.rand(frames, size, size, generator=dice)
@@ -142,7 +142,7 @@ def bare(pupil: Pupil, frames: int) -> Callable[[], None]:
 
 
 def seconds_of(run: Callable[[], Any], device: str) -> float:
-    """Least seconds of a call: what other work on the machine adds is not its own."""
+    """Least seconds of a call: other work on the machine only adds to them."""
 
     def now() -> float:
         if device == "cpu":
@@ -160,7 +160,7 @@ def seconds_of(run: Callable[[], Any], device: str) -> float:
 
 
 def gradient_cost(size: int, frames: int, device: str) -> Row:
-    """Seconds of one gradient, of its bare transforms, and what it holds in memory."""
+    """Seconds of one gradient and of its bare transforms, and the memory that it holds."""
     asked, phases = problem(size, frames, device)
     noise, floor = torch.tensor(1.0, device=device), torch.full((size, size // 2 + 1), 1.0, device=device)
     whole = seconds_of(lambda: gradient(asked, phases, noise, floor), device)
@@ -175,7 +175,7 @@ def gradient_cost(size: int, frames: int, device: str) -> Row:
 
 
 def _held(frames: int, size: int, grid: int) -> float:
-    """MiB a gradient keeps between its two passes: field and transfer function; and the frames' spectra."""
+    """MiB that a gradient keeps between its two passes: amplitudes, transfer functions and spectra of the frames."""
     half = size * (size // 2 + 1)
     return frames * 8 * (grid * grid + 2 * half) / 2**20
 
@@ -195,7 +195,7 @@ def operators(size: int, frames: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure what is asked for, print it, keep it."""
+    """Measure, print and save."""
     asked = argparse.ArgumentParser()
     asked.add_argument("folder", type=Path)
     asked.add_argument("--device", choices=["cpu", "cuda"], default="cpu")

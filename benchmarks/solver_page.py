@@ -1,8 +1,8 @@
-"""Draws what docs/solver.md shows from what ablation.py and scaling.py measured, and writes their tables into it.
+"""Draws the charts of docs/solver.md from the results of ablation.py and scaling.py, and writes their tables into it.
 
     python benchmarks/solver_page.py ABLATION_FOLDER SCALING_FOLDER
 
-Pictures go to docs/solver/, tables between the marks `<!-- NAME -->` and `<!-- end -->`. What was not measured yet is
+Pictures are written to docs/solver/, tables between the marks `<!-- NAME -->` and `<!-- end -->`. Missing measurements are
 left out.
 """
 
@@ -45,7 +45,7 @@ Row = dict[str, Any]
 
 
 def save_chart(name: str, chart: Chart) -> None:
-    """A chart as a file of its own: its style within, the names of its lines at their ends."""
+    """A chart as an SVG file with its style, and with the names of its lines as a legend."""
     words = []
     for k, series in enumerate(chart.series):
         colour = LEGEND[series.colour - 1]
@@ -99,7 +99,7 @@ def picture(folder: Path) -> None:
     film = folder / f"{CASE}.ser"
     config = load_config(beside(film)["config"], overrides=ROWS["default"].words)
     store, capture = Store(folder / "store"), capture_at(film)
-    restore_capture(store, capture, config)  # a row of changed code has taken its sky away
+    restore_capture(store, capture, config)  # a row with changed code has removed its sky
     made = {product.step: product for product in lineage(store, capture, config)}
     scene = Scene(made["ingest"], made["average"], made["shift_average"], made["seeing"])
     known = known_psfs(store, scene, capture_at(beside(film)["psfs"]), config.telescope)
@@ -155,7 +155,7 @@ def _per_law(row: Row) -> float:
 
 
 def main(ablation: Path, scaling: Path) -> None:
-    """Draw, and write the tables."""
+    """Draw the charts and write the tables."""
     (DOCS / "solver").mkdir(exist_ok=True)
     done, found = (json.loads(p.read_text()) for p in (ablation / "rows.json", scaling / "scaling.json"))
     (DOCS / "solver" / "measured.json").write_text(json.dumps({"ablation": done, "scaling": found}, indent=1) + "\n")

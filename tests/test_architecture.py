@@ -23,6 +23,15 @@ MAY_IMPORT = {
 }
 """Room: the rooms it may import. Flows reach numerics through a task, never past it."""
 
+NUMERICS_ORDER = (
+    ("adam", "fourier", "robust"),
+    ("optics",),
+    ("frames", "seeing", "simulator"),
+    ("sky",),
+    ("judging", "psf_models"),
+)
+"""Rooms and single files of numerics: each imports itself and those of earlier rows."""
+
 ONLY_IN = {
     "prefect": ("flows.", "tasks.running.prefect_task"),
     "h5py": ("storage.",),
@@ -51,6 +60,7 @@ WITHOUT_MODULE = {
     "tests/flows/test_resume.py": "a promise of the whole recipe: killed anywhere, it goes on and ends the same",
     "tests/flows/test_night_faults.py": "a promise of the whole night: whatever ends it, nothing is lost or done twice",
     "tests/storage/captures/readers/test_contract.py": "one contract for the whole READERS table",
+    "tests/storage/captures/test_bad_inputs.py": "a promise of all that reads what a night's folder holds",
     "tests/storage/captures/readers/test_real.py": "files of real programs, whatever reader takes them",
 }
 """Tests of no single module: what they test."""
@@ -169,6 +179,23 @@ def test_numerics_know_nothing_but_arrays() -> None:
             if not known or library in NUMERICS_MAY_NOT:
                 faults.append(f"{m.where}:{line} imports {name}")
     _none(faults, "numerics import numpy, scipy, torch and pure parts of the standard library")
+
+
+def _numerics_room(module: str) -> str:
+    """The room or single file of numerics that a module stands in; empty for the package itself."""
+    return module.removeprefix("tasks.numerics").lstrip(".").split(".")[0]
+
+
+def test_numerics_rooms_import_earlier_ones() -> None:
+    rank = {room: number for number, rooms in enumerate(NUMERICS_ORDER) for room in rooms}
+    assert {_numerics_room(m.name) for m in modules() if m.room == "tasks.numerics"} - {""} == set(rank)
+    faults = []
+    for m in modules():
+        for line, name in m.imports() if m.room == "tasks.numerics" else ():
+            own, other = _numerics_room(m.name), _numerics_room(name)
+            if _ours(name) and own != other and rank[own] <= rank[other]:
+                faults.append(f"{m.where}:{line} imports {name}")
+    _none(faults, "; ".join(", ".join(rooms) for rooms in NUMERICS_ORDER) + ": each imports itself and earlier ones")
 
 
 def test_no_import_cycles() -> None:

@@ -1,4 +1,4 @@
-"""One solve by stillsky in a process of its own: ours.py REQUEST.json, answer beside it."""
+"""One solve by stillsky in a process of its own: ours.py REQUEST.json, the answer is written beside it."""
 
 import json
 import os
@@ -25,7 +25,7 @@ from tasks.solve_sky import solve_sky
 
 
 def main() -> None:
-    """The recipe up to the first round's sky, with the border that the last round has; leave it and its seconds."""
+    """Run the recipe up to the sky of the first round, with the border of the last round; save it and its seconds."""
     request = json.loads(Path(sys.argv[1]).read_text())
     config = load_config(Path(request["settings"]), overrides=request["words"])
     store, capture = Store(Path(request["store"])), capture_at(Path(request["capture"]))

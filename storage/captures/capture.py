@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.captures.file_stability import mark_of
+from storage.captures.file_stability import state_digest
 from storage.captures.readers import Header, fingerprint
 from storage.errors import BadCapture, Unsettled
 
 MIN_FRAMES = 4
-"""With fewer usable frames none can be held out to judge the result."""
+"""With fewer usable frames none can be held out to evaluate the result."""
 
 MIN_SIDE_PX = 16
 """Smaller frames hold too few frequencies to measure noise and seeing: below 10 pixels a step fails."""
@@ -35,24 +35,24 @@ class Capture:
     calibration: tuple[str, str] = ("", "")
     """Fingerprints of dark and flat."""
     exposure_s: float | None = None
-    """Exposure of a frame, where somebody else than the capture tells it."""
-    mark: str = field(default="", compare=False, repr=False)
-    """How its files looked when the fingerprint was taken; empty where nobody looked."""
+    """Exposure of a frame from a log or the settings; None: the capture itself tells it."""
+    state: str = field(default="", compare=False, repr=False)
+    """Digest of sizes and times of its files when the fingerprint was taken; empty: not known."""
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """Its file name, printable whatever bytes the name has."""
         return os.fsencode(self.path.name).decode("utf-8", "replace")
 
     @property
     def identity(self) -> dict[str, Any]:
         """What makes its frames what they are: content only, so that a renamed or moved file is the same capture."""
-        told = {} if self.exposure_s is None else {"exposure_s": self.exposure_s}
-        return {"fingerprint": self.fingerprint, "calibration": list(self.calibration), **told}
+        exposure = {} if self.exposure_s is None else {"exposure_s": self.exposure_s}
+        return {"fingerprint": self.fingerprint, "calibration": list(self.calibration), **exposure}
 
     def check(self) -> None:
-        """Are its files still those whose fingerprint was taken? What was read from others must not pass for them."""
-        if self.mark and mark_of(self.path) != self.mark:
+        """Refuse files that have changed since the fingerprint was taken."""
+        if self.state and state_digest(self.path) != self.state:
             raise Unsettled(
                 f"{self.path}: changed while it was read; wait until it is recorded or copied, then run the same again"
             )
@@ -66,9 +66,9 @@ def capture_at(
     known: Callable[[Path], str] = fingerprint,
 ) -> Capture:
     """Read the fingerprints of a capture and its calibration frames; `known` may remember them."""
-    mark = mark_of(path)
-    marks = tuple(known(p) if p is not None else "" for p in (dark, flat))
-    return Capture(path.absolute(), known(path), dark, flat, (marks[0], marks[1]), exposure_s, mark)
+    state = state_digest(path)
+    prints = tuple(known(p) if p is not None else "" for p in (dark, flat))
+    return Capture(path.absolute(), known(path), dark, flat, (prints[0], prints[1]), exposure_s, state)
 
 
 def check_size(path: Path, header: Header) -> None:
@@ -81,10 +81,10 @@ def check_size(path: Path, header: Header) -> None:
 
 
 def check_finite(path: Path, name: str, mean: NDArray[Any]) -> None:
-    """Refuse a dark or flat with pixels that are no numbers."""
+    """Refuse a dark or flat with pixels that are not finite."""
     bad = int(np.count_nonzero(~np.isfinite(mean)))
     if bad:
         raise BadCapture(
-            f"{path}: {bad} pixels of the {name} are no finite numbers (NaN or Inf); make the {name} again, or leave "
+            f"{path}: {bad} of {mean.size} pixels of the {name} are not finite (NaN or Inf); make the {name} again, or leave "
             f"it out of [camera]"
         )

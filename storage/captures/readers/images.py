@@ -90,34 +90,43 @@ def _count(file: Path) -> int:
     """Frames in one file."""
     if not _head(file).startswith(_TIFF):
         return 1
-    import tifffile
-
-    with explained(file), tifffile.TiffFile(file) as tiff:
+    with explained(file), _opened_tiff(file) as tiff:
         return len(_pages(file, tiff))
 
 
 def _says_linear(file: Path) -> bool:
-    """TIFF is linear by rule, a PNG by its own word."""
+    """TIFF is linear by convention, a PNG where it states gamma 1."""
     head = _head(file)
     if head.startswith(_TIFF) or not head.startswith(_PNG):
         return head.startswith(_TIFF)
-    from PIL import Image
 
-    with Image.open(file, formats=["PNG"]) as picture:
+    with _opened_picture(file, "PNG") as picture:
         return picture.info.get("gamma") == 1.0
 
 
 def _single(file: Path) -> Iterator[Raw]:
     """The frame of a PNG or JPEG."""
-    from PIL import Image
 
     head = _head(file)
     if head.startswith(_PNG) and head[24] == 16 and head[25] != 0:
         yield _deep_png(file, 3 if head[25] & 2 else 1)  # Pillow would cut it to 8 bits
         return
-    with Image.open(file, formats=["PNG", "JPEG"]) as picture:  # Pillow knows formats that start other programs
+    with _opened_picture(file, "PNG", "JPEG") as picture:
         check_claim(file, 1, (len(picture.getbands()), *picture.size), 1, file.stat().st_size)
         yield _unfolded(picture)
+
+
+@contextmanager
+def _opened_picture(file: Path, *formats: str) -> Iterator[Any]:
+    """A picture of one of these formats; Pillow knows others, of which some start programs."""
+    from PIL import Image
+
+    try:
+        picture = Image.open(file, formats=formats)
+    except Image.DecompressionBombError as error:
+        raise BadCapture(f"{file}: {error}; cut out the target and save it again.") from None
+    with picture:
+        yield picture
 
 
 def _deep_png(file: Path, channels: int) -> Raw:
@@ -144,6 +153,35 @@ def _unfolded(picture: Any) -> Raw:
     return np.ascontiguousarray(np.array(picture.convert("RGB"), np.uint8).transpose(2, 0, 1))
 
 
+@contextmanager
+def _opened_tiff(file: Path) -> Iterator[Any]:
+    """A TIFF whose directories come to an end: tifffile would follow a circle for ever."""
+    import tifffile
+
+    _check_directories(file)
+    with tifffile.TiffFile(file) as tiff:
+        yield tiff
+
+
+def _check_directories(file: Path) -> None:
+    """Follow the chain of directories (one for each page) once; no two may stand at the same place."""
+    with file.open("rb") as stream:
+        head = stream.read(16)
+        order, large = ("<" if head[:2] == b"II" else ">"), head[2:3] == b"+" or head[3:4] == b"+"
+        counts, entry, offsets = (f"{order}Q", 20, f"{order}Q") if large else (f"{order}H", 12, f"{order}I")
+        (place,) = struct.unpack_from(offsets, head, 8 if large else 4)
+        seen: set[int] = set()
+        while place:
+            if place in seen:
+                raise BadCapture(f"{file}: its pages lead in a circle; damaged: copy or save it again.")
+            seen.add(place)
+            stream.seek(place)
+            (entries,) = struct.unpack(counts, stream.read(struct.calcsize(counts)))
+            stream.seek(entries * entry, 1)
+            following = stream.read(struct.calcsize(offsets))
+            (place,) = struct.unpack(offsets, following) if len(following) == struct.calcsize(offsets) else (0,)
+
+
 def _pages(file: Path, tiff: Any) -> list[Any]:
     """The pages at full size."""
     pages = [page for page in tiff.pages if not page.is_reduced]
@@ -154,9 +192,7 @@ def _pages(file: Path, tiff: Any) -> list[Any]:
 
 def _tiff(file: Path) -> Iterator[Raw]:
     """The pages of a TIFF."""
-    import tifffile
-
-    with tifffile.TiffFile(file) as tiff:
+    with _opened_tiff(file) as tiff:
         for number, page in enumerate(_pages(file, tiff)):
             yield _page(file, page, number)
 
@@ -185,13 +221,12 @@ def _page(file: Path, page: Any, number: int) -> Raw:
 
 def _pillow_page(file: Path, page: Any, number: int) -> Raw:
     """A page converted by Pillow, which knows more packings but no deep colour."""
-    from PIL import Image
 
     if page.dtype is None or (page.dtype.itemsize > 1 and page.samplesperpixel > 1):
         raise BadCapture(
             f"{file}: page {number} is {page.dtype} colour packed with {page.compression!s}; save it unpacked."
         )
-    with Image.open(file, formats=["TIFF"]) as picture:
+    with _opened_picture(file, "TIFF") as picture:
         picture.seek(page.index)
         return _unfolded(picture)
 

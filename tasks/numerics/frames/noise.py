@@ -1,4 +1,4 @@
-"""How noisy the frames are, from where no light can be: the Fourier plane beyond the telescope's cut-off."""
+"""Noise of the frames, from the Fourier plane beyond the telescope's cut-off; and that cut-off, from the frames."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,13 +10,13 @@ from tasks.numerics.robust import mad_sigma
 
 Image = NDArray[np.float32]
 
-_CORNER = float(np.hypot(0.5, 0.5))  # cycles/px: the highest frequency there is
-_MARGIN = 1.03  # light-free means beyond 1.03 x the cut-off
-_MIN_SHARE = 0.02  # of all coefficients: fewer are too few to measure by
+_CORNER = float(np.hypot(0.5, 0.5))  # cycles/px: the highest frequency of a square grid
+_MARGIN = 1.03  # noise is measured beyond 1.03 x the cut-off
+_MIN_SHARE = 0.02  # of all coefficients: fewer are too few for a median
 
 
 def dark_corners(size: tuple[int, int], cutoff: float = 0.5) -> NDArray[np.bool_]:
-    """Where on the rfft2 grid no light can be. An undersampled frame has no such place: its last 2 % serve."""
+    """Coefficients of the rfft2 grid beyond the cut-off, without the axes; the highest 2 % if the frame is undersampled."""
     f = radius(size)
     limit = min(cutoff * _MARGIN, float(np.quantile(f, 1 - _MIN_SHARE)))
     # The axes carry the leakage of borders and the noise of whole rows and columns.
@@ -42,11 +42,11 @@ def noise_variance(block: Image, cutoff: float = 0.5) -> NDArray[np.float32]:
 
 
 def optical_cutoff(power: NDArray[np.floating]) -> float | None:
-    """Where light is last seen in the mean power |rfft2|^2 of windowed frames, in cycles/px; None if it never ends.
+    """Frequency in cycles/px where the mean power |rfft2|^2 of windowed frames falls to the noise; None if it does not.
 
-    A lower bound of the telescope's cut-off: faint light and strong air hide its last part (0.2 to 0.4 seen of a true
-    0.5 at D/r0 = 8). Near its end a pupil's power falls like (fc - f)^3: the cube root of the power above the noise is
-    close to a straight line, which is followed to zero, at most 15 % further.
+    A lower bound of the telescope's cut-off: faint targets and strong seeing hide the highest frequencies (0.2 to 0.4 is
+    found of a true 0.5 at D/r0 = 8). Near the cut-off the power falls like (fc - f)^3, so the cube root of the power
+    above the noise is close to a straight line, which is extrapolated to zero, at most 15 % further.
     """
     size = (power.shape[0], 2 * (power.shape[1] - 1))
     rings = _ring_medians(power, size)
@@ -61,12 +61,12 @@ def optical_cutoff(power: NDArray[np.floating]) -> float | None:
     end = int(lit.max())
     used = np.arange(max(int(0.8 * end), 4), end + 1)
     slope, height = np.polyfit(used, np.cbrt(np.maximum(excess[used], 0)), 1)
-    reached = -height / slope if slope < 0 else end
-    return float(np.clip(reached, end, 1.15 * end) / min(size))
+    crossing = -height / slope if slope < 0 else end
+    return float(np.clip(crossing, end, 1.15 * end) / min(size))
 
 
 def _ring_medians(power: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np.float64]:
-    """Median power per ring of 1/n cycles/px: streaks, column noise and a few hot coefficients do not count."""
+    """Median power per ring of 1/n cycles/px: robust to streaks, column noise and a few hot coefficients."""
     n = min(size)
     ring = ring_index(size)
     off_axis = (np.abs(fft.fftfreq(size[0]))[:, None] > 0.02) & (fft.rfftfreq(size[1])[None] > 0.02)
@@ -75,5 +75,5 @@ def _ring_medians(power: NDArray[np.floating], size: tuple[int, int]) -> NDArray
         members = power[(ring == k) & off_axis]
         if members.size:
             rings[k] = np.median(members)
-    # The innermost rings lie within the axes' stripes: they are lit for certain.
+    # The innermost rings lie entirely on the excluded axes; they certainly hold signal.
     return np.where(np.isnan(rings), np.nanmax(rings), rings)

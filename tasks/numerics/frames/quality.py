@@ -1,4 +1,4 @@
-"""Which frames are good: sharpness, light, what is wrong with the rest, and how large a share to trust."""
+"""Frame selection: sharpness, flux, outliers, ranking, and the share of the sharpest frames to average."""
 
 import hashlib
 from collections.abc import Iterable
@@ -20,14 +20,14 @@ Flags = NDArray[np.bool_]
 
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
 _FOLDS = 5
-_BETTER = 4  # held-out frames are asked if they rank within SHARES[4], 20 %
+_BEST = 4  # of the held-out frames those within SHARES[4], the sharpest 20 %, serve as the test set
 
 
 def sharpness(block: Image, noise: Values | None = None, cutoff: float = 0.5) -> Values:
-    """(frame,) fine power over coarse power, the noise's share taken off, so clouds and faintness do not count.
+    """(frame,) fine power over coarse power, noise subtracted: independent of clouds and of the target's brightness.
 
-    Fine is 0.1 to 0.6 of the cut-off, coarse what lies below 0.1 of it without the mean. `noise` is the variance per
-    pixel of each (frame, channel); it is measured if not given. A streak raises the value: see `ranking`.
+    Fine is 0.1 to 0.6 of the cut-off, coarse below 0.1 of it without the mean. `noise` is the variance per
+    pixel of each (frame, channel); measured if not given. A streak raises the value, see `ranking`.
     """
     size = (block.shape[-2], block.shape[-1])
     window = edge_taper(size)
@@ -38,14 +38,14 @@ def sharpness(block: Image, noise: Values | None = None, cutoff: float = 0.5) ->
     middle = block.mean(axis=(-2, -1), keepdims=True)
     power = (np.abs(fft.rfft2((block - middle) * window)) ** 2).sum(axis=1)
     above = [(power * band).sum(axis=(1, 2)) - white * band.sum() for band in (fine, coarse)]
-    least = 0.05 * white * coarse.sum() + 1e-30  # a frame without coarse power has no sharpness
+    least = 0.05 * white * coarse.sum() + 1e-30  # bounds the ratio of a frame without coarse power
     return np.asarray(np.maximum(above[0], 0) / np.maximum(above[1], least), dtype=np.float32)
 
 
 def coherent_sharpness(aligned: Image, mean: Image, count: int, cutoff: float = 0.5) -> Values:
-    """(frame,) fine over coarse power which a frame has in common with the mean of the others.
+    """(frame,) fine over coarse power in the cross spectrum of a frame and the mean of the others.
 
-    For faint captures: noise, streaks and cosmic rays have nothing in common with the sky. `mean` (channel, y, x) is
+    For faint captures: noise, streaks and cosmic rays do not correlate with the sky. `mean` (channel, y, x) is
     the aligned mean of `count` frames, this one among them.
     """
     size = (aligned.shape[-2], aligned.shape[-1])
@@ -54,13 +54,13 @@ def coherent_sharpness(aligned: Image, mean: Image, count: int, cutoff: float = 
     spectra, sky = (fft.rfft2((v - v.mean(axis=(-2, -1), keepdims=True)) * window) for v in (aligned, mean))
     others = (sky * count - spectra) / max(count - 1, 1)
     common = (spectra * np.conj(others)).real.sum(axis=1)
-    own = [(common * band).sum(axis=(1, 2)) for band in (fine, coarse)]
-    lit = own[1] > 0
-    return np.asarray(np.where(lit, np.maximum(own[0], 0) / np.where(lit, own[1], 1), 0), dtype=np.float32)
+    powers = [(common * band).sum(axis=(1, 2)) for band in (fine, coarse)]
+    lit = powers[1] > 0
+    return np.asarray(np.where(lit, np.maximum(powers[0], 0) / np.where(lit, powers[1], 1), 0), dtype=np.float32)
 
 
 def _bands(size: tuple[int, int], cutoff: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Fine and coarse bands as weights on the rfft2 grid: 2 where a coefficient stands for its mirror image too."""
+    """Fine and coarse bands as weights on the rfft2 grid: 2 where the conjugate coefficient is not stored."""
     f = radius(size)
     twice = np.where((np.arange(f.shape[1]) > 0) & (np.arange(f.shape[1]) < (size[1] + 1) // 2), 2.0, 1.0)
     fine = ((f >= 0.1 * cutoff) & (f < 0.6 * cutoff)) * twice
@@ -74,7 +74,7 @@ def fluxes(block: Image, background: float = 0.0) -> Values:
 
 
 def black(flux: Values, share: float = 0.4) -> Flags:
-    """Frames with less than `share` of the median light. The background must be off: it makes black look lit."""
+    """Frames with less than `share` of the median light. Subtract the background first: it would hide that a frame is black."""
     return np.asarray(flux < share * np.median(flux))
 
 
@@ -91,7 +91,8 @@ def saturated(block: Image, full_scale: float) -> Values:
 def residual_outlier_score(aligned: Image, mean: Image) -> Values:
     """(frame,) 99.7th percentile of |frame - gain * mean - offset| smoothed by 1.5 px, over the mean's contrast.
 
-    `mean` (channel, y, x) is of all frames, aligned as the block is. An aeroplane or a satellite leaves a line here.
+    `mean` (channel, y, x) is of all frames, registered as the block is. High for frames with the trail of an
+    aeroplane or a satellite.
     """
     sky = mean.mean(axis=0, dtype=np.float64)
     centred = sky - sky.mean()
@@ -106,40 +107,47 @@ def residual_outlier_score(aligned: Image, mean: Image) -> Values:
 
 
 def upper_outliers(values: Values, limit_mad: float = 8.0) -> Flags:
-    """Values above the median by more than `limit_mad` MADs of the upper half: weather has a tail, streaks leave it."""
+    """Values above the median by more than `limit_mad` sigmas, estimated from the MAD of the upper half.
+
+    The upper half, because variable seeing makes the distribution skew without making its tail outliers.
+    """
     middle = np.median(values)
     mad = MAD_TO_SIGMA * np.median(values[values >= middle] - middle)
     return np.asarray(values > middle + limit_mad * mad + 0.05 * abs(middle))
 
 
-def ranking(sharp: Values, ok: Flags, strange: Values | None = None) -> NDArray[np.int64]:
-    """Frame numbers, luckiest first. Frames that are not ok, or that stand out as strange, come last."""
-    trusted = ok & ~upper_outliers(strange) if strange is not None else ok
+def ranking(sharp: Values, ok: Flags, scores: Values | None = None) -> NDArray[np.int64]:
+    """Frame numbers, sharpest first; frames that are not ok, or upper outliers of `scores`, come last."""
+    trusted = ok & ~upper_outliers(scores) if scores is not None else ok
     return np.lexsort((np.arange(len(sharp)), -sharp, ~trusted)).astype(np.int64)
 
 
 @dataclass(frozen=True)
 class Lucky:
-    """What `lucky_share` found."""
+    """Result of `lucky_share`."""
 
-    share: float  # of the ranked frames
+    share: float
+    """Largest of the shares whose information is within one per cent of the best."""
     shares: tuple[float, ...]
-    bits: tuple[float, ...]  # what each share's mean tells about held-out frames, in bits
+    """Shares of the ranked frames that were compared."""
+    bits: tuple[float, ...]
+    """Information of each share's mean about held-out frames, bits."""
 
 
 def lucky_share(
     blocks: Iterable[Image], shifts: NDArray[np.float32], order: NDArray[np.int64], cutoff: float = 0.5, seed: int = 0
 ) -> Lucky:
-    """The share of the sharpest frames whose mean tells most about good frames it has not seen.
+    """The share of the sharpest frames whose mean has the most information about sharp held-out frames.
 
-    A random fifth of `order` (usable frames, luckiest first) is held out, five times in turn. The mean of each share
-    is compared with the mean of the better held-out frames (the others know nothing of fine detail), ring by ring:
-    a correlation c is worth -log2(1 - c^2) / 2 bits per coefficient, whatever transfer stands between the two. So a
-    stack is not blamed for its softness, which a filter undoes, but for detail drowned in noise and in speckles. More
-    frames lower the noise; frames without detail only add theirs. One pass over `blocks`.
+    Five-fold cross-validation over `order` (usable frames, sharpest first). The mean of each share is compared with the
+    mean of the sharpest held-out frames, ring by ring: a correlation c is worth -log2(1 - c^2) / 2 bits per coefficient,
+    independent of the transfer function between the two. A stack is thus not penalised for being soft, which a filter
+    reverses, but for detail below its noise and speckles. One pass over `blocks`.
     """
     edges = np.maximum(np.rint(np.array(SHARES) * len(order)), 1).astype(np.int64)
-    fold = np.random.default_rng(seed).permutation(len(order)) % _FOLDS  # random: neighbours in time are alike
+    fold = (
+        np.random.default_rng(seed).permutation(len(order)) % _FOLDS
+    )  # random, because neighbours in time are correlated
     place = {int(k): (int(np.searchsorted(edges, rank, side="right")), fold[rank]) for rank, k in enumerate(order)}
     sums = np.zeros((len(SHARES), _FOLDS, 0, 0), np.complex64)
     size, window, done = (0, 0), np.zeros((0, 0), np.float32), 0
@@ -161,18 +169,18 @@ def lucky_share(
 
 
 def _bits(sums: NDArray[np.complex64], size: tuple[int, int], cutoff: float, out: int) -> NDArray[np.float64]:
-    """What the mean of each share, without fold `out`, tells about the better frames of that fold."""
-    held = sums[: _BETTER + 1, out].sum(axis=0)
+    """Information (share,) of the mean of each share, without fold `out`, about the sharpest frames of that fold."""
+    held = sums[: _BEST + 1, out].sum(axis=0)
     counts = ring_sums(np.ones(held.shape), size)
     used = np.arange(len(counts)) / min(size) <= cutoff
     used[:2] = False
-    own = ring_sums(np.abs(held) ** 2, size)
+    held_power = ring_sums(np.abs(held) ** 2, size)
     bits = np.zeros(len(sums))
     stack = np.zeros_like(held)
     for j in range(len(sums)):
         stack = stack + sums[j].sum(axis=0) - sums[j, out]
         cross = ring_sums((stack * np.conj(held)).real, size)
-        c2 = np.maximum(cross, 0) ** 2 / np.maximum(own * ring_sums(np.abs(stack) ** 2, size), 1e-30)
+        c2 = np.maximum(cross, 0) ** 2 / np.maximum(held_power * ring_sums(np.abs(stack) ** 2, size), 1e-30)
         c2 = np.clip(c2 - 1 / np.maximum(counts, 1), 0, 1 - 1e-6)  # noise alone correlates by 1/count
         bits[j] = (-0.5 * counts * np.log2(1 - c2))[used].sum()
     return bits

@@ -1,4 +1,4 @@
-"""Where every frame's scene stands: sub-pixel shifts by band-passed, windowed correlation with a growing mean."""
+"""Registration: sub-pixel shifts of all frames by band-passed, windowed correlation with their mean."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -14,21 +14,26 @@ Image = NDArray[np.float32]
 Spectrum = NDArray[np.complex64]
 Blocks = Callable[[], Iterable[Image]]
 
-_LOWPASS = 0.10  # cycles/px: sigma of the Gaussian; beyond it speckles differ from frame to frame
-_HIGHPASS = 1.0  # cycles per frame: the mean and tilt of clouds; cutting more threw faint targets off by px
-_MIN_OVERLAP = 0.2  # a lag where less of the reference's power is under the window is not believed
-_SAMPLES = 16  # frames among which the first reference is chosen
+_LOWPASS = 0.10  # cycles/px, sigma of the Gaussian low-pass: finer speckles differ from frame to frame
+_HIGHPASS = 1.0  # cycles per frame: removes gradients of clouds; a higher value misplaces faint targets by pixels
+_MIN_OVERLAP = 0.2  # floor of the normalisation, as a fraction of its maximum, at lags with little overlap
+_SAMPLES = 16  # random frames among which the first reference is chosen
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """What all frames of one size share: band, window, and the padded canvas on which lags do not wrap around."""
+    """Arrays common to all frames of one size."""
 
     size: tuple[int, int]
+    """Height and width of the frames, px."""
     canvas: tuple[int, int]
-    band: NDArray[np.float32]  # on the frame's rfft2 grid
-    window: Image  # (y, x), falls to zero at the border
-    window_spectrum: Spectrum  # of the padded window
+    """The same of the zero-padded canvas, on which lags do not wrap around."""
+    band: NDArray[np.float32]
+    """Band-pass on the frame's rfft2 grid."""
+    window: Image
+    """(y, x), falls to zero at the border."""
+    window_spectrum: Spectrum
+    """Of the padded window."""
 
 
 @dataclass(frozen=True)
@@ -36,18 +41,24 @@ class Reference:
     """A band-passed sky to correlate with, on the padded canvas of its geometry."""
 
     geometry: Geometry
-    spectrum: Spectrum  # conj(FFT) of the sky
-    power: NDArray[np.float32]  # (y, x) per lag: power of the sky under the frame's window, floored
+    spectrum: Spectrum
+    """Conjugate spectrum of the sky."""
+    power: NDArray[np.float32]
+    """(y, x) power of the sky under the frame's window at each lag, with a floor."""
 
 
 @dataclass(frozen=True)
 class Registration:
-    """What `register` found. shifts are relative to their median over usable frames; the others keep their best guess."""
+    """Result of `register`."""
 
-    shifts: NDArray[np.float32]  # (frame, 2) dy, dx px
-    peaks: NDArray[np.float32]  # (frame,) normalised correlation with the mean
-    ok: NDArray[np.bool_]  # (frame,)
-    residuals: tuple[float, ...]  # px rms by which the shifts of usable frames changed, per round after the first
+    shifts: NDArray[np.float32]
+    """(frame, 2) dy, dx px relative to their median over usable frames; a best guess for the others."""
+    peaks: NDArray[np.float32]
+    """(frame,) normalised correlation with the mean."""
+    ok: NDArray[np.bool_]
+    """(frame,) whether the frame is usable."""
+    residuals: tuple[float, ...]
+    """Change in px rms of the usable frames' shifts, per round after the first."""
 
     @property
     def rounds(self) -> int:
@@ -56,7 +67,7 @@ class Registration:
 
 
 def geometry(size: tuple[int, int]) -> Geometry:
-    """The shared arrays for frames of `size` (y, x). The canvas is twice the frame: no lag wraps."""
+    """The common arrays for frames of `size` (y, x). The canvas is twice the frame, so no lag wraps around."""
     fy, fx = fft.fftfreq(size[0])[:, None], fft.rfftfreq(size[1])[None]
     f2 = fy**2 + fx**2
     high = 1 - np.exp(-((fy * size[0]) ** 2 + (fx * size[1]) ** 2) / (2 * _HIGHPASS**2))
@@ -69,7 +80,7 @@ def geometry(size: tuple[int, int]) -> Geometry:
 def banded(block: Image, geo: Geometry) -> tuple[Spectrum, NDArray[np.float32]]:
     """Spectra of the band-passed, windowed frames on the canvas, and their energies. Channels are averaged."""
     luma = block.mean(axis=1, dtype=np.float32)
-    # The border's step would ring through the band: taper the frame towards its own mean first.
+    # A step at the border would ring in the band-pass: the frame is tapered towards its own mean first.
     middle = luma.mean(axis=(1, 2), keepdims=True)
     flat = fft.irfft2(fft.rfft2((luma - middle) * np.sqrt(geo.window)) * geo.band, s=geo.size)
     windowed = flat * geo.window
@@ -95,7 +106,7 @@ class Mean:
             self.count += 1
 
     def reference(self) -> Reference:
-        """The mean where frames covered it, tapering to zero where few did."""
+        """The mean over the frames that cover each pixel, tapering to zero where few do."""
         geo = self.geometry
         light = fft.irfft2(self._light, s=geo.canvas)
         cover = fft.irfft2(self._ramps * geo.window_spectrum, s=geo.canvas)
@@ -129,7 +140,7 @@ def _correlate(
 
 
 def _lags(geo: Geometry) -> NDArray[np.bool_]:
-    """Lags up to 0.85 frame each way: beyond, nearly nothing overlaps."""
+    """Lags up to 0.85 of the frame along each axis; beyond that hardly anything overlaps."""
     near = [np.abs(fft.fftfreq(c, 1 / c)) <= 0.85 * n for c, n in zip(geo.canvas, geo.size, strict=True)]
     return np.asarray(np.logical_and.outer(near[0], near[1]), dtype=bool)
 
@@ -150,7 +161,7 @@ def quadric_vertex(near: NDArray[np.float64]) -> tuple[NDArray[np.float64], floa
     yy = near[2, 1] - 2 * near[1, 1] + near[0, 1]
     xx = near[1, 2] - 2 * near[1, 1] + near[1, 0]
     xy = (near[2, 2] - near[2, 0] - near[0, 2] + near[0, 0]) / 4
-    if not (yy < 0 and xx < 0 and yy * xx > xy * xy):  # no hill here: noise
+    if not (yy < 0 and xx < 0 and yy * xx > xy * xy):  # not a maximum: noise
         return np.zeros(2), float(near[1, 1])
     step = np.clip(-np.linalg.solve(np.array([[yy, xy], [xy, xx]]), slope), -1, 1)
     return step, float(near[1, 1] + slope @ step / 2)
@@ -159,7 +170,7 @@ def quadric_vertex(near: NDArray[np.float64]) -> tuple[NDArray[np.float64], floa
 def usable(peaks: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Frames whose correlation is not below median - 6 MAD - 0.02; the MAD is that of the worse half.
 
-    In strong air most frames crowd near the top with a long tail below, which is only weather.
+    In strong seeing the distribution has a long lower tail of frames that are still usable.
     """
     if peaks.size == 0:
         return np.zeros(0, bool)
@@ -169,7 +180,7 @@ def usable(peaks: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def first_reference(blocks: Iterable[Image], samples: int = _SAMPLES) -> Reference:
-    """The frame, among a random few, that the others resemble most: never a black one, a streak or a knock."""
+    """Of a random sample, the frame with the highest median correlation with the others: not a black or disturbed one."""
     kept = _reservoir(blocks, samples)
     geo = geometry((kept.shape[-2], kept.shape[-1]))
     spectra, energy = banded(kept, geo)
@@ -187,7 +198,7 @@ def first_reference(blocks: Iterable[Image], samples: int = _SAMPLES) -> Referen
 
 
 def _reservoir(blocks: Iterable[Image], samples: int) -> Image:
-    """A uniform random sample of frames in one pass, without knowing how many there are. Deterministic."""
+    """A uniform random sample of frames in one pass over blocks of unknown number (reservoir sampling); deterministic."""
     draw, kept, seen = np.random.default_rng(0), list[Image](), 0
     for block in blocks:
         for frame in block:
@@ -202,10 +213,10 @@ def _reservoir(blocks: Iterable[Image], samples: int) -> Image:
 
 
 def register(blocks: Blocks, max_rounds: int = 10, settled_px: float = 0.02) -> Registration:
-    """Average, align, average again until the usable frames move by less than `settled_px` rms.
+    """Register on the mean and average again, until the usable frames' shifts change by less than `settled_px` rms.
 
-    `blocks()` gives a fresh iterator over (frame, channel, y, x) per pass; nothing but spectra of one block and of
-    the mean is kept.
+    `blocks()` gives a fresh iterator over blocks (frame, channel, y, x) per pass; memory holds the spectra of one block
+    and of the mean.
     """
     reference = first_reference(blocks())
     shifts: NDArray[np.float32] | None = None
@@ -224,7 +235,7 @@ def register(blocks: Blocks, max_rounds: int = 10, settled_px: float = 0.02) -> 
                 break
     if shifts is None or peaks is None or ok is None:
         raise ValueError(f"max_rounds is {max_rounds}, at least 1 is needed")
-    # In the middle of its drift a target is as far from every border as it can be.
+    # Around the middle of its drift a target is farthest from all borders.
     origin = np.median(shifts[ok], axis=0) if ok.any() else np.zeros(2, np.float32)
     return Registration(shifts - origin, peaks, ok, tuple(residuals))
 
@@ -232,7 +243,7 @@ def register(blocks: Blocks, max_rounds: int = 10, settled_px: float = 0.02) -> 
 def _round(
     blocks: Iterable[Image], reference: Reference, trusted: NDArray[np.bool_] | None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], Reference]:
-    """One pass: shifts and peaks against the reference, and the mean of the trusted frames put in their places."""
+    """One pass: shifts and peaks against the reference, and the mean of the trusted frames, registered."""
     mean = Mean(reference.geometry)
     shifts: list[NDArray[np.float32]] = []
     peaks: list[NDArray[np.float32]] = []
@@ -242,7 +253,7 @@ def _round(
         moved, likeness = _correlate(spectra, energy, reference)
         shifts.append(moved)
         peaks.append(likeness)
-        # In the first round nothing is known yet: judge by the frames seen so far.
+        # The first round has no earlier result: the frames up to here decide.
         good = usable(np.concatenate(peaks))[done:] if trusted is None else trusted[done : done + len(chunk)]
         mean.add(spectra[good], moved[good])
         done += len(chunk)
@@ -251,7 +262,7 @@ def _round(
 
 
 def _chunks(blocks: Iterable[Image], size: int = 16) -> Iterator[Image]:
-    """Blocks cut to at most `size` frames: a few spectra stay in the cache."""
+    """Blocks of at most `size` frames, whose spectra fit into the cache."""
     for block in blocks:
         for start in range(0, len(block), size):
             yield block[start : start + size]

@@ -1,4 +1,4 @@
-"""How like are two pictures, and how white is what a model leaves: numbers for reports and for stopping."""
+"""Image metrics: PSNR after registration, SSIM, and Fourier ring correlation."""
 
 from dataclasses import dataclass
 
@@ -16,20 +16,26 @@ Curve = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Match:
-    """How a picture was brought onto the truth, and how well it then fits."""
+    """The registration of a picture on the truth, and the quality of the fit."""
 
     psnr_db: float
-    shift: tuple[float, float]  # dy, dx px by which the picture was moved
+    """Peak signal-to-noise ratio of the fit."""
+    shift: tuple[float, float]
+    """(dy, dx) px by which the picture was shifted."""
     gain: float
+    """Factor on the picture."""
     offset: float
-    fitted: Image  # gain * moved picture + offset, on the inner crop
-    truth: Image  # the inner crop of the truth
+    """Added to it."""
+    fitted: Image
+    """gain * shifted picture + offset, on the inner crop."""
+    truth: Image
+    """The inner crop of the truth."""
 
 
 def match(truth: Image, picture: Image, margin: int | None = None, max_shift: int | None = None) -> Match:
-    """Fit shift, gain and offset, which no blind method can know, and compare inside a margin (default n/8, >= 8).
+    """Fit shift, gain and offset, which a blind method cannot determine, and compare inside a margin (default n/8, >= 8).
 
-    The picture is shifted, never the truth, and by Fourier phase: a spline would smooth noise and be rewarded.
+    The picture is shifted, not the truth, and by a Fourier phase: a spline would smooth its noise and so raise its score.
     """
     edge = max(8, min(truth.shape) // 8) if margin is None else margin
     reach = edge if max_shift is None else min(max_shift, edge)
@@ -56,22 +62,22 @@ def match(truth: Image, picture: Image, margin: int | None = None, max_shift: in
 
 
 def psnr(truth: Image, picture: Image) -> float:
-    """Peak signal-to-noise in dB after the fit of `match`. Not to be compared between targets."""
+    """Peak signal-to-noise in dB after the fit of `match`. Not comparable between targets."""
     return match(truth, picture).psnr_db
 
 
 def _line(target: NDArray[np.float64], picture: Image) -> tuple[float, float, float]:
-    """(gain, offset, mean squared error) of target ~ gain * picture + offset; a negative gain counts as none."""
+    """(gain, offset, mean squared error) of target ~ gain * picture + offset; a negative gain is set to zero."""
     x = picture.astype(np.float64)
     x_mean, t_mean = x.mean(), target.mean()
-    spread = float(((x - x_mean) ** 2).mean())
-    gain = max(float(((x - x_mean) * (target - t_mean)).mean()) / spread, 0.0) if spread > 0 else 0.0
+    variance = float(((x - x_mean) ** 2).mean())
+    gain = max(float(((x - x_mean) * (target - t_mean)).mean()) / variance, 0.0) if variance > 0 else 0.0
     offset = float(t_mean - gain * x_mean)
     return gain, offset, float(((gain * x + offset - target) ** 2).mean())
 
 
 def _whole_shift(target: NDArray[np.float64], picture: Image, edge: int, reach: int) -> NDArray[np.float64]:
-    """The whole-pixel move of the picture with the least squared error, by normalised correlation."""
+    """The whole-pixel shift of the picture with the least squared error, by normalised correlation."""
     t = target - target.mean()
     kernel = np.zeros(picture.shape)
     kernel[: t.shape[0], : t.shape[1]] = t
@@ -82,15 +88,15 @@ def _whole_shift(target: NDArray[np.float64], picture: Image, edge: int, reach: 
     def slide(values: NDArray[np.float64], shape: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(fft.irfft2(fft.rfft2(values) * np.conj(fft.rfft2(shape)), s=values.shape))
 
-    spread = slide(x * x, ones) - slide(x, ones) ** 2 / t.size
-    score = slide(x, kernel) / np.sqrt(np.maximum(spread, 1e-12 * max(float(spread.max()), 1e-30)))
+    variance = slide(x * x, ones) - slide(x, ones) ** 2 / t.size
+    score = slide(x, kernel) / np.sqrt(np.maximum(variance, 1e-12 * max(float(variance.max()), 1e-30)))
     window = score[edge - reach : edge + reach + 1, edge - reach : edge + reach + 1]
     y, x_at = np.unravel_index(int(np.argmax(window)), window.shape)
     return np.array([reach - float(y), reach - float(x_at)])
 
 
 def ssim(truth: Image, picture: Image, span: float | None = None) -> float:
-    """Structural similarity with a Gaussian window of 1.5 px (Wang 2004), its border of 5 px left out."""
+    """Structural similarity with a Gaussian window of 1.5 px (Wang 2004), without a border of 5 px."""
     t, x = truth.astype(np.float64), picture.astype(np.float64)
     reach = float(t.max() - t.min()) if span is None else span
     c1, c2 = (0.01 * reach) ** 2, (0.03 * reach) ** 2
@@ -105,7 +111,7 @@ def ssim(truth: Image, picture: Image, span: float | None = None) -> float:
 
 
 def fourier_ring_correlation(a: Image, b: Image) -> Curve:
-    """Correlation of two pictures ring by ring: index k is k/n cycles/px, n the shorter side."""
+    """Fourier ring correlation (ring,) of two pictures: index k is k/n cycles/px, n the shorter side."""
     size = (a.shape[0], a.shape[1])
     window = edge_taper(size) ** 2
     fa, fb = (fft.rfft2((v - v.mean()) * window) for v in (a, b))

@@ -1,4 +1,4 @@
-"""What a model leaves of the frames: their noise as a function of light, and maps of the residuals over it."""
+"""The noise of frames as a function of light, and maps of a model's residuals over that noise."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ MIN_TAPER = 0.5
 def noise_line(frames: Image) -> tuple[float, float]:
     """(gain, read variance) of the noise of frames (frame, y, x): variance = read variance + gain * light.
 
-    Read from second differences along both axes, which are deaf to blurred light and stay where they are: a filter as
-    wide as the frame would carry the noise of a planet into the dark sky around it.
+    Measured with second differences along both axes, which suppress blurred structure and are local: a filter as wide as
+    the frame would carry the noise of a planet into the dark sky around it.
     """
     difference = ndimage.convolve1d(ndimage.convolve1d(frames, (1, -2, 1), axis=-1), (1, -2, 1), axis=-2)
     square = (difference[:, 4:-4, 4:-4] ** 2 / 36).ravel()
@@ -34,18 +34,17 @@ def noise_line(frames: Image) -> tuple[float, float]:
 
 
 def misfit(blocks: Iterable[tuple[Image, Tensor]], sky: Tensor, taper: Image, variance: Image) -> Image:
-    """Mean squared misfit (y, x) of frames and their model on the canvas, in units of their noise: one is noise alone.
+    """Mean squared residual (y, x) of frames and their model on the canvas over the noise variance: one is noise alone.
 
-    `blocks` lends frames (frame, y, x) laid on the canvas and their transfer functions; `sky` is the spectrum
-    (y, x//2+1) that they share, `variance` (y, x) their noise before the taper. Not a number where the taper leaves
-    too little light.
+    `blocks` yields frames (frame, y, x) on the canvas with their transfer functions; `sky` is the spectrum (y, x//2+1)
+    common to all, `variance` (y, x) their noise before the taper. nan where the taper is below MIN_TAPER.
     """
     size = len(taper)
     total, count = np.zeros((size, size)), 0
     for frames, transfer in blocks:
-        left = torch.fft.irfft2(torch.fft.rfft2(torch.from_numpy(frames)) - transfer * sky, s=(size, size))
-        total += (left.double() ** 2).sum(0).numpy()
+        residual = torch.fft.irfft2(torch.fft.rfft2(torch.from_numpy(frames)) - transfer * sky, s=(size, size))
+        total += (residual.double() ** 2).sum(0).numpy()
         count += len(frames)
-    lit = taper >= MIN_TAPER
-    ratio = total / max(count, 1) / np.where(lit, np.maximum(variance, 1e-30) * taper**2, 1)
-    return np.where(lit, ratio, np.nan).astype(np.float32)
+    used = taper >= MIN_TAPER
+    ratio = total / max(count, 1) / np.where(used, np.maximum(variance, 1e-30) * taper**2, 1)
+    return np.where(used, ratio, np.nan).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Simulates what air of a given strength does, ring by ring, to an image's spatial frequencies."""
+"""Speckle transfer functions of simulated Kolmogorov turbulence, as a table of ring curves over D/r0 and wind travel."""
 
 import functools
 from typing import NamedTuple
@@ -19,17 +19,17 @@ C64 = NDArray[np.complex64]
 STRENGTHS = np.geomspace(2.0, 26.0, 49)
 """D/r0 of a table's rows."""
 TRAVELS = np.geomspace(0.01, 2.0, 17)
-"""Air's travel during one exposure, in apertures, of a table's columns; 0.01 is as good as frozen."""
-_MOMENTS = ((0.01, 1), (0.05, 2), (0.15, 3), (0.5, 6), (2.0, 8))  # travels simulated, moments of the exposure for each
+"""Wind travel during one exposure, in aperture diameters, of a table's columns; 0.01 is practically frozen."""
+_MOMENTS = ((0.01, 1), (0.05, 2), (0.15, 3), (0.5, 6), (2.0, 8))  # (travel, moments of the exposure) that are simulated
 SEED = 65
-"""Of the first 99 the one whose 128 draws come nearest to the curves of 2,560 (D/r0 3, 6, 12; travel 0.15; obstruction 0.33
-and 0.1): within 0.3 of the errors that `seeing` grants the table, an average seed within 0.65. To be chosen again when draws,
-waves, layers or moments change; test_seeing holds it."""
-_CELLS = 48  # across the aperture: phases still join from cell to cell at D/r0 = 26
-_WAVES = 600  # plane waves in a phase draw
-_FINEST = 200.0  # their highest frequency, cycles per aperture; fixed, so that every draw shares its numbers
-_OUTER_SCALE = 80.0  # in apertures; only the tilt within one exposure feels it
-_LAYERS = ((0.5, 0.6), (0.3, 1.2), (0.2, 2.0))  # share of the turbulence, relative wind; directions are drawn
+"""Of the seeds 0 .. 98 the one whose 128 draws come nearest to the curves of 2,560 (D/r0 3, 6, 12; travel 0.15; obstruction
+0.33 and 0.1): within 0.3 of the table error that the fit assumes, an average seed within 0.65. Choose it again when draws,
+waves, layers or moments change; tests of seeing/fit.py check it."""
+_CELLS = 48  # across the aperture: phase steps between cells stay well below pi at D/r0 = 26
+_WAVES = 600  # plane waves per draw
+_MAX_FREQUENCY = 200.0  # of the waves, cycles per aperture; fixed, so that all draws share their random numbers
+_OUTER_SCALE = 80.0  # in aperture diameters; matters only for the tilt within one exposure
+_LAYERS = ((0.5, 0.6), (0.3, 1.2), (0.2, 2.0))  # share of the turbulence, relative wind; directions are random
 
 
 class SpeckleTable(NamedTuple):
@@ -44,13 +44,13 @@ class SpeckleTable(NamedTuple):
 
 
 def phases(travel: float, moments: int, draws: int, seed: int = SEED) -> F32:
-    """Kolmogorov phases (draw, moment, y, x) in rad at D/r0 = 1 over the aperture; `travel` in apertures.
+    """Kolmogorov phases (draw, moment, y, x) in rad at D/r0 = 1 over the aperture; `travel` in aperture diameters.
 
-    A sum of plane waves with log-spaced frequencies: every scale from eighty apertures to a quarter cell has its
-    power, and wind is a phase factor. Layers slide over each other: this, not the wind, blurs speckles.
+    A sum of plane waves with log-spaced frequencies: all scales from eighty apertures to a quarter cell have their
+    power, and wind is a phase factor. The relative motion of the layers, not the common wind, blurs speckles.
     """
     rng = np.random.default_rng(seed)
-    ends = np.log([1 / _OUTER_SCALE, _FINEST])
+    ends = np.log([1 / _OUTER_SCALE, _MAX_FREQUENCY])
     step = (ends[1] - ends[0]) / _WAVES
     k = np.exp(ends[0] + step * (np.arange(_WAVES) + 0.5))
     angle = np.pi * (3 - np.sqrt(5)) * np.arange(_WAVES)
@@ -59,7 +59,7 @@ def phases(travel: float, moments: int, draws: int, seed: int = SEED) -> F32:
     shares, winds = np.array(_LAYERS).T
     layer = rng.choice(len(shares), p=shares, size=(draws, _WAVES))
     heading = rng.uniform(0, 2 * np.pi, (draws, len(shares)))
-    if draws > 1:  # each wave's share in the ensemble is made exact: fewer draws do
+    if draws > 1:  # the ensemble power of each wave is made exact, so that fewer draws suffice
         amplitude -= amplitude.mean(0)
         amplitude *= np.sqrt(2 / (np.abs(amplitude) ** 2).mean(0))
     amplitude *= np.sqrt(2 * np.pi * PSD * k ** (-5 / 3) * step)
@@ -76,36 +76,36 @@ def phases(travel: float, moments: int, draws: int, seed: int = SEED) -> F32:
     return screens.reshape(draws, moments, _CELLS, _CELLS)
 
 
-def transfers(air: F32, obstruction: float) -> C64:
-    """Transfer functions (draw, y, x) of `air`, phases (draw, moment, y, x): rfft2 layout, cut-off at 0.5 c/px."""
+def transfers(phases: F32, obstruction: float) -> C64:
+    """Transfer functions (draw, y, x) of phases (draw, moment, y, x): rfft2 layout, cut-off at 0.5 cycles per pixel."""
     mask = aperture_mask(_CELLS + 2, Aperture(float(_CELLS), obstruction))[1:-1, 1:-1]
-    lit = mask > 0
-    wide = np.zeros((air.shape[1], _CELLS, 2 * _CELLS), np.complex64)
-    spectra = np.empty((len(air), 2 * _CELLS, _CELLS + 1), np.complex64)
-    for draw, phase in enumerate(air):
-        light = phase[:, lit]
-        wide[:, :, :_CELLS][:, lit] = mask[lit] * (np.cos(light) + 1j * np.sin(light))
-        field = fft.fft(fft.fft(wide, axis=2), n=2 * _CELLS, axis=1, overwrite_x=True)
-        image = (field.real**2 + field.imag**2).sum(0)
+    open_ = mask > 0
+    padded = np.zeros((phases.shape[1], _CELLS, 2 * _CELLS), np.complex64)
+    spectra = np.empty((len(phases), 2 * _CELLS, _CELLS + 1), np.complex64)
+    for draw, phase in enumerate(phases):
+        angle = phase[:, open_]
+        padded[:, :, :_CELLS][:, open_] = mask[open_] * (np.cos(angle) + 1j * np.sin(angle))
+        amplitude = fft.fft(fft.fft(padded, axis=2), n=2 * _CELLS, axis=1, overwrite_x=True)
+        image = (amplitude.real**2 + amplitude.imag**2).sum(0)
         spectra[draw] = fft.rfft2(image / image.sum())
     return spectra
 
 
-def aligned_transfers(spectra: C64, rounds: int = 4) -> C64:
-    """`spectra` (draw, y, x) aligned as frames are: by their correlation with the mean, low frequencies first."""
+def aligned_transfers(spectra: C64, iterations: int = 4) -> C64:
+    """`spectra` (draw, y, x) registered as frames are: by their correlation with the mean, weighted to low frequencies."""
     n = spectra.shape[1]
     radius = radii((n, n), 0.5)
     low = (radius > 0) & (radius < 0.5)
     f = np.stack(np.broadcast_arrays(np.fft.fftfreq(n)[:, None], np.fft.rfftfreq(n)[None])).astype(np.float32)
     fy, fx = f[:, low]
     weight = (np.maximum(radius[low], 2 / n) ** -1.5).astype(np.float32)
-    some = spectra[:, low]
+    coarse = spectra[:, low]
     move = -np.stack([np.angle(spectra[:, 1, 0]), np.angle(spectra[:, 0, 1])], 1) * n / (2 * np.pi)
-    for _ in range(rounds):
-        aligned = some * np.exp(2j * np.pi * (move[:, :1] * fy + move[:, 1:] * fx)).astype(np.complex64)
+    for _ in range(iterations):
+        aligned = coarse * np.exp(2j * np.pi * (move[:, :1] * fy + move[:, 1:] * fx)).astype(np.complex64)
         cross = weight * aligned * aligned.mean(0).conj()
-        pull = np.maximum(cross.real, 0)
-        slopes = [(cross.imag * q).sum(1) / (pull * q * q).sum(1) / (2 * np.pi) for q in (fy, fx)]
+        curvature = np.maximum(cross.real, 0)
+        slopes = [(cross.imag * q).sum(1) / (curvature * q * q).sum(1) / (2 * np.pi) for q in (fy, fx)]
         move = move - np.clip(np.stack(slopes, 1), -2.0, 2.0)
     rows = np.exp(2j * np.pi * move[:, :1] * f[0, :, 0]).astype(np.complex64)
     columns = np.exp(2j * np.pi * move[:, 1:] * f[1, 0]).astype(np.complex64)
@@ -132,15 +132,15 @@ def curves(spectra: C64) -> SpeckleTable:
 
 @functools.lru_cache(maxsize=4)
 def speckle_table(obstruction: float, draws: int = 128) -> SpeckleTable:
-    """The ring curves for every pair of STRENGTHS and TRAVELS, interpolated from a few simulated ones (4 s, cached).
+    """Ring curves for every pair of STRENGTHS and TRAVELS, interpolated from a few simulated ones (4 s, cached).
 
-    All share their random numbers, so the curves change smoothly with both.
+    All use the same random numbers, so the curves change smoothly with both.
     """
     strengths = np.geomspace(STRENGTHS[0], STRENGTHS[-1], 9)
     nodes = []
     for travel, moments in _MOMENTS:
-        air = phases(travel, moments, draws)
-        nodes.append([curves(transfers(air * np.float32(d ** (5 / 6)), obstruction)) for d in strengths])
+        unit = phases(travel, moments, draws)
+        nodes.append([curves(transfers(unit * np.float32(d ** (5 / 6)), obstruction)) for d in strengths])
     tables = []
     for field in range(3):
         values = np.array([[cell[field] for cell in column] for column in nodes])

@@ -1,7 +1,7 @@
-"""Ratios of the frames' spectra that do not contain the sky, ring by ring, and how sure they are.
+"""Sky-independent ratios of the frames' spectra, ring by ring, and their standard errors.
 
-coherence(f) = |<Y>|^2 / (<|Y|^2> - noise) = |<H>|^2 / M             of aligned frames (von der Luehe 1984)
-contrast(f)  = var(|Y|^2) / (<|Y|^2> - noise)^2 = var(|H|^2) / M^2   whatever the alignment
+coherence(f) = |<Y>|^2 / (<|Y|^2> - noise) = |<H>|^2 / M             of registered frames (von der Luehe 1984)
+contrast(f)  = var(|Y|^2) / (<|Y|^2> - noise)^2 = var(|H|^2) / M^2   independent of registration
 """
 
 import operator
@@ -19,8 +19,8 @@ F64 = NDArray[np.float64]
 C64 = NDArray[np.complex64]
 
 SOFT = 0.5
-"""Gaussian rms in resolutions (one over the cut-off) by which frames are blurred to see from where light leaks."""
-_MIN_SIGNAL = 3.0  # power over noise from which a leak can be seen
+"""Rms in 1 / cut-off of the Gaussian blur that shows from which frequencies the taper leaks power."""
+_MIN_SIGNAL = 3.0  # power over noise from which the leakage can be measured
 _MAX_GROUPS = 32
 
 
@@ -28,7 +28,7 @@ class SpectralSums(NamedTuple):
     """Sums over groups of neighbouring frames; frequencies in rfft2 layout."""
 
     frames: F64
-    """How many (group,)."""
+    """Number of frames (group,)."""
     first: C64
     """Sum of Y (group, y, x)."""
     second: F32
@@ -36,13 +36,13 @@ class SpectralSums(NamedTuple):
     fourth: F32
     """Sum of |Y|^4."""
     softened: F32
-    """Sum of |Y|^2 of the same frames blurred before the taper by `SOFT` of the cut-off they were summed with."""
+    """Sum of |Y|^2 of the same frames blurred by `SOFT` before the taper."""
     width: int
-    """The frames' width in pixels, which rfft2 forgets."""
+    """Width of the frames, px, which the rfft2 layout does not hold."""
 
 
 def spectral_sums(frames: F32, cutoff: float, group: int = 8) -> SpectralSums:
-    """Sums over one block of aligned frames (frame, y, x) of equal flux, in groups of `group` neighbours.
+    """Sums over one block of registered frames (frame, y, x) of equal flux, in groups of `group` neighbours.
 
     `cutoff` is the telescope's, in cycles per pixel.
     """
@@ -61,31 +61,31 @@ def spectral_sums(frames: F32, cutoff: float, group: int = 8) -> SpectralSums:
 
 
 def _tapered(block: F64, window: F64) -> NDArray[np.complex128]:
-    """Spectra of frames (frame, y, x) under the window, without the light that is everywhere."""
+    """Spectra of frames (frame, y, x) under the window, their weighted mean subtracted."""
     level = (block * window).sum((1, 2), keepdims=True) / window.sum()
     spectra: NDArray[np.complex128] = np.fft.rfft2((block - level) * window)
     return spectra
 
 
 def _softening(radius: F64) -> F64:
-    """The blur's transfer function at frequencies given as fractions of the cut-off."""
+    """Transfer function of the blur at frequencies given as fractions of the cut-off."""
     return np.asarray(np.exp(-2 * (np.pi * SOFT * radius) ** 2))
 
 
 def grouped(single: SpectralSums, group: int) -> SpectralSums:
-    """Sums of single frames put together in groups of neighbours."""
+    """Sums of single frames added up in groups of neighbours."""
     starts = np.arange(0, len(single.frames), group)
-    return _each(lambda sums: np.add.reduceat(sums, starts, axis=0), single)
+    return _mapped(lambda sums: np.add.reduceat(sums, starts, axis=0), single)
 
 
-def _each(change: Callable[[NDArray[Any]], NDArray[Any]], sums: SpectralSums) -> SpectralSums:
-    """The same change made to every sum."""
-    frames, first, second, fourth, softened = (change(each) for each in sums[:-1])
+def _mapped(change: Callable[[NDArray[Any]], NDArray[Any]], sums: SpectralSums) -> SpectralSums:
+    """`change` applied to every sum."""
+    frames, first, second, fourth, softened = (change(values) for values in sums[:-1])
     return SpectralSums(frames, first, second, fourth, softened, sums.width)
 
 
 def join(parts: Sequence[SpectralSums]) -> SpectralSums:
-    """Sums of consecutive blocks as one; memory stays bounded because neighbouring groups merge beyond thirty-two."""
+    """Sums of consecutive blocks as one; beyond 32 groups neighbours are merged, which bounds the memory."""
     frames, first, second, fourth, softened = (
         np.concatenate(each) for each in zip(*(p[:-1] for p in parts), strict=True)
     )
@@ -107,22 +107,23 @@ def noise_beyond(sums: SpectralSums, cutoff: float) -> float:
 
 
 class Rings(NamedTuple):
-    """What is measured, ring by ring (ring,)."""
+    """Measured ring curves (ring,)."""
 
     signal: F64
+    """<|Y|^2> - noise."""
     coherence: F64
     contrast: F64
     radius: F64
-    """Where the coherence was really seen: a planet's light comes in lobes, and the taper lets coarser light in."""
+    """Effective frequency of the coherence: a planet's spectrum has lobes, and the taper leaks coarser power."""
     radius_squared: F64
-    """The same for the contrast, which weighs by the square of the power."""
+    """Effective frequency of the contrast, which weights by the square of the power."""
 
 
 def measured(sums: SpectralSums, cutoff: float, noise: float) -> Rings:
-    """The frames' ring curves, free of noise and of the likeness of neighbouring frames.
+    """The frames' ring curves, unbiased by noise and by the correlation of neighbouring frames.
 
-    Products of means are taken between different groups only: noise and slow air then drop out instead of being
-    subtracted. Pixels are weighted by 1 / mean power of their ring, so that its inner ones do not outweigh the others.
+    Products of means are taken between different groups only, which cancels noise and slow turbulence without
+    subtraction. Coefficients are weighted by 1 / mean power at their frequency, so that steep spectra do not bias a ring.
     """
     radius = radii((sums.first.shape[1], sums.width), cutoff)
     inside = radius <= 1.0
@@ -147,21 +148,21 @@ def measured(sums: SpectralSums, cutoff: float, noise: float) -> Rings:
 
 
 def _origin(sums: SpectralSums, radius: F64, noise: float) -> F64:
-    """From which frequency, as a fraction of the cut-off, the light at each `radius` (y, x) comes.
+    """The mean frequency, as a fraction of the cut-off, from which the power at each `radius` (y, x) comes.
 
-    The taper spreads every frequency over its neighbours, and of a steep spectrum much more comes from the coarser side:
-    what is seen at one frequency is air of a lower one. A blur before the taper dims by what was there before it.
+    The taper spreads every frequency over its neighbours; of a steep spectrum more leaks from the coarser side. How much
+    a blur before the taper attenuates the power tells the frequency at which it was before.
     """
     frames, blur = sums.frames.sum(), _softening(radius)
     power, softened = (each.sum(0, dtype=np.float64) / frames for each in (sums.second, sums.softened))
     kept = np.clip((softened - noise * blur**2) / np.maximum(power - noise, 1e-30), 1e-9, 1.0)
-    seen = (power > _MIN_SIGNAL * noise) & (radius < 0.7)
-    return np.where(seen, np.sqrt(-np.log(kept)) / (2 * np.pi * SOFT), radius)
+    used = (power > _MIN_SIGNAL * noise) & (radius < 0.7)
+    return np.where(used, np.sqrt(-np.log(kept)) / (2 * np.pi * SOFT), radius)
 
 
 def jackknife(sums: SpectralSums, cutoff: float, noise: float) -> Rings:
     """Standard errors of `measured`: how much it changes when one group of frames is left out."""
     groups = len(sums.frames)
     kept = (np.arange(groups) != out for out in range(groups))
-    runs = [np.array(measured(_each(operator.itemgetter(keep), sums), cutoff, noise)) for keep in kept]
+    runs = [np.array(measured(_mapped(operator.itemgetter(keep), sums), cutoff, noise)) for keep in kept]
     return Rings(*np.sqrt((groups - 1) * np.var(runs, axis=0)))

@@ -1,4 +1,4 @@
-"""PSFs that are known: their transfer functions on any canvas, and how far PSFs that were found are from them."""
+"""Known PSFs: their transfer functions on any canvas, and the error of solved PSFs against them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tasks.numerics.fourier.shifts import best_shift
 def known_transfer(psfs: NDArray[np.float32], moves: NDArray[np.float64], pixel_fill: float, size: int) -> Tensor:
     """Transfer functions (frame, size, size//2+1) of PSFs (frame, y, x) centred on [n // 2, n // 2] and moved by `moves`.
 
-    `moves` is (frame, 2) dy, dx px. The pixel's own blur is divided out: it stays in the sky, as a truth seen by the
-    same pixels has it. Sampled frequency by frequency, so that a PSF wider than the canvas is no trouble.
+    `moves` is (frame, 2) dy, dx px. The pixel's transfer function is divided out, because the sky to compare with is
+    sampled by the same pixels. The transform is evaluated at the canvas's frequencies, so a PSF may be wider than it.
     """
     fy, fx = np.fft.fftfreq(size), np.fft.rfftfreq(size)
     height, width = psfs.shape[-2:]
@@ -30,7 +30,7 @@ def known_transfer(psfs: NDArray[np.float32], moves: NDArray[np.float64], pixel_
 def psf_rms_error(found: Tensor, known: Tensor) -> NDArray[np.float64]:
     """Rms difference (frame,) of PSFs from their transfer functions (frame, y, x//2+1), relative to the known one's rms.
 
-    Each PSF is first moved to where it fits best: no blind solve can know where the sky is.
+    Each PSF is first registered on the known one: a blind solve cannot determine the position of the sky.
     """
     size = known.shape[-2]
     weight = 2 * multiplicity(size, known.device)

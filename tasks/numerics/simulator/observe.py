@@ -1,4 +1,4 @@
-"""Makes captures with a known truth: a sky seen through air, telescope and camera, frame by frame."""
+"""Simulated captures with known truth: a sky through turbulence, telescope and camera, frame by frame."""
 
 from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ WINDS = ((0.55, 6.0, 30.0), (0.30, 11.0, 140.0), (0.15, 19.0, 250.0))
 
 @dataclass(frozen=True)
 class SimulatedScene:
-    """Everything about a simulated capture but the sky: telescope, air, mount and camera."""
+    """Everything about a simulated capture but the sky: telescope, turbulence, mount and camera."""
 
     n_frames: int = 100
-    """Frames in the capture; ignored where PSFs are given, which bring their own number."""
+    """Frames in the capture; ignored where PSFs are given, one for each frame."""
     size_px: int = 160
     """Width and height of a frame, in pixels."""
     psf_px: int = 128
-    """Width of the grid a PSF is made on, in pixels, even: about 12 D/r0 and not below 96, or light is folded in."""
+    """Width of the grid a PSF is made on, in pixels, even: about 12 D/r0 and not below 96, or light is aliased."""
     aperture_m: float = 0.25
     """Diameter of the telescope, in metres."""
     aperture_cells: float = 0.0
@@ -37,17 +37,17 @@ class SimulatedScene:
     pixel_fill: float = 1.0
     """Width of the area a pixel collects light on, as a fraction of the pixel; 0 samples points."""
     d_over_r0: float = 6.0
-    """Strength of the air: the aperture's diameter over Fried's r0, dimensionless; 0 is no air."""
+    """Strength of the seeing: the aperture's diameter over Fried's r0, dimensionless; 0 is no turbulence."""
     outer_scale_m: float = 20.0
-    """Size of the largest eddies, L0, in metres."""
+    """Outer scale of the turbulence, L0, in metres."""
     winds: tuple[tuple[float, float, float], ...] = WINDS
-    """The layers of air: (share of the turbulence, wind speed in m/s, direction in degrees from +x towards +y)."""
+    """Turbulent layers: (share of the turbulence, wind speed in m/s, direction in degrees from +x towards +y)."""
     exposure_s: float = 0.004
-    """Exposure of a frame, in seconds: the air moves while the shutter is open."""
+    """Exposure of a frame, in seconds, during which the wind moves the layers."""
     fps: float = 60.0
     """Frames per second."""
     n_subexposures: int = 3
-    """Still moments a frame's exposure is summed from, a count."""
+    """Instantaneous PSFs averaged over a frame's exposure, a count."""
     photons_peak: float = 4000.0
     """Electrons per frame in the brightest pixel of the sky as the perfect telescope would show it."""
     background_e: float = 0.0
@@ -61,7 +61,7 @@ class SimulatedScene:
     gain_e_per_adu: float | None = None
     """Electrons per ADU; None chooses it so that the perfect telescope's brightest pixel stays at `full_scale`."""
     full_scale: float = 0.8
-    """Where the brightest pixel of the air-free picture falls in the converter's range, a fraction."""
+    """Level of the turbulence-free picture's brightest pixel, as a fraction of the converter's range."""
     drift_px: tuple[float, float] = (0.0, 0.0)
     """Slow drift (dy, dx) over the whole capture, in pixels, half of it before the middle frame."""
     jitter_px: float = 0.3
@@ -69,31 +69,31 @@ class SimulatedScene:
     clouds: float = 0.0
     """Slow change of transparency by thin clouds: rms of its logarithm, dimensionless."""
     seed: int = 0
-    """Seed of everything random; air, pointing, clouds and camera draw from streams of their own."""
+    """Seed of everything random; turbulence, pointing, clouds and camera use independent streams."""
 
 
 @dataclass(frozen=True)
 class Truth:
-    """The air-free answer on the capture's grid, in electrons per frame, (y, x)."""
+    """The turbulence-free sky on the capture's grid, in electrons per frame, (y, x)."""
 
     sharp: NDArray[np.float32]
     """The sky itself."""
     diffraction: NDArray[np.float32]
-    """The sky through the perfect telescope: what a restoration is to be compared with."""
+    """The sky through the diffraction-limited telescope, with which restorations are compared."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """A run of consecutive frames and what made them."""
+    """Consecutive frames with their PSFs, shifts and transparency."""
 
     frames: Frames
     """(frame, y, x) ADU."""
     psfs: NDArray[np.float32]
-    """(frame, y, x), sum 1, centred on [size // 2, size // 2]; pointing is not in them, the air's tilt is."""
+    """(frame, y, x), sum 1, centred on [size // 2, size // 2]; the turbulence's tilt included, the pointing error not."""
     shifts: NDArray[np.float64]
     """(frame, 2) dy, dx in pixels: frame k shows the truth displaced by +dy, +dx (drift and jitter)."""
     transparency: NDArray[np.float64]
-    """(frame,) fraction of the light that came through."""
+    """(frame,) fraction of the light that clouds transmit."""
     times_s: NDArray[np.float64]
     """(frame,) start of the exposure, in seconds."""
 
@@ -104,7 +104,7 @@ def _needed_px(scene: SimulatedScene, psf_px: int) -> int:
 
 
 def canvas_px(scene: SimulatedScene, psf_px: int | None = None) -> int:
-    """Width of the sky a scene needs: the frame and whatever light or pointing can bring in over its border."""
+    """Width of the sky a scene needs: the frame with margins for PSFs, drift and jitter."""
     return int(fft.next_fast_len(_needed_px(scene, psf_px or scene.psf_px), real=True))
 
 
@@ -112,30 +112,30 @@ def psfs_from_phases(phases: NDArray[np.float32], pupil_mask: NDArray[np.float32
     """Phases (..., n, n) in rad over a pupil (n, n) to PSFs (..., size, size), sum 1, on [size // 2, size // 2]."""
     if pupil_mask.shape[-1] > size:
         raise ValueError(f"the pupil's grid is {pupil_mask.shape[-1]} wide, the PSF's {size}: widen the PSF's grid")
-    field = pupil_mask * np.exp(1j * phases)
-    power = np.abs(fft.fft2(field, s=(size, size))) ** 2
-    # Parseval: every PSF holds the pupil's light, whatever the phase.
+    amplitude = pupil_mask * np.exp(1j * phases)
+    power = np.abs(fft.fft2(amplitude, s=(size, size))) ** 2
+    # Parseval: the sum does not depend on the phase.
     power /= size * size * float((pupil_mask.astype(np.float64) ** 2).sum())
     psfs: NDArray[np.float32] = fft.fftshift(power, axes=(-2, -1)).astype(np.float32)
     return psfs
 
 
 def _through_pixels(psf: NDArray[np.float32], fill: float) -> NDArray[np.float32]:
-    """A PSF (y, x) as square pixels see it: its average over the width `fill` of each pixel."""
+    """A PSF (y, x) averaged over the width `fill` of square pixels."""
     n = psf.shape[-1]
     blur = np.outer(np.sinc(fill * np.fft.fftfreq(n)), np.sinc(fill * np.fft.rfftfreq(n)))
-    seen: NDArray[np.float32] = fft.irfft2(fft.rfft2(psf) * blur, s=psf.shape).astype(np.float32)
-    return seen
+    averaged: NDArray[np.float32] = fft.irfft2(fft.rfft2(psf) * blur, s=psf.shape).astype(np.float32)
+    return averaged
 
 
 def perfect_psf(scene: SimulatedScene) -> NDArray[np.float32]:
-    """The PSF (y, x) of the telescope and its pixels without air."""
+    """The PSF (y, x) of the telescope and its pixels without turbulence."""
     pupil = _pupil(scene)
     return _through_pixels(psfs_from_phases(np.zeros_like(pupil), pupil, scene.psf_px), scene.pixel_fill)
 
 
 def _pupil(scene: SimulatedScene) -> NDArray[np.float32]:
-    """The telescope's mask cut down to the cells it fills; the cut leaves |FFT|^2 as it is."""
+    """The aperture's mask cropped to the cells it fills, which does not change |FFT|^2."""
     diameter = scene.aperture_cells or scene.psf_px / 2
     mask = aperture_mask(scene.psf_px, Aperture(diameter, scene.obstruction))
     half = min(int(np.ceil(diameter / 2)) + 1, scene.psf_px // 2)
@@ -167,10 +167,10 @@ def air_psfs(scene: SimulatedScene) -> Iterator[NDArray[np.float32]]:
 
 
 def clean_psfs(images: NDArray[np.float32], threshold: float = 3.0) -> NDArray[np.float32]:
-    """Pictures of a bright star (frame, y, x) to PSFs: background and noise off, centred to a pixel, sum 1.
+    """Pictures of a bright star (frame, y, x) to PSFs: background and noise removed, centred to a pixel, sum 1.
 
-    Background and noise are those of the outermost ring; light fainter than `threshold` times that noise is lost.
-    The part of a pixel that centring leaves stays in the PSF as tilt.
+    Background and noise are measured along the border; light fainter than `threshold` times that noise is set to zero.
+    The sub-pixel part of the position stays in the PSF as tilt.
     """
     psfs = np.zeros_like(images, dtype=np.float32)
     middle = np.array(images.shape[1:]) // 2
@@ -189,12 +189,12 @@ def clean_psfs(images: NDArray[np.float32], threshold: float = 3.0) -> NDArray[n
 
 
 def _stream(scene: SimulatedScene, which: int) -> np.random.Generator:
-    """Independent random numbers for the air (0), the pointing (1), the clouds (2) and the camera (3)."""
+    """Independent random numbers for the turbulence (0), the pointing (1), the clouds (2) and the camera (3)."""
     return np.random.default_rng([scene.seed, which])
 
 
 def _pointing(scene: SimulatedScene, n_frames: int) -> NDArray[np.float64]:
-    """(frame, 2) dy, dx in pixels against the truth: steady drift through the middle, and jitter."""
+    """(frame, 2) dy, dx in pixels against the truth: constant drift, zero in the middle of the capture, and jitter."""
     along = np.linspace(-0.5, 0.5, n_frames) if n_frames > 1 else np.zeros(1)
     jitter = np.clip(_stream(scene, 1).standard_normal((n_frames, 2)), -4, 4) * scene.jitter_px
     shifts: NDArray[np.float64] = along[:, None] * np.array(scene.drift_px) + jitter
@@ -202,7 +202,7 @@ def _pointing(scene: SimulatedScene, n_frames: int) -> NDArray[np.float64]:
 
 
 def _transparency(scene: SimulatedScene, n_frames: int) -> NDArray[np.float64]:
-    """(frame,) fraction of the light, 1 in the clearest frame; clouds take about a second to change."""
+    """(frame,) fraction of the light, 1 in the clearest frame, correlated over about a second."""
     if scene.clouds <= 0:
         return np.ones(n_frames)
     wave = gaussian_filter1d(_stream(scene, 2).standard_normal(n_frames + 1), scene.fps / 2, mode="wrap")[:n_frames]
@@ -227,7 +227,7 @@ def _crop(canvas: NDArray[np.float64], size: int) -> NDArray[np.float64]:
 def _perfect(
     canvas: NDArray[np.float32], scene: SimulatedScene
 ) -> tuple[float, NDArray[np.float64], NDArray[np.complex128]]:
-    """Electrons per unit of the canvas; the air-free picture in electrons; the canvas's spectrum in electrons."""
+    """Electrons per unit of the canvas; the turbulence-free picture in electrons; the canvas's spectrum in electrons."""
     n = canvas.shape[0]
     if canvas.ndim != 2 or canvas.shape[1] != n or n < scene.size_px:
         raise ValueError(f"the sky is {canvas.shape}; it must be square and at least {canvas_px(scene)} wide")
@@ -240,26 +240,26 @@ def _perfect(
 
 
 def truth(canvas: NDArray[np.float32], scene: SimulatedScene) -> Truth:
-    """What the frames of `simulate` would show without air, noise and pointing errors."""
+    """The frames of `simulate` without turbulence, noise and pointing errors."""
     per_unit, picture, _ = _perfect(canvas, scene)
     sharp = _crop(canvas.astype(np.float64), scene.size_px) * per_unit
     return Truth(sharp.astype(np.float32), picture.astype(np.float32))
 
 
 def _expose(electrons: NDArray[np.float64], scene: SimulatedScene, rng: np.random.Generator) -> Frames:
-    """Light (y, x) in electrons to what the camera writes: photon noise, read noise, gain, offset, clipping."""
+    """Light (y, x) in electrons to the camera's raw values: photon noise, read noise, gain, offset, clipping."""
     top = 2**scene.bits - 1
     peak = scene.photons_peak + scene.background_e
     gain = scene.gain_e_per_adu or peak / max(scene.full_scale * top - scene.offset_adu, 1.0)
     counted = rng.poisson(np.maximum(electrons, 0.0)) + rng.normal(0.0, scene.read_noise_e, electrons.shape)
-    written = np.clip(np.rint(counted / gain + scene.offset_adu), 0, top)
-    return written.astype(np.uint8) if scene.bits <= 8 else written.astype(np.uint16)
+    raw = np.clip(np.rint(counted / gain + scene.offset_adu), 0, top)
+    return raw.astype(np.uint8) if scene.bits <= 8 else raw.astype(np.uint16)
 
 
 def observe(
     canvas: NDArray[np.float32], psfs: Iterable[NDArray[np.float32]], scene: SimulatedScene, block: int = 32
 ) -> Iterator[Block]:
-    """The capture of a sky through one PSF (y, x) per frame, `block` frames at a time: memory stays bounded.
+    """The capture of a sky through one PSF (y, x) per frame, `block` frames at a time, which bounds the memory.
 
     As many frames as there are PSFs; from an iterator without a length, at most the scene's n_frames.
     """
@@ -289,5 +289,5 @@ def observe(
 def simulate(
     canvas: NDArray[np.float32], scene: SimulatedScene, psfs: NDArray[np.float32] | None = None, block: int = 32
 ) -> Iterator[Block]:
-    """A capture of `canvas` through simulated air, or through `psfs` (frame, y, x) that a camera really saw."""
+    """A capture of `canvas` through simulated turbulence, or through recorded star images `psfs` (frame, y, x)."""
     return observe(canvas, air_psfs(scene) if psfs is None else clean_psfs(psfs), scene, block)

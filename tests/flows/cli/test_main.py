@@ -52,6 +52,8 @@ def test_what_is_asked_wrongly_is_bad_use(desk: Any, film: Path, tmp_path: Path)
     assert (answer.code, "is a file" in answer.err) == (2, True)
     assert (tmp_path / "out").read_text() == "mine"
     assert desk.ask("restore", film).code == 2
+    nameless = desk.ask("restore", film, "--out", "", "--store", tmp_path / "store")
+    assert (nameless.code, "the name is empty" in nameless.err) == (2, True)
     assert desk.ask("restore", film, "--out", tmp_path / "o", "--profile", "pluto").code == 2
     assert _whole(tmp_path) == ["out"]
 

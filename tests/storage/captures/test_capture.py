@@ -1,12 +1,14 @@
 """A capture is its content: not its name, not its place."""
 
+import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from storage.captures.capture import Capture, capture_at
+from storage.captures.capture import Capture, capture_at, check_finite, check_size
+from storage.captures.readers import Header
 from storage.captures.readers.ser import write_ser
 from storage.errors import BadCapture, Unsettled
 
@@ -76,3 +78,29 @@ def test_files_that_changed_since_are_noticed(video: Path) -> None:
         file.write(b"x")
     with pytest.raises(Unsettled, match="changed while"):
         capture.check()
+
+
+@pytest.mark.parametrize("size", [(1, 64), (64, 15), (8, 8)])
+def test_frames_too_small_to_be_restored_are_told_with_both_sizes(size: tuple[int, int]) -> None:
+    height, width = size
+    header = Header(9, 1, height, width, np.dtype(np.uint8), 255.0, None, False, {})
+    with pytest.raises(BadCapture, match=rf"{width} x {height} pixels; at least 16 x 16"):
+        check_size(Path("a.ser"), header)
+
+
+def test_the_smallest_frames_pass() -> None:
+    check_size(Path("a.ser"), Header(9, 1, 16, 16, np.dtype(np.uint8), 255.0, None, False, {}))
+
+
+def test_a_dark_with_pixels_that_are_not_finite_is_named_with_their_number() -> None:
+    mean = np.ones((1, 4, 5))
+    check_finite(Path("dark.fits"), "dark", mean)
+    mean[0, 1, 2:4] = np.nan, np.inf
+    with pytest.raises(BadCapture, match=r"dark\.fits: 2 of 20 pixels of the dark are not finite"):
+        check_finite(Path("dark.fits"), "dark", mean)
+
+
+def test_a_name_can_always_be_printed(tmp_path: Path) -> None:
+    write_ser(tmp_path / "a.ser", FRAMES, 8)
+    path = (tmp_path / "a.ser").rename(tmp_path / os.fsdecode(b"j\xff.ser"))
+    assert capture_at(path).name == "j\N{REPLACEMENT CHARACTER}.ser"

@@ -1,6 +1,7 @@
 """Finding the captures of a night: which files are captures, where their results go, which night they belong to."""
 
 import os
+import subprocess
 from datetime import date, datetime
 from pathlib import Path
 
@@ -11,13 +12,12 @@ from PIL import Image
 
 from configs.request import NightRequest
 from storage.captures.night import (
-    find_captures,
-    found_beside,
     frame_bytes,
     night_at,
     night_settings,
     output_folder,
     results_folder,
+    sidecars_of,
 )  # fmt: skip
 from storage.captures.readers.ser import write_ser
 from storage.errors import Hopeless
@@ -85,9 +85,7 @@ def test_what_is_no_capture_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
     mine = video(tmp_path / "mine.ser")
     assert names(tmp_path, tmp_path / "restored", tmp_path / "store", mine) == {"jupiter.ser": "jupiter_ser"}
-    assert sorted(find_captures(tmp_path, tmp_path / "restored")) == [
-        tmp_path / n for n in ("jupiter.ser", "mine.ser", "store/x.ser")
-    ]
+    assert set(names(tmp_path, tmp_path / "restored")) == {"jupiter.ser", "mine.ser", "store/x.ser"}
 
 
 @pytest.mark.parametrize("name", ["darkness.ser", "inflated.ser", "biased.ser", "Flatland2.ser"])
@@ -185,22 +183,22 @@ def test_settings_beside_and_above_a_capture_nearest_last(tmp_path: Path) -> Non
     places = [tmp_path, night, night / "deep", night / "deep" / "down"]
     for place in places:
         (place / "stillsky.toml").write_text("")
-    found, _ = found_beside(path, night)
+    found, _ = sidecars_of(path, night)
     assert found.files == tuple(p / "stillsky.toml" for p in places[1:]), "what lies above the night is not its own"
     assert found.folder == night
     (night / "deep" / "stillsky.toml").unlink()
     (night / "deep" / "stillsky.toml").symlink_to(tmp_path / "stillsky.toml")
-    assert len(found_beside(path, night)[0].files) == 2
+    assert len(sidecars_of(path, night)[0].files) == 2
 
 
 def test_what_the_target_is(tmp_path: Path) -> None:
     night = tmp_path / "Moon 2026"
     path = video(night / "2026-11-20" / "Saturn" / "21_42_31.ser")
-    assert found_beside(path, night)[1] == "planet", "SharpCap names the folder after the target"
-    assert found_beside(video(night / "21.ser"), night)[1] == "moon"
-    assert found_beside(video(night / "Saturn" / "sun 1.ser"), night)[1] == "sun"
+    assert sidecars_of(path, night)[1] == "planet", "SharpCap names the folder after the target"
+    assert sidecars_of(video(night / "21.ser"), night)[1] == "moon"
+    assert sidecars_of(video(night / "Saturn" / "sun 1.ser"), night)[1] == "sun"
     path.with_suffix(".txt").write_text("FireCapture v2.6 Settings\nProfile=ISS\n")
-    assert found_beside(path, night)[1] == "satellite"
+    assert sidecars_of(path, night)[1] == "satellite"
 
 
 def test_an_aperture_may_wait_for_the_scale_of_the_logs(tmp_path: Path) -> None:
@@ -217,3 +215,48 @@ def test_the_size_of_frames_is_not_that_of_the_file(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(Hopeless, match="no such folder"):
         night_at(tmp_path / "gone")
+
+
+def test_nothing_in_a_folder_ends_the_night(tmp_path: Path) -> None:
+    video(tmp_path / "good.ser")
+    (tmp_path / "a.fits").write_bytes(b"SIMPLE  =" + bytes(100))
+    (tmp_path / "b.tif").write_bytes(b"II*\0" + bytes(4))
+    (tmp_path / "c.ser").write_bytes(b"LUCAM-RECORDER" + b"\xff" * 400)
+    os.mkfifo(tmp_path / "d.ser")
+    (tmp_path / "good.txt").write_text("FireCapture\nDate=080619\nDate_format=ddddMM\n")
+    video(tmp_path / "old.ser")
+    os.utime(tmp_path / "old.ser", (-6.2e10, -6.2e10))
+    night = night_at(tmp_path)
+    assert {c.path.name for c in night.captures} == {"good.ser", "a.fits", "b.tif", "c.ser", "old.ser"}
+    assert len(night.between(date(1800, 1, 1), None)) == 5
+    assert all(frame_bytes(c.path) < 1e6 for c in night.captures)
+
+
+def test_a_reader_that_fails_in_any_way_costs_what_it_would_have_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path) -> None:
+        raise ZeroDivisionError
+
+    video(tmp_path / "a.ser")
+    monkeypatch.setattr("storage.captures.night.started", fail)
+    monkeypatch.setattr("storage.captures.night.log_of", fail)
+    assert [c.path.name for c in night_at(tmp_path).captures] == ["a.ser"]
+    assert sidecars_of(tmp_path / "a.ser", tmp_path)[0].files == ()
+
+
+def test_folders_nested_without_end_are_left_at_some_depth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    video(tmp_path / "a.ser")
+    monkeypatch.chdir(tmp_path)
+    for _ in range(1200):
+        Path("d").mkdir()
+        os.chdir("d")
+    assert [c.path.name for c in night_at(tmp_path).captures] == ["a.ser"]
+    subprocess.run(["rm", "-rf", tmp_path / "d"], check=True)  # pytest's own removal would end at a thousand
+
+
+def test_a_long_path_gives_a_name_that_can_be_a_folder(tmp_path: Path) -> None:
+    video(tmp_path.joinpath(*(f"{n}" * 40 for n in range(10, 20))) / "a.ser")
+    [name] = names(tmp_path).values()
+    (tmp_path / "out" / name).mkdir(parents=True)
+    assert len(name) < 120

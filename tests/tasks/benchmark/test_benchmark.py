@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tasks.benchmark.benchmark import CASES, HEAD, Row, as_json, row, summary
-from tasks.benchmark.simulate import scene_of
+from tasks.benchmark.scene_request import scene_of
 from tasks.numerics.simulator.targets import TARGETS
 
 ROWS = [

@@ -1,5 +1,6 @@
 """What every reader promises, held against all of them: one writer row per format."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from storage.captures import readers
 from storage.captures.readers import READERS, fingerprint, format_of, open_capture
 from storage.captures.readers.ser import write_ser
 from storage.errors import BadCapture, StillskyError
@@ -183,6 +185,24 @@ def test_file_cut_short_never_passes_for_whole(path: Path) -> None:
     assert found < 11
     assert found == promised or promised is None
     assert missing == 11 - found or promised is None
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_is_neither_file_nor_folder_is_refused_before_it_is_opened(path: Path, kind: str) -> None:
+    odd = path.with_name(f"odd{path.suffix}")
+    if kind == "pipe":
+        os.mkfifo(odd)
+    else:
+        odd.symlink_to("/dev/zero")
+    for attempt in (fingerprint, format_of, everything):
+        with pytest.raises(BadCapture, match="neither a file nor a folder"):
+            attempt(odd)
+
+
+def test_blocks_are_no_larger_than_memory_allows(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "MAX_BLOCK_BYTES", 2 * FRAMES[0].nbytes)
+    with open_capture(path) as capture:
+        assert [len(block) for block in capture.blocks(10)] == [2] * 5 + [1]
 
 
 def test_errors_of_the_user_of_a_capture_pass_through(path: Path) -> None:

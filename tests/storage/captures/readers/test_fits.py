@@ -1,5 +1,8 @@
 """FITS: axes, numbers, colour, times, compression, folders and cut files."""
 
+import bz2
+import gzip
+import lzma
 from pathlib import Path
 from typing import Any
 
@@ -165,3 +168,28 @@ def test_a_large_cube_is_never_loaded_whole(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert count == 64
     assert peak < 4 << 20
+
+
+@pytest.mark.parametrize(("pack", "name"), [(gzip.compress, "gzip"), (bz2.compress, "bzip2"), (lzma.compress, "xz")])
+def test_an_archive_under_the_name_of_a_capture_is_told(tmp_path: Path, pack: Any, name: str) -> None:
+    path = single(tmp_path / "a.fits", CODES)
+    path.write_bytes(pack(path.read_bytes()))
+    with pytest.raises(BadCapture, match=f"packed with {name}: unpack it"):
+        read(path)
+
+
+def test_a_header_without_end_is_refused(tmp_path: Path) -> None:
+    path = single(tmp_path / "a.fits", CODES)
+    path.write_bytes(path.read_bytes().replace(b"END" + b" " * 77, b" " * 80))
+    with pytest.raises(BadCapture, match=r"no end of the header|Header missing END"):
+        read(path)
+
+
+@pytest.mark.parametrize("card", [b"BITPIX  =                   17", b"NAXIS1  =                   -3", b"\xff" * 80])
+def test_cards_that_cannot_be_are_told(tmp_path: Path, card: bytes) -> None:
+    path = single(tmp_path / "a.fits", CODES)
+    data = path.read_bytes()
+    at = data.find(card[:8]) if card[:1] != b"\xff" else data.find(b"BITPIX")
+    path.write_bytes(data[:at] + card.ljust(80) + data[at + 80 :])
+    with pytest.raises(BadCapture, match=r"a\.fits"):
+        read(path)

@@ -56,3 +56,53 @@ def test_the_only_stack_under_any_name(tmp_path: Path) -> None:
 def test_anything_else_is_refused_listing_what_is_there(tmp_path: Path, datasets: Any, message: str) -> None:
     with pytest.raises(BadCapture, match=message):
         read(written(tmp_path / "a.h5", **datasets))
+
+
+def external(file: Any, folder: Path) -> None:
+    (folder / "secret.bin").write_bytes(bytes(range(120)))
+    file.create_dataset("frames", (4, 5, 6), np.uint8, external=[(str(folder / "secret.bin"), 0, 120)])
+
+
+def virtual(file: Any, folder: Path) -> None:
+    written(folder / "other.h5", x=np.ones((4, 5, 6)))
+    layout = h5py.VirtualLayout((4, 5, 6), float)
+    layout[:] = h5py.VirtualSource(str(folder / "other.h5"), "x", (4, 5, 6))
+    file.create_virtual_dataset("frames", layout)
+
+
+def linked(file: Any, folder: Path) -> None:
+    written(folder / "other.h5", x=np.ones((4, 5, 6)))
+    file["frames"] = h5py.ExternalLink(str(folder / "other.h5"), "x")
+
+
+def claimed(file: Any, folder: Path) -> None:
+    file.create_dataset("frames", (10**6, 400, 400), np.uint16, chunks=(1, 400, 400), compression="gzip")
+
+
+def nested(file: Any, folder: Path) -> None:
+    for _ in range(100):
+        file = file.create_group("g")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (external, "other files"),
+        (virtual, "other files"),
+        (linked, "found: no dataset"),
+        (claimed, "claims 1000000 frames"),
+        (nested, "nested more than"),
+    ],
+)
+def test_only_plain_data_inside_the_file_is_read(tmp_path: Path, make: Any, message: str) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        make(file, tmp_path)
+    with pytest.raises(BadCapture, match=message):
+        read(tmp_path / "a.h5")
+
+
+def test_times_that_lie_elsewhere_are_left_out(tmp_path: Path) -> None:
+    written(tmp_path / "other.h5", x=np.arange(3.0))
+    with h5py.File(written(tmp_path / "a.h5", frames=np.ones((3, 5, 6))), "a") as file:
+        file["timestamps"] = h5py.ExternalLink("other.h5", "x")
+    assert read(tmp_path / "a.h5")[2] is None

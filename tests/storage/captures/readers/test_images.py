@@ -150,3 +150,51 @@ def test_a_damaged_picture_is_named(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:80])
     with pytest.raises(BadCapture, match=r"2\.png: damaged.*again"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n", b"GIF89a" + bytes(99)]
+)
+def test_no_other_format_is_opened_under_the_name_of_a_picture(tmp_path: Path, content: bytes) -> None:
+    Image.fromarray(GREY).save(tmp_path / "1.png")
+    (tmp_path / "2.png").write_bytes(content)
+    with pytest.raises(BadCapture, match=r"2\.png: damaged, or not what its name says"):
+        read(tmp_path)
+
+
+def test_pages_in_a_circle_are_refused(tmp_path: Path) -> None:
+    stack = RNG.integers(0, 65536, (3, 9, 12)).astype(np.uint16)
+    for order in "<>":
+        tifffile.imwrite(tmp_path / "a.tif", stack, photometric="minisblack", byteorder=order)
+        data = bytearray((tmp_path / "a.tif").read_bytes())
+        (first,) = struct.unpack_from(f"{order}I", data, 4)
+        (entries,) = struct.unpack_from(f"{order}H", data, first)
+        struct.pack_into(f"{order}I", data, first + 2 + 12 * entries, first)
+        (tmp_path / "a.tif").write_bytes(data)
+        with pytest.raises(BadCapture, match="circle"):
+            read(tmp_path / "a.tif")
+
+
+def test_complex_numbers_are_refused(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", GREY.astype(np.complex64))
+    with pytest.raises(BadCapture, match="complex64"):
+        read(tmp_path / "a.tif")
+
+
+def test_ome_metadata_opens_no_other_file(tmp_path: Path) -> None:
+    xml = '<OME><Image><Pixels SizeX="12" SizeY="9" SizeZ="1" SizeT="9" SizeC="1" Type="uint8" DimensionOrder="XYZTC">'
+    xml += '<TiffData><UUID FileName="other.tif">urn:uuid:1</UUID></TiffData></Pixels></Image></OME>'
+    tifffile.imwrite(tmp_path / "other.tif", GREY)
+    tifffile.imwrite(tmp_path / "a.tif", GREY, description=xml, metadata=None)
+    assert np.array_equal(read(tmp_path / "a.tif")[1][:, 0], GREY[None])
+
+
+@pytest.mark.parametrize("side", [20_000, 60_000])
+def test_a_picture_that_claims_more_than_its_bytes_hold_is_refused(tmp_path: Path, side: int) -> None:
+    data = bytearray(deep_png(tmp_path / "a.png", DEEP, 6).read_bytes())
+    for depth in (8, 16):
+        head = struct.pack(">IIBBBBB", side, side, depth, 6, 0, 0, 0)
+        data[16:33] = head + struct.pack(">I", zlib.crc32(b"IHDR" + head))
+        (tmp_path / "a.png").write_bytes(data)
+        with pytest.raises(BadCapture, match=r"a\.png.*(claims|pixels).*again"):
+            read(tmp_path / "a.png")

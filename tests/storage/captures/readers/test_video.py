@@ -1,5 +1,6 @@
 """Video: which pixels, which gamma, which times."""
 
+import os
 import struct
 from pathlib import Path
 from typing import Any
@@ -135,3 +136,38 @@ def test_sound_alone_is_refused(tmp_path: Path) -> None:
         container.mux(stream.encode())
     with pytest.raises(BadCapture, match="no video stream"):
         read(tmp_path / "a.mkv")
+
+
+@pytest.mark.parametrize("text", ["ffconcat version 1.0\nfile b.avi\n", "#EXTM3U\n#EXTINF:1,\nb.avi\n"])
+@pytest.mark.parametrize("name", ["a.avi", "a.mp4", "a.mkv"])
+def test_a_playlist_leads_nowhere(tmp_path: Path, text: str, name: str) -> None:
+    encoded(tmp_path / "b.avi", "rawvideo", "gray", GREY)
+    (tmp_path / name).write_text(text)
+    with pytest.raises(BadCapture, match=r"cannot be opened as video|no video stream"):
+        read(tmp_path / name)
+
+
+def test_a_name_that_is_not_utf_8(tmp_path: Path) -> None:
+    path = encoded(tmp_path / "a.avi", "rawvideo", "gray", GREY).rename(tmp_path / os.fsdecode(b"\xff\xfe.avi"))
+    assert np.array_equal(read(path)[1][:, 0], GREY)
+
+
+def test_a_count_that_the_bytes_cannot_hold_is_not_believed(tmp_path: Path) -> None:
+    path = encoded(tmp_path / "a.avi", "rawvideo", "gray", GREY)
+    data = bytearray(path.read_bytes())
+    at = data.find(b"strh") + 40
+    data[48:52] = data[at : at + 4] = struct.pack("<I", 2**31 - 1)
+    path.write_bytes(data)
+    header, raw, _ = read(path)
+    assert header.frames is None
+    assert np.array_equal(raw[:, 0], GREY)
+
+
+def test_a_table_of_more_samples_than_bytes_is_refused(tmp_path: Path) -> None:
+    path = encoded(tmp_path / "a.mp4", "mpeg4", "yuv420p", np.full((4, 16, 32, 3), 90, np.uint8))
+    data = bytearray(path.read_bytes())
+    at = data.find(b"stsz") + 8
+    data[at : at + 8] = struct.pack(">II", 1, 2**31)
+    path.write_bytes(data)
+    with pytest.raises(BadCapture, match="claims more frames than it has bytes"):
+        read(path)

@@ -1,4 +1,4 @@
-"""The judge: unseen frames prefer the sky they were made from to any blurred one."""
+"""Held-out frames prefer the sky they were made from to blurred or sharpened ones."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def sigma() -> Tensor:
 
 
 def scene(frames: int) -> tuple[Pupil, Tensor, Tensor]:
-    """Pupil, spectra of noisy frames through air, spectrum of the sky: a spotted disc."""
+    """Pupil, spectra of noisy frames through turbulence, spectrum of the sky: a spotted disc."""
     dice = torch.Generator().manual_seed(5)
     pupil = make_pupil(SIZE, Aperture(24.0, 0.3), MODES)
     axis = (torch.arange(SIZE) - SIZE // 2).float()
@@ -70,14 +70,14 @@ def test_frames_fitted_in_parts_give_the_verdict_of_all(parts: int) -> None:
 
 
 def test_a_sky_too_sharp_is_not_preferred() -> None:
-    """Amplified fine structure cannot be explained away by any air."""
+    """No seeing compensates amplified fine structure."""
     pupil, spectra, sky = scene(4)
     sharper = sky * (1 + 2 * frequencies(SIZE) / 0.5)
     verdict = judge(pupil, spectra, sky, sharper, 60)
     assert verdict.sky < verdict.stack
 
 
-def test_fit_explains_frames_chunk_by_chunk() -> None:
+def test_frames_are_fitted_independently_in_chunks() -> None:
     pupil, spectra, sky = scene(CHUNK + 2)
     noise = torch.tensor(NOISE**2 * SIZE**2)
     phases = fit(pupil, spectra, sky, noise, sigma(), 60)
@@ -87,32 +87,32 @@ def test_fit_explains_frames_chunk_by_chunk() -> None:
     found = chi2(spectra, otfs(pupil, phases), sky, noise, seen)
     assert (found < 0.2 * flat).all()
     alone = fit(pupil, spectra[-2:], sky, noise, sigma(), 60)
-    torch.testing.assert_close(alone, phases[-2:], rtol=1e-2, atol=1e-2)  # frames do not know of each other
+    torch.testing.assert_close(alone, phases[-2:], rtol=1e-2, atol=1e-2)
 
 
-def told(first: list[float], second: list[float]) -> Verdict:
+def verdict(first: list[float], second: list[float]) -> Verdict:
     """The verdict on frames that two skies leave with these residuals."""
     return verdict_of([HeldoutFit(torch.tensor([first, second]), torch.ones(SIZE, SIZE // 2 + 1))], 0.5)
 
 
 def test_a_sky_is_preferred_only_by_more_than_chance() -> None:
     scattered = [1.0, 1.6, 0.7, 1.4, 0.8]
-    assert told([1.0] * 5, [1.5, 1.6, 1.4, 1.5, 1.6]).prefers_sky
-    assert not told([1.5, 1.6, 1.4, 1.5, 1.6], [1.0] * 5).prefers_sky
-    assert not told([1.0] * 5, scattered).prefers_sky
-    assert not told([1.0] * 5, [1.0] * 5).prefers_sky
-    assert not told([1.0, float("nan")], [2.0, 2.0]).prefers_sky
+    assert verdict([1.0] * 5, [1.5, 1.6, 1.4, 1.5, 1.6]).prefers_sky
+    assert not verdict([1.5, 1.6, 1.4, 1.5, 1.6], [1.0] * 5).prefers_sky
+    assert not verdict([1.0] * 5, scattered).prefers_sky
+    assert not verdict([1.0] * 5, [1.0] * 5).prefers_sky
+    assert not verdict([1.0, float("nan")], [2.0, 2.0]).prefers_sky
 
 
 def test_few_frames_must_differ_by_more() -> None:
     """Two frames that agree by accident show no scatter: a hundredth of the residual is the least error."""
-    assert not told([1.0, 1.0], [1.01, 1.01]).prefers_sky
-    assert told([1.0, 1.0], [1.05, 1.05]).prefers_sky
+    assert not verdict([1.0, 1.0], [1.01, 1.01]).prefers_sky
+    assert verdict([1.0, 1.0], [1.05, 1.05]).prefers_sky
 
 
 def test_one_stuck_frame_does_not_decide() -> None:
-    assert told([1.0, 1.0, 90.0, 1.0, 1.1], [2.0, 2.1, 2.0, 2.0, 2.0]).prefers_sky
+    assert verdict([1.0, 1.0, 90.0, 1.0, 1.1], [2.0, 2.1, 2.0, 2.0, 2.0]).prefers_sky
 
 
 def test_noise_alone_is_white() -> None:
-    assert told([1.0], [1.0]).whiteness == pytest.approx(0, abs=1e-6)
+    assert verdict([1.0], [1.0]).whiteness == pytest.approx(0, abs=1e-6)

@@ -1,4 +1,4 @@
-"""Scores forgive shift, gain and offset and nothing else."""
+"""Metrics are invariant to shift, gain and offset and to nothing else."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def sky():
     return (100 * ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(N, N)), 2.5)).astype(np.float32)
 
 
-def test_shift_gain_and_offset_are_forgiven(sky):
+def test_shift_gain_and_offset_do_not_count(sky):
     moved = shift_frames(sky[None, None], np.array([[3.4, -2.7]], np.float32))[0, 0]
     found = match(sky, 0.01 * moved + 7)
     assert found.psnr_db > 45
@@ -24,7 +24,7 @@ def test_shift_gain_and_offset_are_forgiven(sky):
     assert found.gain == pytest.approx(100, rel=0.01)
 
 
-def test_noise_costs_what_it_must(sky):
+def test_noise_lowers_psnr_by_its_power(sky):
     sigma = 0.05 * np.ptp(sky[12:-12, 12:-12])
     noisy = sky + np.random.default_rng(1).normal(0, sigma, sky.shape).astype(np.float32)
     assert psnr(sky, noisy) == pytest.approx(-20 * np.log10(0.05), abs=0.6)
@@ -37,7 +37,7 @@ def test_a_negative_is_no_better_than_a_constant(sky):
     assert match(sky, -sky, max_shift=0).gain >= 0
 
 
-def test_blur_is_not_forgiven(sky):
+def test_blur_counts(sky):
     assert psnr(sky, ndimage.gaussian_filter(sky, 2)) < psnr(sky, ndimage.gaussian_filter(sky, 1)) < 45
 
 

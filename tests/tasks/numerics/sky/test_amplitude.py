@@ -1,4 +1,4 @@
-"""The delivered sky: its flux is the frames', its rings hold the power that frames and air say, and no made-up light."""
+"""The corrected sky has the frames' flux, the true sky's ring power, and nothing that only one half-set shows."""
 
 from dataclasses import replace
 
@@ -12,21 +12,21 @@ from tasks.numerics.optics.aperture import Aperture
 from tasks.numerics.optics.kolmogorov import phase_sigma
 from tasks.numerics.optics.pupil import diffraction_otf, make_pupil, otfs
 from tasks.numerics.psf_models.phase_solver import draw_phases
-from tasks.numerics.sky.amplitude import MIN_SEEING_WEIGHT, SeeingPower, correct_amplitude, ring_gain, seeing_weight
+from tasks.numerics.sky.amplitude import SeeingPower, correct_amplitude, seeing_weight
 from tasks.numerics.sky.half_agreement import HalfSums
 from tasks.numerics.sky.likelihood import Sums, sums
-from tasks.numerics.sky.wiener import floor_of, ring_power, ring_power_of_frames
+from tasks.numerics.sky.wiener import ring_power_of_frames
 
-SIZE, MODES, FRAMES, CUTOFF = 48, 15, 24, 0.5
+SIZE, MODES, FRAMES = 48, 15, 24
 NOISE = 0.5**2 * SIZE**2
 APERTURE = Aperture(24.0, 0.3)
 NUMBER = rings(SIZE)
-SURE = np.full(len(RINGS), 0.01)
+CERTAIN = np.full(len(RINGS), 0.01)
 
 
 @pytest.fixture(scope="module")
 def scene() -> tuple[HalfSums, Tensor, SeeingPower]:
-    """Sums with the true PSFs, the sky's spectrum, and the true light and <|H|^2>."""
+    """Sums with the true PSFs, the sky's spectrum, and the frames' power with the true <|H|^2>."""
     dice = torch.Generator().manual_seed(5)
     pupil = make_pupil(SIZE, APERTURE, MODES)
     axis = (torch.arange(SIZE) - SIZE // 2).float()
@@ -38,22 +38,22 @@ def scene() -> tuple[HalfSums, Tensor, SeeingPower]:
     spectra = torch.fft.rfft2(light + 0.5 * torch.randn(light.shape, generator=dice))
     total = sums(spectra, transfer)
     curve = (ring_mean(total.power, NUMBER) / FRAMES).numpy()
-    power = np.exp(np.interp(RINGS * CUTOFF * SIZE, np.arange(len(curve)), np.log(np.maximum(curve, 1e-9))))
+    power = np.exp(np.interp(RINGS * 0.5 * SIZE, np.arange(len(curve)), np.log(np.maximum(curve, 1e-9))))
     half = sums(spectra[::2], transfer[::2])
     return (
         HalfSums(total, half, 0.0, NOISE),
         sky,
-        SeeingPower(ring_power_of_frames(spectra), power.astype(np.float64), SURE, 1.0),
+        SeeingPower(ring_power_of_frames(spectra), power.astype(np.float64), CERTAIN, 1.0),
     )
 
 
-def wandered(found: HalfSums, wrong: Tensor) -> HalfSums:
-    """The sums as PSFs would give them that are all wrong by the same ring filter, which no frame objects to."""
+def filtered(found: HalfSums, ring_filter: Tensor) -> HalfSums:
+    """The sums for PSFs that are all divided by one ring filter, which fit the frames as well as the true ones."""
 
-    def filtered(part: Sums) -> Sums:
-        return Sums(part.power * wrong[NUMBER] ** 2, part.cross * wrong[NUMBER], part.frames)
+    def changed(part: Sums) -> Sums:
+        return Sums(part.power * ring_filter[NUMBER] ** 2, part.cross * ring_filter[NUMBER], part.frames)
 
-    return replace(found, total=filtered(found.total), half=filtered(found.half))
+    return replace(found, total=changed(found.total), half=changed(found.half))
 
 
 def slope(strength: float) -> Tensor:
@@ -63,71 +63,71 @@ def slope(strength: float) -> Tensor:
 
 
 def gain_of(found: HalfSums, seeing: SeeingPower) -> Tensor:
-    """The gain (ring,) that `deliver` takes."""
-    floor = floor_of(ring_power(found.total, found.noise), found.noise, SIZE)
-    return ring_gain(found, floor, seeing, CUTOFF)
+    """The gain (ring,) on the Wiener-filtered sky."""
+    return correct_amplitude(found, seeing, APERTURE).gain
 
 
 def clear(sky: Tensor) -> Tensor:
-    """The sky (y, x) as the telescope shows it without seeing."""
+    """The sky (y, x) through the telescope without turbulence."""
     return torch.fft.irfft2(sky * diffraction_otf(make_pupil(SIZE, APERTURE, 3)), s=(SIZE, SIZE))
 
 
 def error(found: HalfSums, sky: Tensor, seeing: SeeingPower) -> float:
-    """Rms error of the delivered sky over the brightest light."""
+    """Rms error of the corrected sky, over the true one's maximum."""
     truth = clear(sky)
     return float((correct_amplitude(found, seeing, APERTURE).sky - truth).square().mean().sqrt() / truth.max())
 
 
-def test_right_sums_are_left_alone(scene: tuple[HalfSums, Tensor, SeeingPower]) -> None:
+def test_right_sums_are_not_changed(scene: tuple[HalfSums, Tensor, SeeingPower]) -> None:
     found, sky, seeing = scene
     np.testing.assert_allclose(gain_of(found, seeing)[:18], 1, atol=0.1)
     assert error(found, sky, seeing) < 0.02
 
 
 @pytest.mark.parametrize("strength", [-1.0, 1.0])
-def test_a_wandered_solve_gives_the_right_sky_by_the_air(
+def test_the_seeing_restores_the_sky_of_a_solve_with_filtered_psfs(
     scene: tuple[HalfSums, Tensor, SeeingPower], strength: float
 ) -> None:
     found, sky, seeing = scene
-    wrong = wandered(found, slope(strength))
-    ratio = gain_of(wrong, seeing) / gain_of(found, seeing)
-    np.testing.assert_allclose(ratio[3:18], slope(strength)[3:18], rtol=0.08)
+    wrong = filtered(found, slope(strength))
+    powers = [ring_mean(x.abs() ** 2, NUMBER) for x in (correct_amplitude(wrong, seeing, APERTURE).spectrum, sky)]
+    np.testing.assert_allclose((powers[0] / powers[1]).sqrt()[3:15], 1, atol=0.12)
     unaware, aware = (error(wrong, sky, replace(seeing, weight=weight)) for weight in (0.0, 1.0))
     assert aware < 0.5 * unaware
 
 
-@pytest.mark.parametrize("apart", [0.2, 0.5, 1.0, 2.0])
-def test_the_air_is_believed_as_far_as_it_is_sure(apart: float) -> None:
-    curve, unsure = torch.full((20,), apart), torch.full((20,), 0.4)
-    assert seeing_weight(curve, unsure) == pytest.approx(max(MIN_SEEING_WEIGHT, 1 - (0.4 / apart) ** 2))
-    assert seeing_weight(curve, 0.01 * unsure) > 0.99
-    assert seeing_weight(curve[:0], unsure[:0]) == MIN_SEEING_WEIGHT
+@pytest.mark.parametrize(("difference", "weight"), [(0.2, 0.75), (0.5, 0.75), (1.0, 0.84), (2.0, 0.96)])
+def test_seeing_weighs_more_the_more_the_difference_exceeds_its_sigma(difference: float, weight: float) -> None:
+    """For a sigma of 0.4 in ln(power); three quarters at least."""
+    curve, sigma = torch.full((20,), difference), torch.full((20,), 0.4)
+    assert seeing_weight(curve, sigma) == pytest.approx(weight, abs=0.005)
+    assert seeing_weight(curve, 0.01 * sigma) > 0.99
+    assert seeing_weight(curve[:0], sigma[:0]) == 0.75
 
 
-def test_an_unsure_air_changes_less(scene: tuple[HalfSums, Tensor, SeeingPower]) -> None:
+def test_uncertain_seeing_changes_less(scene: tuple[HalfSums, Tensor, SeeingPower]) -> None:
     found, _, seeing = scene
-    wrong = wandered(found, slope(1.0))
-    sure, unsure = (gain_of(wrong, replace(seeing, log_power_sigma=np.full(len(RINGS), s))) for s in (0.01, 1.0))
-    assert (sure[6:15] > unsure[6:15] * 1.02).all()
+    wrong = filtered(found, slope(1.0))
+    certain, uncertain = (gain_of(wrong, replace(seeing, log_power_sigma=np.full(len(RINGS), s))) for s in (0.01, 1.0))
+    assert (certain[6:15] > uncertain[6:15] * 1.02).all()
 
 
-def test_the_units_of_light_do_not_say_who_is_right(scene: tuple[HalfSums, Tensor, SeeingPower]) -> None:
+def test_the_units_of_light_do_not_change_the_gain(scene: tuple[HalfSums, Tensor, SeeingPower]) -> None:
     found, _, seeing = scene
-    wrong, doubtful = wandered(found, slope(1.0)), replace(seeing, log_power_sigma=np.full(len(RINGS), 0.3))
+    wrong, doubtful = filtered(found, slope(1.0)), replace(seeing, log_power_sigma=np.full(len(RINGS), 0.3))
     brighter = replace(doubtful, frame_power=1.5 * (seeing.frame_power - NOISE) + NOISE)
     np.testing.assert_allclose(gain_of(wrong, brighter)[:18], gain_of(wrong, doubtful)[:18], rtol=1e-3)
 
 
-def test_share_says_how_far_the_air_is_believed(scene: tuple[HalfSums, Tensor, SeeingPower]) -> None:
+@pytest.mark.parametrize("weight", [0.0, 0.5, 1.0])
+def test_the_weight_scales_the_correction(scene: tuple[HalfSums, Tensor, SeeingPower], weight: float) -> None:
+    """PSFs that are wrong by exp(0.5) at the cut-off are corrected by that power of it."""
     found, _, seeing = scene
-    wrong = wandered(found, slope(0.5))
-    none, half, whole = (gain_of(wrong, replace(seeing, weight=weight)) for weight in (0.0, 0.5, 1.0))
-    np.testing.assert_allclose(none[3:15], 1, atol=0.1)
-    np.testing.assert_allclose(half[3:15], (none * whole).sqrt()[3:15], rtol=0.03)
+    gain = gain_of(filtered(found, slope(0.5)), replace(seeing, weight=weight))
+    np.testing.assert_allclose(gain[3:15], slope(0.5 * weight)[3:15], rtol=0.1)
 
 
-def test_no_ring_is_changed_beyond_reason(scene: tuple[HalfSums, Tensor, SeeingPower]) -> None:
+def test_the_correction_of_a_ring_is_bounded(scene: tuple[HalfSums, Tensor, SeeingPower]) -> None:
     found, _, seeing = scene
     for scale in (1e-4, 1e4):
         gain = gain_of(found, replace(seeing, mean_power=seeing.mean_power * scale ** (RINGS > 0.4)))
@@ -135,18 +135,20 @@ def test_no_ring_is_changed_beyond_reason(scene: tuple[HalfSums, Tensor, SeeingP
         assert float(gain[0]) == 1
 
 
-def test_light_that_one_half_made_up_is_not_shown(scene: tuple[HalfSums, Tensor, SeeingPower]) -> None:
+def test_light_that_only_one_half_set_shows_is_suppressed(scene: tuple[HalfSums, Tensor, SeeingPower]) -> None:
     found, sky, seeing = scene
     dice = torch.Generator().manual_seed(8)
-    fancy = 100 * torch.fft.rfft2(torch.randn(SIZE, SIZE, generator=dice)) * (NUMBER > 6)
+    spurious = 100 * torch.fft.rfft2(torch.randn(SIZE, SIZE, generator=dice)) * (NUMBER > 6)
     parts = [found.half, found.total - found.half]
-    bent = [Sums(p.power, p.cross + sign * p.power * fancy, p.frames) for p, sign in zip(parts, (1, 0), strict=True)]
-    made_up = replace(found, total=bent[0] + bent[1], half=bent[0])
-    lone = replace(made_up, half=Sums(0 * fancy.real, 0 * fancy, 0))
-    assert error(made_up, sky, seeing) < 0.8 * error(lone, sky, seeing)
+    changed = [
+        Sums(p.power, p.cross + sign * p.power * spurious, p.frames) for p, sign in zip(parts, (1, 0), strict=True)
+    ]
+    one_sided = replace(found, total=changed[0] + changed[1], half=changed[0])
+    single = replace(one_sided, half=Sums(0 * spurious.real, 0 * spurious, 0))
+    assert error(one_sided, sky, seeing) < 0.8 * error(single, sky, seeing)
 
 
-def test_nothing_is_shown_beyond_the_cut_off(scene: tuple[HalfSums, Tensor, SeeingPower]) -> None:
+def test_nothing_remains_beyond_the_cut_off(scene: tuple[HalfSums, Tensor, SeeingPower]) -> None:
     found, _, seeing = scene
     assert (gain_of(found, seeing)[26:] == 0).all()
 

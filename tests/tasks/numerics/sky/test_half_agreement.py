@@ -1,10 +1,12 @@
-"""What two solves agree on is the sky: noise, a bent solve and shared noise are told from it."""
+"""Common power of two half-sets is the sky's: noise, spurious structure and shared noise do not count."""
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from tasks.numerics.fourier.rings import rings
+from tasks.numerics.judging.metrics import fourier_ring_correlation
 from tasks.numerics.sky.half_agreement import HalfSums, common_power_fraction, smooth
 from tasks.numerics.sky.likelihood import Sums
 
@@ -18,7 +20,7 @@ def drawn(seed: int, power: float) -> Tensor:
 
 
 def halves(sky: float, noise: float, own: float = 0.0, shared: bool = False) -> HalfSums:
-    """Sums of frames that are all sky but for noise; `own` is the power of what either half made up."""
+    """Sums of noisy frames without blur; `own` is the power of spurious structure in each half."""
     light, count = drawn(1, sky), FRAMES // 2
     parts = []
     for seed in (2, 4):
@@ -31,25 +33,36 @@ def halves(sky: float, noise: float, own: float = 0.0, shared: bool = False) -> 
 
 
 @pytest.mark.parametrize("ratio", [0.2, 1.0, 5.0])
-def test_the_share_is_that_of_the_sky(ratio: float) -> None:
+def test_the_fraction_is_that_of_the_sky(ratio: float) -> None:
     """Of the mean of twenty frames with noise NOISE the noise's power is NOISE / 20."""
     share = common_power_fraction(halves(ratio * NOISE / FRAMES, NOISE), FLOOR)
     assert float(share[8:30].mean()) == pytest.approx(ratio / (1 + ratio), abs=0.12)
 
 
-def test_what_a_half_made_up_is_not_believed_though_the_noise_is_small() -> None:
+def test_it_follows_from_the_fourier_ring_correlation_of_the_halves() -> None:
+    """Signal fraction 2 c / (1 + c) of the mean of half-sets with correlation c (Rosenthal and Henderson 2003)."""
+    found = halves(3 * NOISE / FRAMES, NOISE)
+    pictures = [
+        np.fft.irfft2(part.cross.numpy() / 10, s=(SIZE, SIZE)) for part in (found.half, found.total - found.half)
+    ]
+    correlation = fourier_ring_correlation(*pictures)[8:30].mean()
+    fraction = common_power_fraction(found, FLOOR)[8:30].mean()
+    assert float(fraction) == pytest.approx(2 * correlation / (1 + correlation), abs=0.05)
+
+
+def test_spurious_structure_of_a_half_does_not_count_though_the_noise_is_small() -> None:
     share = common_power_fraction(halves(1.0, 1e-4, own=2.0), FLOOR)
     assert float(share[8:30].mean()) == pytest.approx(0.5, abs=0.12)
 
 
-def test_noise_that_both_halves_have_is_not_taken_for_sky() -> None:
+def test_noise_that_both_halves_share_does_not_count() -> None:
     found = halves(NOISE / FRAMES, NOISE, shared=True)
     assert float(common_power_fraction(found, FLOOR)[8:30].mean()) == pytest.approx(0.5, abs=0.12)
-    blind = HalfSums(found.total, found.half, 0.0, found.noise)
-    assert float(common_power_fraction(blind, FLOOR)[8:30].mean()) > 0.9
+    unaware = HalfSums(found.total, found.half, 0.0, found.noise)
+    assert float(common_power_fraction(unaware, FLOOR)[8:30].mean()) > 0.9
 
 
-def test_a_lone_solve_knows_its_noise() -> None:
+def test_of_a_single_solve_the_noise_is_subtracted() -> None:
     found = halves(NOISE / FRAMES, NOISE)
     for half in (Sums(0 * found.total.power, 0 * found.total.cross, 0), found.total):
         single = HalfSums(found.total, half, 0.0, NOISE)
@@ -57,7 +70,7 @@ def test_a_lone_solve_knows_its_noise() -> None:
         assert float(common_power_fraction(single, FLOOR)[8:30].mean()) == pytest.approx(0.5, abs=0.12)
 
 
-def test_it_is_a_share_and_the_coarsest_light_is_believed() -> None:
+def test_it_lies_between_zero_and_one_and_is_one_on_the_coarsest_rings() -> None:
     share = common_power_fraction(halves(1e-9, NOISE), FLOOR)
     assert len(share) == int(rings(SIZE).max()) + 1
     assert ((share >= 0) & (share <= 1)).all()
