@@ -7,11 +7,12 @@ CASE every case is run, without ROW every row; the table of all finished rows is
 solver use one start, which halves the time, and are compared with the row `one-start`.
 """
 
+import argparse
 import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,17 +22,18 @@ import torch
 from torch import Tensor
 
 from configs.load import load_config
-from flows.cli.simulate import simulate
-from flows.recipe import lineage, restore_capture
+from flows.recipe import planned_products, restore_capture
 from storage.captures.capture import capture_at
 from storage.results.export import save_json
 from storage.results.truth import beside, truth_beside
 from storage.store import Store, clock
 from tasks.benchmark.benchmark import CASES, quality
+from tasks.benchmark.simulate import simulate
 from tasks.numerics.fourier.rings import rings
 from tasks.numerics.sky.half_agreement import HalfSums, common_power_fraction
 from tasks.numerics.sky.likelihood import Sums
 from tasks.numerics.sky.wiener import ring_power
+from tasks.running.step import Run
 
 USED = ("planet-8", "moon-4", "sun-8", "satellite-16", "galaxy-faint")
 ROUNDS = (0, 1)
@@ -56,7 +58,7 @@ def noise_only(found: HalfSums, floor: Tensor) -> Tensor:
 
 
 @contextlib.contextmanager
-def air_believed() -> Iterator[None]:
+def seeing_alone() -> Iterator[None]:
     """The power ratio from seeing has full weight."""
     with patch("tasks.numerics.sky.amplitude.seeing_weight", lambda difference, sigma: 1.0):
         yield
@@ -77,7 +79,7 @@ def constant_solve() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def halves_unasked() -> Iterator[None]:
+def halves_not_compared() -> Iterator[None]:
     """The half-sets are not compared; only the noise is subtracted."""
     with patch("tasks.numerics.sky.amplitude.common_power_fraction", noise_only):
         yield
@@ -105,10 +107,10 @@ ONE = "rounds.0.psfs.starts=1"
 ROWS: dict[str, Ablation] = {
     "default": Ablation("as delivered"),
     "no-seeing": Ablation("the seeing is not used (air_share 0)", both("sky.air_share=0")),
-    "full-seeing": Ablation("the seeing has full weight", change=air_believed, redone=REACHED[1:]),
+    "full-seeing": Ablation("the seeing has full weight", change=seeing_alone, redone=REACHED[1:]),
     "taper": Ablation("tapered frames only (cg_iterations 0)", both("sky.cg_iterations=0")),
     "noise-only": Ablation(
-        "the half-sets are not compared, only the noise is subtracted", change=halves_unasked, redone=REACHED[1:]
+        "the half-sets are not compared, only the noise is subtracted", change=halves_not_compared, redone=REACHED[1:]
     ),
     "one-start": Ablation("one start", (ONE,)),
     "few-frames": Ablation(
@@ -131,19 +133,19 @@ def restored(folder: Path, name: str, ablation: Ablation) -> tuple[float, float]
     """PSNR in dB of the sky of one case, and the seconds it took."""
     film = folder / f"{name}.ser"
     if not film.exists():
-        simulate(film, CASES[name].words(0), target=CASES[name].target)
+        simulate(film, CASES[name].fields(0), CASES[name].target)
     truth = truth_beside(film)
     assert truth is not None
     config = load_config(beside(film)["config"], overrides=ablation.words)
     store, capture = Store(folder / "store"), capture_at(film)
-    products = lineage(store, capture, config)
+    products = planned_products(store, capture, config)
     stale = [product for product in products if product.step in ablation.redone]
     for product in stale:
         store.remove(product)
     elapsed = clock()
     try:
         with ablation.change():
-            restore_capture(store, capture, config)
+            restore_capture(Run(store), capture, config)
         sky = [product for product in products if product.step == "solve_sky"][-1]
         return quality(store, sky, truth), elapsed()
     finally:
@@ -166,8 +168,15 @@ def table(done: dict[str, dict[str, float]]) -> Iterator[str]:
         yield f"| {ablation.name} | {' | '.join(levels)} | {change} |"
 
 
-def main(folder: Path, words: Sequence[str]) -> None:
+def main() -> None:
     """Run the chosen rows that are missing, keep them in FOLDER/rows.json, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"cases: {', '.join(USED)}; rows: {', '.join(ROWS)}")
+    given = parser.parse_args()
+    folder, words = given.folder, given.names
+    if unknown := [name for name in words if name not in (*USED, *ROWS)]:
+        parser.error(f"{unknown[0]}: no case and no row")
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "rows.json"
     done: dict[str, dict[str, float]] = json.loads(file.read_text()) if file.exists() else {}
@@ -185,4 +194,4 @@ def main(folder: Path, words: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    main()

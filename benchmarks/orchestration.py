@@ -6,25 +6,28 @@ Simulates a capture of 160 px in FOLDER (empty or not there), restores it under 
 then with nothing to do, and runs flows of empty tasks. Figures are medians; repeat the run on a busy machine.
 """
 
+import argparse
 import sqlite3
 import statistics
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from flows.cli.simulate import simulate
 from flows.server import embedded
 from storage.product import Product
 from storage.store import Store, clock
+from tasks.benchmark.simulate import simulate
 
 REPEATS = 5
 TASKS = (1, 41)
 """Numbers of empty tasks in a flow: the slope between them is what a task costs."""
 
 
-def main(folder: Path) -> None:
+def main() -> None:
     """Measure everything; print one line per figure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     film, *_ = simulate(folder / "film.ser", {"n_frames": 120, "size_px": 160, "seed": 1})
     started = clock()
@@ -40,16 +43,15 @@ def main(folder: Path) -> None:
 
 
 def _captures(film: Path, folder: Path) -> None:
-    from flows.publish import publish_result
-
     from configs.load import load_config
     from configs.request import CaptureRequest
-    from flows import story
-    from flows.capture import capture
+    from flows.capture import capture, publish_result
     from flows.recipe import restore_capture
+    from flows.ui import artifacts
     from storage.captures.capture import capture_at
+    from tasks.running.step import Run
 
-    told = _timed(story.Story, "_try")
+    told = _timed(artifacts.RunArtifacts, "_try")
     request = CaptureRequest(capture=film, out=folder / "out", store=folder / "store", config=film.with_suffix(".toml"))
     before, elapsed = _bytes(folder), clock()
     capture(request)
@@ -69,7 +71,7 @@ def _captures(film: Path, folder: Path) -> None:
 
     def plain() -> None:
         found = capture_at(film)
-        publish_result(store, restore_capture(store, found, config), found, config, folder / "out")
+        publish_result(store, restore_capture(Run(store), found, config), found, config, folder / "out")
 
     _line("nothing to do: without Prefect, s", _median(plain))
 
@@ -80,12 +82,12 @@ def _tasks(store: Store) -> None:
     from prefect.runtime import flow_run
 
     from tasks.running.prefect_task import perform
-    from tasks.running.step import Work
+    from tasks.running.step import Run, Work
 
     @flow
     def empty(tasks: int) -> None:
         for number in range(tasks):
-            perform(Work(store, Product("empty", str(number)), {}, "empty"), 0, lambda: None)
+            perform(Work(Run(store), Product("empty", str(number)), {}, "empty"), 0, lambda: None)
         embedded.wait_until_recorded(str(flow_run.id), tasks)
 
     few, many = (_median(lambda n=n: empty(n)) for n in TASKS)
@@ -133,4 +135,4 @@ def _line(what: str, value: float) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()

@@ -20,22 +20,23 @@ import numpy as np
 import torch
 
 from configs.load import load_config
-from flows.cli.simulate import simulate
-from flows.recipe import lineage, restore_capture
+from flows.recipe import planned_products, restore_capture
 from storage.captures.capture import capture_at
 from storage.captures.readers import open_capture
 from storage.captures.readers.ser import write_ser
-from storage.product import Scene
+from storage.product import CaptureProducts
 from storage.results.export import save_json
 from storage.results.truth import beside, psf_file, true_psfs, truth_beside
 from storage.store import Store, clock
 from tasks.benchmark.benchmark import COMMON, quality
 from tasks.benchmark.oracle import known_psfs
+from tasks.benchmark.simulate import simulate
 from tasks.numerics.optics.aperture import Aperture
 from tasks.numerics.optics.pupil import Pupil, pictures_of, pupil_in_air, spectra_of
 from tasks.numerics.sky.likelihood import CHUNK, Problem, gradient
+from tasks.products.contents import Sky, Stack
 from tasks.reporting.report import against
-from tasks.running.step import on_device
+from tasks.running.step import Run
 from tasks.solve_sky import solve_sky
 
 FRAMES = (64, 128, 256, 512, 1024, 2048)
@@ -70,7 +71,7 @@ def cut(film: Path, count: int) -> Path:
     return part
 
 
-def against_frames(folder: Path, counts: Sequence[int], done: Sequence[Row]) -> Iterator[Row]:
+def against_frames(folder: Path, device: str, counts: Sequence[int], done: Sequence[Row]) -> Iterator[Row]:
     """One row per number of frames: dB of stack, sky and oracle, seconds, peak memory; then the luckiest 64 of the most.
 
     Finished rows are not repeated: with a full store they would take no time.
@@ -82,27 +83,27 @@ def against_frames(folder: Path, counts: Sequence[int], done: Sequence[Row]) -> 
         simulate(film, SCENE, target="planet")
     for count, words in [*((count, ONE) for count in counts), (counts[-1], LUCKIEST)]:
         if (count, words == LUCKIEST) not in have:
-            yield restored(folder, cut(film, count), count, words)
+            yield restored(Run(Store(folder / "store"), device), cut(film, count), count, words)
 
 
-def restored(folder: Path, film: Path, count: int, words: Sequence[str]) -> Row:
+def restored(run: Run, film: Path, count: int, words: Sequence[str]) -> Row:
     """Restore, and repeat the last solve_sky with the true PSFs."""
     truth = truth_beside(film)
     assert truth is not None
-    store, capture = Store(folder / "store"), capture_at(film)
+    store, capture = run.store, capture_at(film)
     config = load_config(beside(film)["config"], overrides=words)
     wall, before = clock(), time.process_time()
-    restore_capture(store, capture, config)
+    restore_capture(run, capture, config)
     seconds, spent = wall(), time.process_time() - before
-    made = {product.step: product for product in lineage(store, capture, config)}
-    scene = Scene(made["ingest"], made["average"], made["shift_average"], made["seeing"])
-    known = known_psfs(store, scene, capture_at(beside(film)["psfs"]), config.telescope)
-    believed = config.rounds[-1].sky.model_copy(update={"air_share": 0.0})
-    oracle = solve_sky(store, scene, known, scene.first, config.telescope, believed)
-    with store.open(scene.first) as file:
-        stack, lucky = (against(truth, file[name][:])["psnr_db"] for name in ("stack", "sky"))
-    with store.open(made["solve_sky"]) as file:
-        used = len(np.unique(file["frames"][:]))
+    made = {product.step: product for product in planned_products(store, capture, config)}
+    inputs = CaptureProducts(*(made[step] for step in ("ingest", "average", "shift_average", "measure_seeing")))
+    known = known_psfs(run, inputs, capture_at(beside(film)["psfs"]), config.telescope)
+    settings = config.rounds[-1].sky.model_copy(update={"air_share": 0.0})
+    oracle = solve_sky(run, inputs, known, inputs.stack, config.telescope, settings)
+    with store.view(Stack, inputs.stack) as first:
+        stack, lucky = (against(truth, picture[:])["psnr_db"] for picture in (first.stack, first.lucky_stack))
+    with store.view(Sky, made["solve_sky"]) as sky:
+        used = len(np.unique(sky.frames[:]))
     row: Row = {"frames": count, "solved": used, "luckiest": words == LUCKIEST, "stack": stack, "lucky": lucky}
     row |= {
         "sky": quality(store, made["solve_sky"], truth),
@@ -196,7 +197,7 @@ def operators(size: int, frames: int) -> dict[str, float]:
 
 def main() -> None:
     """Measure, print and save."""
-    asked = argparse.ArgumentParser()
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("folder", type=Path)
     asked.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     asked.add_argument("--only", choices=["gradients", "frames"])
@@ -213,15 +214,14 @@ def main() -> None:
             print(name, json.dumps({k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}), flush=True)
             save_json(file, found)
 
-    with on_device(words.device):
-        if words.only != "frames":
-            keep(f"pixels_{words.device}", (gradient_cost(size, BATCH, words.device) for size in SIZES))
-            keep(f"batch_{words.device}", (gradient_cost(SIZE, frames, words.device) for frames in BATCHES))
-            if words.device == "cpu":
-                keep("operators", iter([operators(SIZE, BATCH), operators(256, BATCH)]))
-        if words.only != "gradients":
-            name = f"frames_{words.device}"
-            keep(name, against_frames(words.folder, words.frames, found.get(name, [])))
+    if words.only != "frames":
+        keep(f"pixels_{words.device}", (gradient_cost(size, BATCH, words.device) for size in SIZES))
+        keep(f"batch_{words.device}", (gradient_cost(SIZE, frames, words.device) for frames in BATCHES))
+        if words.device == "cpu":
+            keep("operators", iter([operators(SIZE, BATCH), operators(256, BATCH)]))
+    if words.only != "gradients":
+        name = f"frames_{words.device}"
+        keep(name, against_frames(words.folder, words.device, words.frames, found.get(name, [])))
 
 
 if __name__ == "__main__":

@@ -39,6 +39,8 @@ from tasks.ingest import ingest
 from tasks.numerics.fourier.canvas import border_level
 from tasks.numerics.fourier.shifts import move_whole, split
 from tasks.numerics.judging.metrics import match
+from tasks.products.contents import Stack
+from tasks.running.step import Run
 from tasks.shift_average import shift_average
 
 HERE = Path(__file__).parent
@@ -82,13 +84,13 @@ def case_at(path: Path) -> Case:
 def luckiest(case: Case, count: int, folder: Path) -> Frames:
     """Rank and align with stillsky's own first steps; leave the frames for torchmfbd."""
     config = load_config(case.settings)
-    store, capture = Store(folder / "first"), capture_at(case.capture)
-    frames = ingest(store, capture, config.ingest)
-    mean = average(store, frames, config.average)
-    shifts = align(store, frames, mean, config.align)
-    first = shift_average(store, frames, mean, shifts, config.telescope, config.shift_average)
-    with store.open(first) as file:
-        order, moves, stack = file["order"][:count], file["shifts"][:], file["stack"][0]
+    run, capture = Run(Store(folder / "first")), capture_at(case.capture)
+    frames = ingest(run, capture, config.ingest)
+    mean = average(run, frames, config.average)
+    shifts = align(run, frames, mean, config.align)
+    first = shift_average(run, frames, mean, shifts, config.telescope, config.shift_average)
+    with run.store.view(Stack, first) as found:
+        order, moves, stack = found.order[:count], found.shifts[:], found.stack[0]
     with open_capture(case.capture) as reader:
         raw = np.concatenate(list(reader.blocks(32)))[order]
     whole, _ = split(moves[order])
