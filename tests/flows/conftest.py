@@ -209,7 +209,7 @@ class Served:
 
     def solving(self) -> bool:
         """Is a solve in the middle of its parts?"""
-        return any(len(list(p.glob("0*.h5"))) for p in (self.folder / "store").glob("solve_psfs/*.parts"))
+        return any(len(list(p.glob("channel*.h5"))) for p in (self.folder / "store").glob("solve_psfs/*.parts"))
 
     def family(self) -> dict[int, str]:
         """Every process of this serve: number, and what it is."""

@@ -148,7 +148,7 @@ def test_full_disk_then_room_again(desk: Any, film: Path, tmp_path: Path, quick:
     assert kept.err.count("\n") == 1
     assert "cannot be written (File too large" in kept.err
     done = [name for name in _whole(tmp_path / "store") if ".parts" not in name]
-    assert any(name.startswith("seeing") for name in done)
+    assert any(name.startswith("measure_seeing") for name in done)
     assert not [name for name in done if name.endswith(".tmp")]
     assert not (tmp_path / "out").exists()
     assert desk.ask(*words).code == 0

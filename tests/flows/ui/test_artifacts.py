@@ -144,7 +144,7 @@ def test_the_end_shows_before_and_after_in_one_scale(runs: Runs) -> None:
 
 def test_bars_of_steps_belong_to_them_and_end_full(runs: Runs) -> None:
     bars = [a for a in runs.told[0] if a.type == "progress"]
-    assert {a.task for a in bars} >= {"align", "seeing", "solve psfs round 2"}
+    assert {a.task for a in bars} >= {"align", "measure seeing", "solve psfs round 2"}
     for bar in bars:
         assert bar.data == 100
         assert re.fullmatch(rf"{bar.task}: done in \d+\.\d s", bar.description)
