@@ -202,7 +202,7 @@ def test_what_the_target_is(tmp_path: Path) -> None:
 
 
 def test_an_aperture_may_wait_for_the_scale_of_the_logs(tmp_path: Path) -> None:
-    settings = night_settings(NightRequest(folder=tmp_path, words=("telescope.aperture_m=0.3",)))
+    settings = night_settings(NightRequest(folder=tmp_path, overrides=("telescope.aperture_m=0.3",)))
     assert settings.night.settle_s > 0
 
 
