@@ -42,7 +42,7 @@ def files(store: Store) -> list[str]:
     return sorted(str(p.relative_to(store.root)) for p in store.root.rglob("*") if p.is_file())
 
 
-def python(code: str, *args: Any, limit: float = 60) -> subprocess.CompletedProcess[str]:
+def python(code: str, *args: Any, limit: float = 600) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", textwrap.dedent(code), *map(str, args)]
     return subprocess.run(command, capture_output=True, text=True, timeout=limit)
 

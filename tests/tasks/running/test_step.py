@@ -308,15 +308,15 @@ def test_two_who_want_one_product_make_it_once(run: Run) -> None:
     def slow(work: Work, settings: Settings) -> None:
         MADE.append(work.label)
         begun.set()
-        assert go_on.wait(30)
+        assert go_on.wait(600)
         work.save(Number(1.0))
 
     both = [threading.Thread(target=slow, args=(run, Settings())) for _ in range(2)]
     both[0].start()
-    assert begun.wait(30)
+    assert begun.wait(600)
     both[1].start()
     go_on.set()
     for each in both:
-        each.join(30)
+        each.join(600)
     assert MADE == ["slow"]
     assert list((run.store.root / "claims").iterdir()) == []
