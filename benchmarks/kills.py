@@ -33,8 +33,6 @@ SHARES = {"restore": 0.5, "publishing": 0.2, "night": 0.2, "serve": 0.1}
 """Share of the kills that each subject gets."""
 VICTIMS = ("run", "worker", "server", "serve")
 """Processes of serve that are killed."""
-N_CAPTURES = 3
-"""Captures of a night, and of an inbox."""
 KILLS_PER_STEP = 6
 """Kills in each step of one restore, which then comes to its end."""
 KILLS_PER_RESULT = 10
@@ -51,6 +49,8 @@ class Campaign:
     folder: Path
     dice: random.Random
     kills: int
+    n_captures: int
+    """Captures of a night, and of an inbox."""
     end: float
     """Time at which to stop, seconds of the monotonic clock."""
     tally: Tally = field(default_factory=Tally)
@@ -76,7 +76,7 @@ class Campaign:
             {"n_frames": 40, "size_px": 64, "d_over_r0": 4.0, "photons_peak": 8000.0, "seed": 3},
         )
         (self.folder / "captures").mkdir()
-        self.films = captures(Path(film), self.folder / "captures", N_CAPTURES)
+        self.films = captures(Path(film), self.folder / "captures", self.n_captures)
         for each in self.films:
             given = {"film": each, "store": self.folder / "undisturbed" / "store", "out": self.reference(each)}
             self.seconds = run(Job(restore, given)).seconds
@@ -103,8 +103,9 @@ def kill_restore(campaign: Campaign) -> None:
     given = {"film": film, "store": folder / "store", "out": folder / "out"}
     ledger = Ledger(campaign.tally, "restore", folder / "store", {folder / "out": campaign.reference(film)})
     steps = [step for step in campaign.seconds if step not in ("", PUBLISHING)]
+    kills_per_step = max(1, min(KILLS_PER_STEP, campaign.kills // len(steps)))
     for number, _ in enumerate(steps):
-        for _ in range(KILLS_PER_STEP):
+        for _ in range(kills_per_step):
             if campaign.over:
                 break
             _strike(campaign, ledger, Job(restore, given), lambda doing, late=set(steps[number:]): doing in late)
@@ -136,7 +137,7 @@ def kill_night(campaign: Campaign) -> None:
     results = {out / f"{film.stem}_ser": campaign.reference(film) for film in campaign.films}
     ledger = Ledger(campaign.tally, "night", folder / "store", results)
     job = Job(night, {"folder": folder / "night", "store": folder / "store"})
-    for _ in range(N_CAPTURES * (len(campaign.seconds) - 1)):
+    for _ in range(campaign.n_captures * (len(campaign.seconds) - 1)):
         if campaign.over:
             break
         begun, skipped = itertools.count(), campaign.dice.choice((0, 1, 2, 2, 3))
@@ -237,6 +238,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--captures", type=int, default=3, help="of a night, and of an inbox")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop killing after so long")
     parser.add_argument("--only", action="append", choices=list(SUBJECTS), help="this subject; may be repeated")
     given = parser.parse_args()
@@ -248,7 +250,7 @@ def main() -> int:
             embedded.wait_for_server()
         stack.enter_context(contextlib.chdir(folder))
         prepare()
-        campaign = Campaign(folder, random.Random(given.seed), given.kills, end)
+        campaign = Campaign(folder, random.Random(given.seed), given.kills, given.captures, end)
         campaign.begin()
         done = Counter[str]()
         while not campaign.over:

@@ -452,7 +452,7 @@ def test_publish_says_what_the_disk_refused(tmp_path: Path) -> None:
 
 def test_the_clock_runs_forward() -> None:
     elapsed = clock()
-    assert 0 <= elapsed() <= elapsed() < 10
+    assert 0 <= elapsed() <= elapsed() < 600
 
 
 def test_sweep_removes_claims_of_nobody(store: Store) -> None:

@@ -266,7 +266,7 @@ def test_the_line_of_a_product_is_kept(run: Run) -> None:
     assert {e.capture for e in entries.values()} == {"jupiter.ser"}
     assert all(i in entries for i in entries[result].inputs)
     assert run.store.recipe(result)["version"] == "1"
-    assert 0 < run.store.seconds(result) < 60
+    assert 0 < run.store.seconds(result) < 600
 
 
 def test_a_performer_decides_when(run: Run) -> None:
