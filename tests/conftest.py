@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -22,25 +23,23 @@ def store(tmp_path: Path) -> Store:
 
 
 REAL_PARTS = {
-    "Chromium": "apt install chromium",
-    "PostgreSQL": "apt install postgresql",
-    "FFmpeg": "a PyAV whose FFmpeg has this codec: pip install --upgrade av",
-    "CUDA": "a machine with an NVIDIA card and the CUDA build of torch",
-    "mounted": "run the tests as root where mount is allowed",
-    "at hand": "captures of real telescopes: the test's own file says where they are looked for",
+    "Chromium": ("Chromium", "apt install chromium"),
+    "PostgreSQL": ("PostgreSQL", "apt install postgresql"),
+    "FFmpeg": ("codecs of FFmpeg", "pip install --upgrade av"),
+    "mounted": ("a file system to fill", "run the tests as root where mount is allowed"),
+    "at hand": (
+        "captures of real telescopes",
+        "tests/storage/captures/readers/test_real.py says where they are looked for",
+    ),
 }
-"""Word in the reason of a skipped test: how to get the part that was missing."""
+"""Word in the reason of a skipped test: the part that was missing, and how to get it."""
+NO_CUDA = "CUDA: no NVIDIA card, all was computed on the processor -> a machine with a card and the CUDA build of torch"
 
 
 def missing_parts(reasons: list[str]) -> list[str]:
     """A line for every real part that skipped tests wanted: what it is, how many tests, how to get it."""
-    lines = []
-    for reason in dict.fromkeys(reasons):
-        remedy = next((how for word, how in REAL_PARTS.items() if word.lower() in reason.lower()), "")
-        count = reasons.count(reason)
-        tests = f"{count} test{'s' if count > 1 else ''}"
-        lines.append(f"{tests} not run: {reason}" + (f" -> {remedy}" if remedy and remedy not in reason else ""))
-    return lines
+    wanted = Counter(next((part for word, part in REAL_PARTS.items() if word in why), (why, "")) for why in reasons)
+    return [f"{name}: {count} tests not run" + (f" -> {how}" if how else "") for (name, how), count in wanted.items()]
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -49,7 +48,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     reasons = [str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr) for report in skipped]
     lines = missing_parts([reason.removeprefix("Skipped: ") for reason in reasons])
     if shutil.which("nvidia-smi") is None:
-        lines.append(f"CUDA: no NVIDIA card, so all was computed on the processor -> {REAL_PARTS['CUDA']}")
+        lines.append(NO_CUDA)
     if lines:
         terminalreporter.section("real parts that were missing")
     for line in lines:
