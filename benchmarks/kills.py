@@ -104,11 +104,11 @@ def kill_restore(campaign: Campaign) -> None:
     ledger = Ledger(campaign.tally, "restore", folder / "store", {folder / "out": campaign.reference(film)})
     steps = [step for step in campaign.seconds if step not in ("", PUBLISHING)]
     kills_per_step = max(1, min(KILLS_PER_STEP, campaign.kills // len(steps)))
-    for number, _ in enumerate(steps):
-        for _ in range(kills_per_step):
-            if campaign.over:
-                break
-            _strike(campaign, ledger, Job(restore, given), lambda doing, late=set(steps[number:]): doing in late)
+    targets = [number for number in range(len(steps)) for _ in range(kills_per_step)]
+    for number in targets:
+        late = set(steps[number:])  # the step itself may be done meanwhile
+        if campaign.over or not _strike(campaign, ledger, Job(restore, given), late.__contains__):
+            break
     run(Job(restore, given))
     ledger.close()
     shutil.rmtree(folder)
@@ -179,12 +179,13 @@ def _fill(folder: Path, films: list[Path]) -> None:
     shutil.copy(films[0].with_suffix(".toml"), folder / "stillsky.toml")
 
 
-def _strike(campaign: Campaign, ledger: Ledger, job: Job, chosen: Callable[[str], bool]) -> None:
-    """Run a job and kill it inside the first step that is chosen; then look at what is there."""
+def _strike(campaign: Campaign, ledger: Ledger, job: Job, chosen: Callable[[str], bool]) -> bool:
+    """Run a job and kill it inside the first step that is chosen, then look at what is there; False if it came to its end."""
     life = run(job, lambda doing: campaign.delay(doing) if chosen(doing) else None)
     if life.inside:
         campaign.count(ledger.subject, life.inside)
     ledger.look()
+    return bool(life.inside)
 
 
 def _restore_in(campaign: Campaign, ledger: Ledger, serve: Serve, film: Path, out: Path) -> None:
