@@ -94,7 +94,7 @@ class Campaign:
 
     def count(self, subject: str, inside: str) -> None:
         """Write a kill down."""
-        self.tally.kills[subject, inside or "its start"] += 1
+        self.tally.kills[subject, inside] += 1
 
 
 def kill_restore(campaign: Campaign) -> None:

@@ -33,7 +33,8 @@ def _last_row(*words: str) -> list[str]:
 
 def test_killed_in_six_steps_of_a_restore() -> None:
     kills, skies, *faults = _last_row("--kills", "6", "--seed", "5", "--captures", "1", "--only", "restore")
-    assert (kills, skies, faults) == ("6", "1", ["0"] * 4)
+    assert (kills, faults) == ("6", ["0"] * 4)
+    assert int(skies) >= 1
 
 
 @pytest.mark.slow
