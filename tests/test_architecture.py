@@ -72,6 +72,7 @@ WITHOUT_MODULE = {
     "tests/test_architecture.py": "the tree itself",
     "tests/flows/test_postgres.py": "a promise of serve as a whole: its records in PostgreSQL by one option",
     "tests/flows/test_resume.py": "a promise of the whole recipe: killed anywhere, it goes on and ends the same",
+    "tests/flows/test_kills.py": "a promise of all that can be killed, by the script that counts kills",
     "tests/flows/test_night_faults.py": "a promise of the whole night: whatever ends it, nothing is lost or done twice",
     "tests/storage/captures/readers/test_contract.py": "one contract for the whole READERS table",
     "tests/storage/captures/test_bad_inputs.py": "a promise of all that reads what a night's folder holds",
@@ -368,5 +369,5 @@ def test_exceptions_are_of_things_that_exist() -> None:
 def test_the_command_line_starts_without_heavy_imports() -> None:
     """`stillsky --help` answers at once: what costs seconds is imported inside the commands."""
     code = f"import sys, flows.cli.main; print([m for m in {SLOW!r} if m in sys.modules])"
-    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert (told.returncode, told.stdout.strip()) == (0, "[]"), told.stderr

@@ -114,7 +114,7 @@ class Desk:
         return self.runs()[-1]
 
 
-PATIENCE_S = 120.0
+PATIENCE_S = 600.0
 """Longest wait for anything that serve is to do."""
 
 
@@ -188,7 +188,7 @@ class Served:
         """Any call, with the password."""
         password = (self.folder / "store" / "prefect" / "password").read_text().strip()
         request.add_header("Authorization", f"Basic {base64.b64encode(password.encode()).decode()}")
-        return urllib.request.urlopen(request, timeout=30)
+        return urllib.request.urlopen(request, timeout=600)
 
     def deployment(self, flow: str) -> Any:
         return self.ask(f"deployments/name/{flow}/stillsky")
@@ -284,7 +284,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) 
     yield Desk(process, folder)
     assert process.stdin is not None
     process.stdin.close()
-    process.wait(30)
+    process.wait(600)
 
 
 @pytest.fixture(scope="session")

@@ -144,7 +144,7 @@ def killed_at_random(nights: Nights, dice: random.Random, kills: int, longest_s:
             night.wait(dice.uniform(4.0, longest_s))
         except subprocess.TimeoutExpired:
             night.send_signal(signal.SIGKILL)
-        killed += night.wait(30) == -signal.SIGKILL
+        killed += night.wait(600) == -signal.SIGKILL
         now = nights.made()
         assert made.items() <= now.items(), "a product that was whole is lost or was made again"
         assert nights.broken() == []
@@ -160,7 +160,7 @@ def test_killed_and_asked_again(nights: Nights) -> None:
     while night.poll() is None and not list(nights.store.glob("align/*.h5")):
         pass
     night.kill()
-    assert night.wait(30) == -signal.SIGKILL
+    assert night.wait(600) == -signal.SIGKILL
     before = nights.made()
     assert before
     assert nights.finish() == 0
@@ -194,7 +194,7 @@ def test_two_nights_of_twenty_one_of_them_killed(nights: Nights) -> None:
     while first.poll() is None and len(list(nights.store.glob("evaluate/*.h5"))) < 5:
         pass
     first.kill()
-    first.wait(30)
+    first.wait(600)
     third = nights.start()
     assert [second.wait(600), third.wait(600)] == [0, 0]
     nights.check_done(20)

@@ -75,7 +75,7 @@ class Restorer:
     def finish(self, root: Path, deadly_sync: int = 0) -> bool:
         """Restore; False if it was killed."""
         process = self.start(root, deadly_sync)
-        process.join(120)
+        process.join(600)
         assert process.exitcode in (0, -signal.SIGKILL)
         return bool(process.exitcode == 0)
 
@@ -181,7 +181,7 @@ def test_killed_from_outside_at_random_moments(restorer: Restorer, whole: Path, 
         process = restorer.start(root)
         process.join(dice.uniform(0.05, 0.6))
         process.kill()
-        process.join(30)
+        process.join(600)
         kills += process.exitcode == -signal.SIGKILL
         now = _made(root)
         assert {name: now.get(name) for name in _products(made)} == _products(made)
@@ -198,7 +198,7 @@ def test_killed_while_a_step_is_being_written(restorer: Restorer, whole: Path, r
     seen: set[str] = set()
     for _ in range(4 * len(STEPS)):
         process = restorer.start(root)
-        end = time.monotonic() + 60
+        end = time.monotonic() + 600
         while process.is_alive() and time.monotonic() < end:
             found = [name.split("/") for name in _left(root) if name.endswith(".tmp")]
             writing = {step for where, step, *_ in found if where == "store"} - seen
@@ -206,7 +206,7 @@ def test_killed_while_a_step_is_being_written(restorer: Restorer, whole: Path, r
                 process.kill()
                 seen |= writing
                 break
-        process.join(30)
+        process.join(600)
         if process.exitcode == 0:
             break
     assert process.exitcode == 0

@@ -133,7 +133,7 @@ def test_a_claim_dies_with_its_process(tmp_path: Path) -> None:
     with claim_if_free(lock) as mine:
         assert not mine
     holder.kill()
-    holder.join(30)
+    holder.join(600)
     assert lock.exists()
     with claim_if_free(lock) as mine:
         assert mine
@@ -152,7 +152,7 @@ def test_threads_exclude_each_other(tmp_path: Path) -> None:
         thread = threading.Thread(target=second)
         thread.start()
         order.append("first")
-    thread.join(30)
+    thread.join(600)
     assert order == ["first", "second"]
 
 
@@ -179,7 +179,7 @@ def test_looking_at_a_lock_takes_it_from_nobody(lock: Path) -> None:
     finally:
         over.set()
         for watcher in watchers:
-            watcher.join(30)
+            watcher.join(600)
 
 
 def test_many_that_look_do_not_take_each_other_for_holders(lock: Path) -> None:
@@ -191,7 +191,7 @@ def test_many_that_look_do_not_take_each_other_for_holders(lock: Path) -> None:
     for watcher in watchers:
         watcher.start()
     for watcher in watchers:
-        watcher.join(30)
+        watcher.join(600)
     assert seen == [False] * 100
 
 

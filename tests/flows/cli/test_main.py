@@ -179,5 +179,5 @@ def test_help_and_version_of_every_command_answer_at_once(environment: dict[str,
         "    assert len(answer.output) > 10, words\n"
         f"print([m for m in {heavy!r} if m in sys.modules])"
     )
-    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=600)
     assert (told.returncode, told.stdout.strip()) == (0, "[]"), told.stdout + told.stderr

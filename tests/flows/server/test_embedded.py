@@ -53,7 +53,7 @@ with embedded.server(Path.cwd()):
 def test_what_we_log_reaches_the_runs_logs(tmp_path: Path, environment: dict[str, str]) -> None:
     """And what is logged outside a run disturbs nobody."""
     told = subprocess.run(
-        [sys.executable, "-c", LOGGING], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", LOGGING], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600
     )
     assert told.stdout.strip() == "['waiting for another process']", told.stderr
     assert "nobody" not in told.stderr
@@ -77,7 +77,7 @@ def test_server_ends_with_its_parent(tmp_path: Path, environment: dict[str, str]
     url = parent.stdout.readline().strip()
     assert _answers(url)
     os.killpg(parent.pid, blow)
-    parent.wait(30)
+    parent.wait(600)
     parent.stdout.close()
     end = time.monotonic() + 30
     while _answers(url) and time.monotonic() < end:
@@ -119,7 +119,7 @@ def test_nothing_in_the_working_directory_runs_or_counts(tmp_path: Path, environ
     )
     words = ["restore", "a.ser", "--out", "out", "--store", str(tmp_path / "store")]
     program = [str(Path(sys.executable).with_name("stillsky")), *words]
-    done = subprocess.run(program, cwd=night, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(program, cwd=night, env=environment, capture_output=True, text=True, timeout=600)
     assert (done.returncode, "not a SER capture" in done.stderr) == (1, True), done.stderr
     assert not touched.exists()
 
@@ -127,7 +127,7 @@ def test_nothing_in_the_working_directory_runs_or_counts(tmp_path: Path, environ
 def test_a_server_whose_parent_is_gone_does_not_start(tmp_path: Path, environment: dict[str, str]) -> None:
     """It ends at once, by itself, not after its start."""
     done = subprocess.run(
-        python_command("flows.server.embedded_app", "0"), stdin=subprocess.DEVNULL, cwd=tmp_path, timeout=120,
+        python_command("flows.server.embedded_app", "0"), stdin=subprocess.DEVNULL, cwd=tmp_path, timeout=600,
         env={**environment, "PREFECT_HOME": str(tmp_path)},
     )  # fmt: skip
     assert done.returncode == 1

@@ -27,7 +27,7 @@ def night() -> None:
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[SyncPrefectClient]:
-    with prefect_test_harness(server_startup_timeout=180), get_client(sync_client=True) as client:
+    with prefect_test_harness(server_startup_timeout=600), get_client(sync_client=True) as client:
         yield client
 
 

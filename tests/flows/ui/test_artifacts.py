@@ -11,6 +11,8 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,7 @@ from PIL import Image
 from configs.load import load_config
 from flows.server import embedded
 from flows.ui import artifacts as ui
+from flows.ui.markdown import picture, table
 from storage.captures.capture import Capture
 from storage.results.export import THUMB_BYTES
 from storage.results.truth import beside
@@ -50,6 +53,24 @@ with embedded.server(Path.cwd()):
     run("--set", "rounds.1.sky.air_share=0.5")
 """
 """Three runs: all is to do, nothing is to do, and the last round is to do while nobody takes artifacts."""
+
+HANG_S = 900.0
+"""Longest wait for another process; it only ends a hang."""
+
+Colours = list[list[tuple[int, int, int]]]
+COLOURS: Colours = [[(201, 23, 87), (19, 167, 71)], [(37, 53, 211), (229, 181, 13)]]
+"""Of the quadrants of a picture, as they lie."""
+EDGE_PX = 2
+"""By so much the edges of an area may be off where the page scales the picture."""
+
+FILLED = 0.995
+"""Share of an area that has its colour: a page may round the corners of a picture."""
+
+BROWSER = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--force-color-profile=srgb", "--virtual-time-budget=20000",
+    "--window-size=1400,1800",
+)  # fmt: skip
 
 PNG = re.compile(r"!\[([^\]]*)\]\(data:image/png;base64,([A-Za-z0-9+/=]+)\)")
 
@@ -90,7 +111,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory, film: Path, quick: list[str],
     words = ["restore", str(folder / NAME), "--out", "out `1`", "--store", "store", "--config", "film.toml", *quick]
     words += ["--set", "rounds.1.psfs.batch_frames=12", "--set", "rounds.1.psfs.steps=20"]  # several bars, a good sky
     ended = subprocess.run(
-        [sys.executable, "-c", RUNS, *words], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+        [sys.executable, "-c", RUNS, *words],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=HANG_S,
     )
     assert ended.returncode == 0, ended.stderr
     with sqlite3.connect(f"file:{folder / 'prefect' / 'prefect.db'}?mode=ro", uri=True) as data:
@@ -220,46 +246,106 @@ def site(runs: Runs, environment: dict[str, str]) -> Iterator[str]:
         yield url
     finally:
         os.killpg(server.pid, signal.SIGTERM)
-        server.wait(30)
+        server.wait(HANG_S)
+
+
+Screen = np.ndarray
+"""(y, x, 3) what a browser shows, 8 bit RGB."""
 
 
 @pytest.fixture
-def browse(tmp_path: Path) -> Callable[[str], tuple[str, np.ndarray]]:
+def browse(tmp_path: Path) -> Callable[[str], tuple[str, Screen]]:
     """What a browser makes of an address: the page's HTML, and its pixels."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
-        pytest.skip("there is no chromium to look at the UI with")
+        pytest.skip("Chromium is not installed (apt install chromium)")
 
-    def look(url: str) -> tuple[str, np.ndarray]:
-        common = [
-            chromium, "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
-            "--virtual-time-budget=20000", "--window-size=1400,1800",
-        ]  # fmt: skip
-        page = subprocess.run([*common, "--dump-dom", url], capture_output=True, text=True, timeout=120, check=True)
+    def call(url: str, *words: str) -> str:
+        profile = tempfile.mkdtemp(prefix="profile-", dir=tmp_path)
+        command = [chromium, *BROWSER, f"--user-data-dir={profile}", *words, url]
+        return subprocess.run(command, capture_output=True, text=True, timeout=HANG_S, check=True).stdout
+
+    def look(url: str) -> tuple[str, Screen]:
         shot = tmp_path / "shot.png"
-        subprocess.run([*common, f"--screenshot={shot}", url], capture_output=True, timeout=120, check=True)
+        page = call(url, "--dump-dom")
+        call(url, f"--screenshot={shot}")
         with Image.open(shot) as opened:
-            return page.stdout, np.asarray(opened.convert("L"))
+            return page, np.asarray(opened.convert("RGB"))
 
     return look
 
 
-@pytest.mark.parametrize("ui", ["", "/v2"])
-def test_pictures_show_in_the_browser(runs: Runs, site: str, browse: Any, ui: str) -> None:
-    """Both faces of Prefect's UI: the picture is in the page, and on the screen; the hostile name is only text."""
-    artifact = next(a for a in runs.told[0] if a.key.endswith("-result"))
-    page, shot = browse(f"{site}{ui}/artifacts/artifact/{artifact.id}")
+@pytest.mark.parametrize("face", ["", "/v2"])
+def test_pictures_show_in_the_browser(runs: Runs, site: str, browse: Any, face: str) -> None:
+    """Both faces of Prefect's UI: the pictures are in the page, and on the screen; the hostile name is only text."""
+    result = next(a for a in runs.told[0] if a.key.endswith("-result"))
+    page, without = browse(f"{site}{face}/artifacts/artifact/{result.id}")
     sources = re.findall(r'<img[^>]* src="data:image/png;base64,([^"]+)"', page)
-    assert [base64.b64decode(code) for code in sources] == artifact.pictures
-    shown = _image(artifact.pictures[1])
-    assert _shows(shot, shown)
-    assert not _shows(shot, shown[:, ::-1]), "any picture would do"
+    assert [base64.b64decode(code) for code in sources] == result.pictures
     assert 'src="x"' not in page
     assert "<title>owned" not in page
+    _, shot = browse(f"{site}{face}/artifacts/artifact/{_publish(site, _quadrants())}")
+    assert _shows(shot, COLOURS)
+    assert not _shows(shot[:, ::-1], COLOURS), "a mirrored picture would do"
+    assert not _shows(without, COLOURS), "no picture would do"
 
 
-def _shows(shot: np.ndarray, picture: np.ndarray) -> bool:
-    """Is a band through the middle of the picture somewhere on the screen, scaled by nothing?"""
-    band = picture[len(picture) // 2, 40:-40].astype(int)
-    rows = np.lib.stride_tricks.sliding_window_view(shot.astype(int), len(band), axis=1)
-    return any(bool((np.abs(row - band).max(axis=1) <= 6).any()) for row in rows)
+def _quadrants() -> np.ndarray:
+    """A picture that nothing else on a page looks like: four flat areas of colours that no page has."""
+    return np.repeat(np.repeat(np.array(COLOURS, np.uint8), 120, axis=0), 160, axis=1)
+
+
+def _publish(site: str, pixels: np.ndarray) -> str:
+    """Leave a picture with the server as the result of a run is left; returns the artifact's number."""
+    png = io.BytesIO()
+    Image.fromarray(pixels).save(png, "PNG")
+    data = table([{"before: the stack": picture(png.getvalue(), "before")}])
+    body = {"type": "markdown", "key": "quadrants-result", "description": "Before and after", "data": data}
+    request = urllib.request.Request(
+        f"{site}/api/artifacts/", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=HANG_S) as answer:
+        return str(json.load(answer)["id"])
+
+
+def _shows(shot: Screen, colours: Colours) -> bool:
+    """Are there four flat areas of exactly these colours, of one size and shape, that touch as in the picture?"""
+    boxes = [[_box(shot, colour) for colour in row] for row in colours]
+    (upper_left, upper_right), (lower_left, lower_right) = boxes
+    if not (upper_left and upper_right and lower_left and lower_right):
+        return False
+    top, left, height, width = upper_left
+    expected = [(0, 0), (0, width), (height, 0), (height, width)]
+    found = [(box[0] - top, box[1] - left) for row in boxes for box in row if box]
+    sizes = [box[2:] for row in boxes for box in row if box]
+    near = all(abs(a - b) <= EDGE_PX for pair in zip(found, expected, strict=True) for a, b in zip(*pair, strict=True))
+    alike = all(abs(h - height) <= EDGE_PX and abs(w - width) <= EDGE_PX for h, w in sizes)
+    return near and alike and abs(width - 4 / 3 * height) <= EDGE_PX
+
+
+def _box(shot: Screen, colour: tuple[int, int, int]) -> tuple[int, int, int, int] | None:
+    """Top, left, height and width of the area of one colour; None where it is small or not a filled rectangle."""
+    rows, columns = np.nonzero((shot == colour).all(axis=-1))
+    if len(rows) < 40 * 30:
+        return None
+    top, left = int(rows.min()), int(columns.min())
+    height, width = int(rows.max()) + 1 - top, int(columns.max()) + 1 - left
+    return (top, left, height, width) if len(rows) >= FILLED * height * width else None
+
+
+def _screen(picture: np.ndarray, zoom: int = 1) -> Screen:
+    """A screen of text-like noise with a picture on it."""
+    screen = np.random.default_rng(1).integers(0, 2, (900, 1000, 1), np.uint8) * np.full(3, 255, np.uint8)
+    shown = np.repeat(np.repeat(picture, zoom, axis=0), zoom, axis=1)
+    screen[50 : 50 + len(shown), 200 : 200 + shown.shape[1]] = shown
+    return screen
+
+
+def test_the_check_of_the_screen_tells_pictures_apart() -> None:
+    """What the check above accepts, and what it refuses: nothing, mirrored, turned, a part, another colour, pressed flat."""
+    right = _quadrants()
+    assert _shows(_screen(right), COLOURS)
+    assert _shows(_screen(right, zoom=2), COLOURS)
+    other = np.where((right == COLOURS[1][1]).all(axis=-1, keepdims=True), np.uint8(255) - right, right)
+    wrong = [right[:0], right[:, ::-1], right[::-1], right[::-1, ::-1], right[:200], right[:, 10:], other, right[::2]]
+    assert not any(_shows(_screen(picture), COLOURS) for picture in wrong)

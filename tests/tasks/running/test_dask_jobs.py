@@ -52,9 +52,9 @@ class Cluster:
         self.workers = [each for each in self.workers if each.poll() is None]
         for _ in range(count - len(self.workers)):
             self.workers.append(self._start(*WORKER, "--scheduler-file", self.file))
-        with Client(scheduler_file=str(self.file), timeout=60, set_as_default=False) as client:
+        with Client(scheduler_file=str(self.file), timeout=600, set_as_default=False) as client:
             if count:
-                client.wait_for_workers(count, timeout=60)
+                client.wait_for_workers(count, timeout=600)
             return str(client.scheduler.address)
 
     def end(self) -> None:

@@ -55,7 +55,7 @@ def reap(work: Work, seed: Product) -> None:
 @pytest.fixture(scope="module")
 def server() -> Iterator[None]:
     with (
-        prefect_test_harness(server_startup_timeout=180),
+        prefect_test_harness(server_startup_timeout=600),
         temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
     ):
         yield

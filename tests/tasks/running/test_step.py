@@ -266,7 +266,7 @@ def test_the_line_of_a_product_is_kept(run: Run) -> None:
     assert {e.capture for e in entries.values()} == {"jupiter.ser"}
     assert all(i in entries for i in entries[result].inputs)
     assert run.store.recipe(result)["version"] == "1"
-    assert 0 < run.store.seconds(result) < 60
+    assert 0 < run.store.seconds(result) < 600
 
 
 def test_a_performer_decides_when(run: Run) -> None:
@@ -308,15 +308,15 @@ def test_two_who_want_one_product_make_it_once(run: Run) -> None:
     def slow(work: Work, settings: Settings) -> None:
         MADE.append(work.label)
         begun.set()
-        assert go_on.wait(30)
+        assert go_on.wait(600)
         work.save(Number(1.0))
 
     both = [threading.Thread(target=slow, args=(run, Settings())) for _ in range(2)]
     both[0].start()
-    assert begun.wait(30)
+    assert begun.wait(600)
     both[1].start()
     go_on.set()
     for each in both:
-        each.join(30)
+        each.join(600)
     assert MADE == ["slow"]
     assert list((run.store.root / "claims").iterdir()) == []
