@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import operator
+
 import torch
 from torch import Tensor
 
 from tasks.numerics.fourier.rings import frequencies
 from tasks.numerics.psf_models import phases, pixels
 from tasks.numerics.psf_models.base import CHUNK, PORTRAIT_SAMPLING, Batch, PsfModel, Solved
-from tasks.numerics.sky.likelihood import chi2
+from tasks.numerics.sky.likelihood import chi2, sums
 from tasks.numerics.sky.wiener import floor_of, ring_power, wiener
 
 PSF_MODELS: dict[str, PsfModel] = {
@@ -16,6 +19,7 @@ PSF_MODELS: dict[str, PsfModel] = {
         begin=phases.begin,
         advance=phases.advance,
         finish=phases.finish,
+        carried=phases.carried,
         transfer_functions=phases.transfer_functions,
         shifted=phases.shifted,
         portraits=phases.portraits,
@@ -27,6 +31,7 @@ PSF_MODELS: dict[str, PsfModel] = {
         begin=pixels.begin,
         advance=pixels.advance,
         finish=pixels.finish,
+        carried=pixels.carried,
         transfer_functions=pixels.transfer_functions,
         shifted=pixels.shifted,
         portraits=pixels.portraits,
@@ -48,5 +53,15 @@ def misfits(model: PsfModel, batch: Batch, solved: Solved) -> Tensor:
     for start in range(0, len(batch.spectra), CHUNK):
         block = slice(start, start + CHUNK)
         transfer = model.transfer_functions(solved.psfs[block], batch.aperture, size, batch.d_over_r0)
-        parts.append(chi2(batch.spectra[block], transfer, sky, noise, used))
+        parts.append(chi2(batch.spectra[block], transfer, sky, noise, used, batch.sampling))
     return torch.cat(parts)
+
+
+def carried_over(model: PsfModel, batch: Batch, psfs: Tensor) -> Solved:
+    """PSFs that were solved in other light, with the sums of a batch of the same frames in this light."""
+    parts = []
+    for start in range(0, len(psfs), CHUNK):
+        block = slice(start, start + CHUNK)
+        transfer = model.transfer_functions(psfs[block], batch.aperture, batch.size, batch.d_over_r0)
+        parts.append(sums(batch.spectra[block], transfer, batch.sampling))
+    return Solved(psfs, functools.reduce(operator.add, parts))
