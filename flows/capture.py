@@ -78,7 +78,8 @@ def config_of(request: CaptureRequest) -> Config:
 def found_in(store: Store, request: CaptureRequest, config: Config) -> Capture:
     """The capture of a request; what the store knows of it already is not read again."""
     camera = config.camera
-    return capture_at(request.capture, camera.dark, camera.flat, camera.exposure_s, known_fingerprint(store))
+    known = known_fingerprint(store)
+    return capture_at(request.capture, camera.dark, camera.flat, camera.exposure_s, known, camera.mosaic)
 
 
 def publish_result(store: Store, result: Product, capture: Capture, config: Config, out: Path) -> dict[str, Any]:

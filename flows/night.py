@@ -65,7 +65,7 @@ class Tonight:
         """Every product of a capture's recipe."""
         config = config_of(self.asked(recording))
         camera = config.camera
-        found = capture_at(recording.path, camera.dark, camera.flat, camera.exposure_s, known)
+        found = capture_at(recording.path, camera.dark, camera.flat, camera.exposure_s, known, camera.mosaic)
         return planned_products(self.store, found, config)
 
 

@@ -36,6 +36,8 @@ class Capture:
     """Fingerprints of dark and flat."""
     exposure_s: float | None = None
     """Exposure of a frame, where somebody else than the capture tells it."""
+    mosaic: str = ""
+    """Colours of the sensor's cell, where somebody else than the capture tells them."""
     mark: str = field(default="", compare=False, repr=False)
     """How its files looked when the fingerprint was taken; empty where nobody looked."""
 
@@ -48,7 +50,8 @@ class Capture:
     def identity(self) -> dict[str, Any]:
         """What makes its frames what they are: content only, so that a renamed or moved file is the same capture."""
         told = {} if self.exposure_s is None else {"exposure_s": self.exposure_s}
-        return {"fingerprint": self.fingerprint, "calibration": list(self.calibration), **told}
+        mosaic = {"mosaic": self.mosaic} if self.mosaic else {}
+        return {"fingerprint": self.fingerprint, "calibration": list(self.calibration), **told, **mosaic}
 
     def check(self) -> None:
         """Are its files still those whose fingerprint was taken? What was read from others must not pass for them."""
@@ -64,11 +67,12 @@ def capture_at(
     flat: Path | None = None,
     exposure_s: float | None = None,
     known: Callable[[Path], str] = fingerprint,
+    mosaic: str | None = None,
 ) -> Capture:
     """Read the fingerprints of a capture and its calibration frames; `known` may remember them."""
     mark = mark_of(path)
     marks = tuple(known(p) if p is not None else "" for p in (dark, flat))
-    return Capture(path.absolute(), known(path), dark, flat, (marks[0], marks[1]), exposure_s, mark)
+    return Capture(path.absolute(), known(path), dark, flat, (marks[0], marks[1]), exposure_s, mosaic or "", mark)
 
 
 def check_size(path: Path, header: Header) -> None:
