@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from configs.schema import Evaluate, Telescope
 from storage.product import CaptureProducts, Product
-from tasks.numerics.judging.heldout import HeldoutFit, Verdict, fit_frames, verdict_of
+from tasks.numerics.judging.heldout import HeldoutFit, HeldoutFrames, Verdict, fit_frames, verdict_of
 from tasks.numerics.judging.metrics import frc_cutoff, is_nearer
 from tasks.numerics.judging.unexplained import unexplained_frames
 from tasks.numerics.optics.pupil import pupil_in_air
@@ -41,7 +41,7 @@ class Opened:
     settings: Evaluate
 
 
-@step(version="10")
+@step(version="11")
 def evaluate(work: Work, inputs: CaptureProducts, sky: Product, telescope: Telescope, settings: Evaluate) -> None:
     """Fit only the PSFs of held-out frames to the sky and to the stack; publish the one that explains them better."""
     notes: list[str] = []
@@ -57,9 +57,9 @@ def evaluate(work: Work, inputs: CaptureProducts, sky: Product, telescope: Teles
             settings,
         )
         verdicts = []
-        for channel in range(opened.clean.shape[1]):
+        for channel in range(len(opened.clean.colours)):
             verdicts.append(_verdict(opened, channel, notes))
-            work.progress(channel + 1, opened.clean.shape[1])
+            work.progress(channel + 1, len(opened.clean.colours))
         content = _content(opened, verdicts, notes)
     work.save(content)
 
@@ -94,11 +94,11 @@ def _verdict(opened: Opened, channel: int, notes: list[str]) -> Verdict:
     spectra = torch.fft.rfft2(torch.from_numpy(cutout.frames(opened.clean, held)).to(device))
     stack = np.fft.rfft2(cutout.to_canvas(cutout.stack)).astype(np.complex64)
     sky, other = (torch.from_numpy(each).to(device) for each in (opened.sky.spectrum[channel], stack))
-    noise = corner_noise(spectra, pupil.cutoff)
+    noise = corner_noise(spectra, pupil.cutoff, sampling=cutout.sampling)
+    frames = HeldoutFrames(pupil, spectra, noise, cutout.sampling)
 
     def fit(rows: range) -> HeldoutFit:
-        part = spectra[rows.start : rows.stop]
-        return fit_frames(pupil, part, (sky, other), noise, d_over_r0, opened.settings.steps)
+        return fit_frames(frames.rows(rows), (sky, other), d_over_r0, opened.settings.steps)
 
     return verdict_of(list(split_on_oom(len(held), fit, notes.append)), pupil.cutoff)
 

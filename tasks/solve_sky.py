@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -25,12 +25,12 @@ from tasks.numerics.sky.amplitude import AmplitudeCorrected, SeeingPower, correc
 from tasks.numerics.sky.extended_field import extended_size, paste, resampled_rings, solve_extended
 from tasks.numerics.sky.finish import fade_border, match_flux, without_negative_light
 from tasks.numerics.sky.half_agreement import HalfSums
-from tasks.numerics.sky.likelihood import Sums
+from tasks.numerics.sky.likelihood import Sums, count_of
 from tasks.numerics.sky.rounds import RoundShare, batch_offsets, sum_batches
 from tasks.products.clean_frames import CleanFrames, open_clean_frames
 from tasks.products.contents import Mean, Psfs, Seeing, Sky, Stack
 from tasks.products.cutout import Cutout, cutout_of
-from tasks.products.half_sums import read_half_sums
+from tasks.products.half_sums import read_half_sums, read_sampling
 from tasks.products.optics import aperture_of
 from tasks.running.out_of_memory import smaller_blocks_on_oom
 from tasks.running.step import Work, step
@@ -80,7 +80,7 @@ class ChannelSky:
     tapered: Image
 
 
-@step(version="13")
+@step(version="14")
 def solve_sky(
     work: Work, inputs: CaptureProducts, psfs: Product, before: Product, telescope: Telescope, settings: schema.Sky
 ) -> None:
@@ -104,9 +104,10 @@ def solve_sky(
             [],
         )
         channels = []
-        for channel in range(len(opened.stack.stack)):
-            channels.append(_channel(opened, channel))
-            work.progress(channel + 1, len(opened.stack.stack))
+        offsets = _offsets(opened, opened.clean.colours.reference)
+        for channel in range(len(opened.clean.colours)):
+            channels.append(_channel(opened, channel, offsets))
+            work.progress(channel + 1, len(opened.clean.colours))
         work.save(_content(opened, channels))
 
 
@@ -124,10 +125,11 @@ def _content(opened: Opened, channels: list[ChannelSky]) -> Sky:
         tapered=np.stack([c.tapered for c in channels]),
         spectrum=np.stack([c.corrected.spectrum.numpy() for c in channels]),
         sky_power=np.stack([c.corrected.sky_power.numpy() for c in channels]),
-        A=np.stack([c.sums.total.power.numpy() for c in channels]),
-        B=np.stack([c.sums.total.cross.numpy() for c in channels]),
-        A_half=np.stack([c.sums.half.power.numpy() for c in channels]),
-        B_half=np.stack([c.sums.half.cross.numpy() for c in channels]),
+        samplings=opened.psfs.samplings,
+        A=tuple(c.sums.total.power.numpy() for c in channels),
+        B=tuple(c.sums.total.cross.numpy() for c in channels),
+        A_half=tuple(c.sums.half.power.numpy() for c in channels),
+        B_half=tuple(c.sums.half.cross.numpy() for c in channels),
         frame_power=np.stack([c.frame_power for c in channels]),
         noise=np.array([c.sums.noise for c in channels], np.float64),
         shared_noise_fraction=np.array([c.sums.shared_noise_fraction for c in channels], np.float64),
@@ -140,11 +142,10 @@ def _content(opened: Opened, channels: list[ChannelSky]) -> Sky:
     )
 
 
-def _channel(opened: Opened, channel: int) -> ChannelSky:
+def _channel(opened: Opened, channel: int, offsets: list[tuple[float, float]]) -> ChannelSky:
     """The sky of one channel: on the tapered canvas for the rounds to come, on the extended one for the picture."""
     cutout = cutout_of(opened.stack, channel)
     aperture = aperture_of(opened.telescope, channel, opened.mean, cutout.size)
-    offsets = _offsets(opened, channel)
     sums, frame_power = _sums(opened, channel, offsets)
     psfs = _psf_rows(opened, channel, offsets, aperture, cutout.size)
     seeing = opened.seeing
@@ -155,7 +156,7 @@ def _channel(opened: Opened, channel: int) -> ChannelSky:
     known = SeeingPower(torch.from_numpy(frame_power), power, seeing.log_power_sigma[channel], weight)
     corrected = correct_amplitude(sums, known, aperture)
     tapered = cutout.from_canvas(corrected.sky.numpy())
-    extended = opened.settings.cg_iterations > 0
+    extended = opened.settings.cg_iterations > 0 and cutout.sampling.is_full
     sky = _extended(opened, cutout, aperture, psfs, corrected, sums.noise) if extended else tapered
     misfits = opened.psfs.misfits[channel]
     if opened.before is not None:
@@ -169,20 +170,21 @@ def _offsets(opened: Opened, channel: int) -> list[tuple[float, float]]:
     power, cross = opened.psfs.A[channel], opened.psfs.B[channel]
     if opened.before is not None:
         return [(0.0, 0.0)] * len(power)
-    return batch_offsets(power, cross, float(opened.psfs.noise[channel]))
+    return batch_offsets(power, cross, float(opened.psfs.noise[channel]), read_sampling(opened.psfs, channel))
 
 
 def _sums(opened: Opened, channel: int, offsets: list[tuple[float, float]]) -> tuple[HalfSums, Image]:
     """Sums over all rounds, of all frames and of half-set 0; and the mean ring power of the frames."""
     psfs, before, half = opened.psfs, opened.before, opened.psfs.half[:]
     power, cross, weight = psfs.A[channel], psfs.B[channel], float(opened.weights[-1])
-    total, part = (sum_batches(power, cross, offsets, chosen, weight) for chosen in (half > -1, half == 0))
+    sampling = read_sampling(psfs, channel)
+    total, part = (sum_batches(power, cross, offsets, chosen, weight, sampling) for chosen in (half > -1, half == 0))
     frame_power = psfs.frame_power[channel].sum(axis=0) / max(1, len(half))
     noise, shared = float(psfs.noise[channel]), float(psfs.shared_noise_fraction)
     if before is not None:
         old = read_half_sums(before, channel)
         total, part = old.total + total, old.half + part
-        share = RoundShare((total.frames - float(old.total.power[0, 0])) / total.frames)
+        share = RoundShare((total.frames - old.total.frames) / total.frames)
         frame_power = share.average_curve(frame_power, before.frame_power[channel])
         noise, shared = share.average(noise, old.noise), share.average(shared, old.shared_noise_fraction)
     return HalfSums(_recounted(total), _recounted(part), shared, noise), np.asarray(frame_power, np.float32)
@@ -190,14 +192,15 @@ def _sums(opened: Opened, channel: int, offsets: list[tuple[float, float]]) -> t
 
 def _recounted(sums: Sums) -> Sums:
     """The sums with the number of their frames as A at zero frequency says: frames of several starts count once."""
-    return Sums(sums.power, sums.cross, round(float(sums.power[0, 0])))
+    return replace(sums, frames=count_of(sums.power, sums.sampling))
 
 
 def _psf_rows(
     opened: Opened, channel: int, offsets: list[tuple[float, float]], aperture: Aperture, size: int
 ) -> PsfRows:
     psfs, before = opened.psfs, opened.before
-    counts = [round(float(psfs.A[channel][k][0, 0])) for k in range(len(offsets))]
+    sampling = read_sampling(psfs, channel)
+    counts = [count_of(psfs.A[channel][k], sampling) for k in range(len(offsets))]
     old = None if before is None else before.psfs[channel]
     return PsfRows(_model(opened), old, psfs.psfs[channel], counts, offsets, aperture, size)
 

@@ -57,6 +57,11 @@ class CleanFrames:
         """The named frames (frame, y, x) of one colour, cleaned; of a mosaic only its own pixels count."""
         return self.take(frames)[:, self.colours[channel].plane]
 
+    def alone(self, frames: NDArray[np.int64], channel: int, level: float) -> NDArray[np.float32]:
+        """The same, of a mosaic above a level and zero where the colour has no pixel."""
+        light, sampling = self.light(frames, channel), self.colours[channel].sampling
+        return light if sampling.is_full else (light - np.float32(level)) * sampling.mask(*light.shape[-2:])
+
     def _cleaned(self, light: NDArray[np.float32], noise: NDArray[np.float32]) -> NDArray[np.float32]:
         """Defects and spikes filled from pixels of the same colour."""
         period = self.colours.period

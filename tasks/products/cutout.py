@@ -46,6 +46,8 @@ class Cutout:
     """(frame, 2) dy, dx px."""
     gains: Image
     """(frame,) light of each frame relative to the stack: clouds."""
+    usable: NDArray[np.bool_]
+    """(frame,) frames that nothing speaks against."""
     in_box: Sampling
     """The colour's pixels, seen from the box's first one."""
 
@@ -126,5 +128,6 @@ def cutout_of(stack: Stack, channel: int) -> Cutout:
         window(inside.shape[0], inside.shape[1], size),
         stack.shifts[:],
         stack.gains[:, channel],
+        stack.flags[:] == 0,
         colour.sampling.moved(-box[0].start, -box[1].start),
     )

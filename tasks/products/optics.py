@@ -16,14 +16,15 @@ MAX_CUTOFF, MAX_CARRIED_CUTOFF = 0.5, 0.75
 ratio of their wavelengths: light beyond 0.5 aliases in one of them."""
 
 
-def cutoff_cpp(telescope: Telescope, channel: int, mean: Mean, limit: float = MAX_CUTOFF) -> float:
-    """Highest spatial frequency of a channel, cycles per pixel; at most `limit`, by default what the pixels can hold.
+def cutoff_cpp(telescope: Telescope, channel: int, mean: Mean) -> float:
+    """Highest spatial frequency of a channel, cycles per pixel; of a single colour at most what the pixels can hold.
 
     Without a telescope it is the frequency beyond which the frames' mean power spectrum is flat.
     """
     if telescope.aperture_m is None or telescope.scale_arcsec is None:
         return min(mean.optical_cutoff or MAX_CUTOFF, MAX_CUTOFF)
     wavelength_m = telescope.wavelength_of(channel) * 1e-9
+    limit = MAX_CUTOFF if mean.flux.shape[1] == 1 else MAX_CARRIED_CUTOFF
     return min(diameter_cells(1, telescope.aperture_m, wavelength_m, telescope.scale_arcsec * ARCSEC_RAD), limit)
 
 
@@ -57,5 +58,4 @@ def obstruction(telescope: Telescope) -> float:
 
 def aperture_of(telescope: Telescope, channel: int, mean: Mean, size: int) -> Aperture:
     """The aperture of a channel on a canvas of `size`: its diameter is no more than the pixels can hold."""
-    limit = MAX_CUTOFF if mean.flux.shape[1] == 1 else MAX_CARRIED_CUTOFF
-    return Aperture(cutoff_cpp(telescope, channel, mean, limit) * size, obstruction(telescope))
+    return Aperture(cutoff_cpp(telescope, channel, mean) * size, obstruction(telescope))

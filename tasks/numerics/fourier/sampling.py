@@ -121,23 +121,28 @@ def masked(spectra: Tensor, sampling: Sampling) -> Tensor:
     return scatter(mixed, sampling.period)
 
 
-def alias_distance(size: int, sampling: Sampling, device: torch.device | str = "cpu") -> Tensor:
-    """Frequency (y, x//2+1), cycles per pixel, of the coarsest detail whose light a coefficient holds."""
-    return frequencies(size, device) if sampling.is_full else _nearest(size, sampling, own=True).to(device)
+def alias_radius(shape: tuple[int, int], sampling: Sampling, own: bool = True) -> NDArray[np.float64]:
+    """Frequency (y, x//2+1), cycles per pixel, of the coarsest detail whose light a coefficient of a frame (y, x) holds.
 
-
-def foreign_distance(size: int, sampling: Sampling) -> Tensor:
-    """The same of the aliases alone, without the coefficient's own frequency; infinite where there are none."""
-    if sampling.is_full:
-        return torch.full((size, size // 2 + 1), torch.inf)
-    return _nearest(size, sampling, own=False)
+    Without its `own` frequency: of the aliases alone, infinite where there are none.
+    """
+    nearest = np.full((shape[0], shape[1] // 2 + 1), np.inf)
+    fy, fx = np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])[None]
+    live = np.abs(np.fft.fft2(_cell(sampling))) > 1e-6
+    for a, b in np.argwhere(live).tolist():
+        if own or a or b:
+            dy, dx = ((f - place / sampling.period + 0.5) % 1 - 0.5 for f, place in ((fy, a), (fx, b)))
+            nearest = np.minimum(nearest, np.hypot(dy, dx))
+    return nearest
 
 
 @functools.lru_cache(maxsize=8)
-def _nearest(size: int, sampling: Sampling, own: bool) -> Tensor:
-    live = comb(sampling).abs() > 1e-6
-    if not own:
-        live = live & ~torch.eye(len(live), dtype=torch.bool)
-    aliases = gather(frequencies(size), sampling.period)
-    distance = torch.where(live[:, :, None, None], aliases[None], torch.inf).amin(1)
-    return scatter(distance, sampling.period)
+def alias_distance(size: int, sampling: Sampling) -> Tensor:
+    """`alias_radius` on a canvas."""
+    return frequencies(size) if sampling.is_full else torch.from_numpy(alias_radius((size, size), sampling)).float()
+
+
+@functools.lru_cache(maxsize=8)
+def foreign_distance(size: int, sampling: Sampling) -> Tensor:
+    """The same of the aliases alone, without the coefficient's own frequency; infinite where there are none."""
+    return torch.from_numpy(alias_radius((size, size), sampling, own=False)).float()

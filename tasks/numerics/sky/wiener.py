@@ -44,7 +44,7 @@ def corner_noise(spectra: Tensor, cutoff: float, margin: float = 1.03, sampling:
     a mosaic these are coefficients all of whose aliases are that fine, and the noise is that of frames with every pixel.
     """
     size = spectra.shape[-2]
-    f = alias_distance(size, sampling, spectra.device)
+    f = alias_distance(size, sampling).to(spectra.device)
     dark = f > min(cutoff * margin, float(torch.quantile(f.reshape(-1), 0.9)))
     dark[:, 0] = dark[:, -1] = False  # the axes hold the leakage of borders and column noise
     dark[0, :] = dark[size // 2, :] = False
