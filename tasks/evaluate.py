@@ -95,7 +95,12 @@ def _content(opened: Opened, verdicts: list[Verdict], notes: list[str]) -> Evalu
         chi2_stack=per_frame[1],
         verdict="stack" if doubt else "sky",
         stretch=settings.stretch,
-        figures={"doubt": doubt, "channels": _figures(opened, verdicts), "lucky_share": stacked.share, "colours": offsets},
+        figures={
+            "doubt": doubt,
+            "channels": _figures(opened, verdicts),
+            "lucky_share": stacked.share,
+            "colours": offsets,
+        },
         notes=notes,
     )
 

@@ -109,8 +109,12 @@ class BatchState(Content):
 class BatchResult(Content):
     """What came of one batch, in the order of its frames."""
 
-    psfs: Annotated[tuple[F32, ...], Array("row, ...", "rad or 1", "Parameters per channel: Zernike phases, or pixels.")]
-    A: Annotated[tuple[Numbers, ...], Array("...", "", "Sum of |H|^2 (y, x//2+1) per channel; of a mosaic over aliases.")]
+    psfs: Annotated[
+        tuple[F32, ...], Array("row, ...", "rad or 1", "Parameters per channel: Zernike phases, or pixels.")
+    ]
+    A: Annotated[
+        tuple[Numbers, ...], Array("...", "", "Sum of |H|^2 (y, x//2+1) per channel; of a mosaic over aliases.")
+    ]
     B: Annotated[tuple[C64, ...], Array("...", "adu", "Sum of conj(H) Y per channel.")]
     frame_power: Annotated[F32, Array("channel, ring", "adu^2", "Mean |Y|^2.")]
     misfits: Annotated[F32, Array("channel, row", "noise power", "What the batch's own sky leaves unexplained.")]
@@ -133,7 +137,9 @@ class Psfs(Content):
     samplings: Annotated[list[Any], Value("px", "Period and offsets (y, x) of each channel's pixels on the canvas.")]
     A: Annotated[
         tuple[Numbers, ...],
-        Array("batch, ...", "", "Sum of |H|^2 (y, x//2+1) over a batch, per channel; of a mosaic matrices over aliases."),
+        Array(
+            "batch, ...", "", "Sum of |H|^2 (y, x//2+1) over a batch, per channel; of a mosaic matrices over aliases."
+        ),
     ]
     B: Annotated[tuple[C64, ...], Array("batch, ...", "adu", "Sum of conj(H) Y over a batch, per channel.")]
     frame_power: Annotated[F32, Array("channel, batch, ring", "adu^2", "Mean |Y|^2 of the batch's frames.")]
