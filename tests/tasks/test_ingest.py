@@ -19,7 +19,9 @@ from storage.errors import BadCapture, Unsettled
 from storage.product import Product
 from storage.store import Store
 from tasks.ingest import ingest
-from tasks.products.frames import FrameStack, reasons
+from tasks.products.contents import Frames
+from tasks.products.frames import CalibratedFrames, reasons
+from tasks.running.step import Run
 
 Codes = NDArray[np.uint16]
 
@@ -35,7 +37,7 @@ def codes() -> Codes:
 
 def taken(store: Store, path: Path, dark: Path | None = None, flat: Path | None = None, block: int = 5) -> Product:
     settings = load_config(overrides=[f"ingest.block_frames={block}"]).ingest
-    return ingest(store, capture_at(path, dark, flat), settings)
+    return ingest(Run(store), capture_at(path, dark, flat), settings)
 
 
 def filmed(path: Path, codes: Codes) -> Path:
@@ -74,7 +76,7 @@ def test_dark_and_flat_are_applied(store: Store, tmp_path: Path, codes: Codes) -
     product = taken(store, filmed(tmp_path / "a.ser", seen), dark, flat)
     with store.open(product) as file:
         np.testing.assert_array_equal(file["raw"][:, 0], seen)  # calibrated when read, never on disk
-        light = FrameStack(file).read(0, 12)[:, 0]
+        light = CalibratedFrames(file).read(0, 12)[:, 0]
     ratio = light / codes
     np.testing.assert_allclose(ratio / np.median(ratio), 1, atol=0.06)
     assert abs(np.median(ratio[..., :4]) / np.median(ratio[..., -4:]) - 1) < 0.01
@@ -102,11 +104,28 @@ def test_a_flat_without_light_is_refused(store: Store, tmp_path: Path, codes: Co
         taken(store, filmed(tmp_path / "a.ser", codes), flat=black)
 
 
-def test_mosaic_is_refused_in_words(store: Store, tmp_path: Path, codes: Codes) -> None:
-    write_ser(tmp_path / "bayer.ser", codes, 12, bayer="RGGB")
-    with pytest.raises(BadCapture, match=r"mosaic \(RGGB\).*convert"):
-        taken(store, tmp_path / "bayer.ser")
-    assert not store.entries()
+def test_a_mosaic_keeps_its_pattern(store: Store, tmp_path: Path, codes: Codes) -> None:
+    write_ser(tmp_path / "bayer.ser", codes, 12, bayer="GBRG")
+    with store.view(Frames, taken(store, tmp_path / "bayer.ser")) as frames:
+        assert frames.mosaic == "GBRG"
+        np.testing.assert_array_equal(frames.raw[:, 0], codes)
+
+
+def test_a_file_that_does_not_say_is_told_its_mosaic(store: Store, tmp_path: Path, codes: Codes) -> None:
+    capture = capture_at(filmed(tmp_path / "raw.ser", codes), mosaic="RGGB")
+    product = ingest(Run(store), capture, load_config().ingest)
+    with store.view(Frames, product) as frames:
+        assert frames.mosaic == "RGGB"
+    assert capture.identity != capture_at(tmp_path / "raw.ser").identity
+
+
+def test_other_mosaics_are_refused_in_words(store: Store, tmp_path: Path, codes: Codes) -> None:
+    write_ser(tmp_path / "cmyg.ser", codes, 12, bayer="CYYM")
+    with pytest.raises(BadCapture, match=r"mosaic CYYM.*convert"):
+        taken(store, tmp_path / "cmyg.ser")
+    write_ser(tmp_path / "rgb.ser", np.repeat(codes[:, None], 3, axis=1), 12)
+    with pytest.raises(BadCapture, match=r"3 channels have no mosaic"):
+        ingest(Run(store), capture_at(tmp_path / "rgb.ser", mosaic="RGGB"), load_config().ingest)
 
 
 def test_png_frames_are_read_as_linear_light(store: Store, tmp_path: Path, codes: Codes) -> None:
@@ -118,7 +137,7 @@ def test_png_frames_are_read_as_linear_light(store: Store, tmp_path: Path, codes
     with store.open(taken(store, folder)) as file:
         table = file["response"][:]
         np.testing.assert_array_equal(file["raw"][:, 0], pictures)
-        np.testing.assert_array_equal(FrameStack(file).read(0, 12)[:, 0], table[pictures])
+        np.testing.assert_array_equal(CalibratedFrames(file).read(0, 12)[:, 0], table[pictures])
     assert table.shape == (256,)
     assert (np.diff(table) > 0).all()
     assert table[[0, 255]] == pytest.approx([0, 255])
