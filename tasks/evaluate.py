@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from configs.schema import Colour, Evaluate, Telescope
 from storage.product import CaptureProducts, Product
 from tasks.numerics.frames.colours import colour_offsets, laid_on_each_other
-from tasks.numerics.judging.heldout import HeldoutFit, HeldoutFrames, Verdict, fit_frames, verdict_of
+from tasks.numerics.judging.heldout import HeldoutFit, Verdict, fit_frames, verdict_of
 from tasks.numerics.judging.metrics import frc_cutoff, is_nearer
 from tasks.numerics.judging.unexplained import unexplained_frames
 from tasks.numerics.optics.pupil import pupil_in_air
@@ -116,10 +116,10 @@ def _verdict(opened: Opened, channel: int, notes: list[str]) -> Verdict:
     stack = np.fft.rfft2(cutout.to_canvas(cutout.stack)).astype(np.complex64)
     sky, other = (torch.from_numpy(each).to(device) for each in (opened.sky.spectrum[channel], stack))
     noise = corner_noise(spectra, pupil.cutoff, sampling=cutout.sampling)
-    frames = HeldoutFrames(pupil, spectra, noise, cutout.sampling)
 
     def fit(rows: range) -> HeldoutFit:
-        return fit_frames(frames.rows(rows), (sky, other), d_over_r0, opened.settings.steps)
+        part, steps = spectra[rows.start : rows.stop], opened.settings.steps
+        return fit_frames(pupil, part, (sky, other), noise, d_over_r0, steps, cutout.sampling)
 
     return verdict_of(list(split_on_oom(len(held), fit, notes.append)), pupil.cutoff)
 

@@ -46,7 +46,7 @@ def scale_cards(pixel_scale_arcsec: float | None, size: tuple[int, int]) -> dict
 
 
 def stretched(sky: Image, stretch: str) -> NDArray[np.uint16]:
-    """16 bit codes (y, x) or (y, x, 3) for the eye; the same black and white for all channels keeps the colour."""
+    """16 bit codes (y, x) or (y, x, 3) for display; the same black and white for all channels keeps the colour."""
     low, high = np.percentile(sky, (0.5, 99.9))
     light = np.clip((sky - low) / max(high - low, 1e-30), 0, 1)
     curve = {"linear": light, "gamma": light ** (1 / 1.8), "asinh": np.arcsinh(30 * light) / np.arcsinh(30.0)}[stretch]
@@ -55,7 +55,7 @@ def stretched(sky: Image, stretch: str) -> NDArray[np.uint16]:
 
 
 def save_png(path: Path, sky: Image, stretch: str) -> None:
-    """A sky as a 16 bit PNG, grey or RGB, stretched for the eye."""
+    """A sky as a 16 bit PNG, grey or RGB, stretched for display."""
     codes = stretched(sky, stretch)
     publish(path, lambda temporary: temporary.write_bytes(_png(codes[..., 0] if codes.shape[-1] != 3 else codes)))
 

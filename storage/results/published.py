@@ -45,7 +45,7 @@ class Pictures:
     """What is published of a result."""
 
     sky: Image
-    """(channel, y, x) the sky, or the stack where the sky is not believed."""
+    """(channel, y, x) the sky, or the stack where the sky did not pass its evaluation."""
     stack: Image
     """(channel, y, x) the shift-average."""
     stretch: str
