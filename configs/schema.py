@@ -71,6 +71,8 @@ class Camera(Section):
     """Mean flat field, already dark-subtracted; scaled to mean one, every frame is divided by it; none: no division."""
     exposure_s: Annotated[float, Field(gt=0, lt=100)] | None = None
     """Exposure of one frame, in seconds, where the capture does not tell it itself."""
+    mosaic: Literal["RGGB", "GRBG", "GBRG", "BGGR"] | None = None
+    """Colours of the sensor's first two rows from pixel [0, 0] of the file, where a raw colour capture does not tell them."""
 
 
 class Ingest(Section):
@@ -181,6 +183,18 @@ class Evaluate(Section):
     """How sky.png is stretched for display: linear, a square-root-like gamma, or asinh for stars beside faint light."""
 
 
+class Colour(Section):
+    """How the colours of a capture are put together."""
+
+    indifferent: ClassVar[tuple[str, ...]] = ("white",)
+
+    align: bool
+    """Whether red and blue are laid on green: the atmosphere disperses them."""
+    white: Literal["grey-world", "g2v", "none"] | tuple[Positive, Positive, Positive]
+    """White balance of sky.png and sky.tif, never of sky.fits: grey-world makes the mean light grey, g2v weighs the camera's
+    typical response to sunlight, none leaves the colours, three numbers are factors on red, green and blue."""
+
+
 class Limits(Section):
     """What a run may take of the machine; results do not depend on it."""
 
@@ -261,6 +275,8 @@ class Config(Section):
     more than those are added. `--set rounds=[{}]` replaces the list: one round of [psfs] and [sky] alone."""
     evaluate: Evaluate
     """Evaluation."""
+    colour: Colour
+    """How the colours are put together."""
     limits: Limits
     """What a run may take of the machine."""
     timeouts: Timeouts

@@ -78,7 +78,8 @@ def config_of(request: CaptureRequest) -> Config:
 def found_in(store: Store, request: CaptureRequest, config: Config) -> Capture:
     """The capture of a request; what the store knows of it already is not read again."""
     camera = config.camera
-    return capture_at(request.capture, camera.dark, camera.flat, camera.exposure_s, cached_fingerprint(store))
+    known = cached_fingerprint(store)
+    return capture_at(request.capture, camera.dark, camera.flat, camera.exposure_s, known, camera.mosaic)
 
 
 def publish_result(store: Store, result: Product, capture: Capture, config: Config, out: Path) -> dict[str, Any]:
@@ -89,7 +90,8 @@ def publish_result(store: Store, result: Product, capture: Capture, config: Conf
     report["product"] = f"{result.step}/{result.key}"
     page = rendered(gather(store, result, report, config.telescope, truth))
     with store.view(Evaluated, result) as judged:
-        pictures = Pictures(judged.published[:], judged.stack[:], judged.stretch, config.telescope.scale_arcsec)
+        shown = judged.stretch, config.colour.white, config.telescope.scale_arcsec
+        pictures = Pictures(judged.published[:], judged.stack[:], *shown)
     publish(out, pictures, report, page)
     return report
 

@@ -76,7 +76,7 @@ class NightRun:
         """Every product of a capture's recipe."""
         config = config_of(self.request_for(recording))
         camera = config.camera
-        capture = capture_at(recording.path, camera.dark, camera.flat, camera.exposure_s, known)
+        capture = capture_at(recording.path, camera.dark, camera.flat, camera.exposure_s, known, camera.mosaic)
         return planned_products(self.store, capture, config)
 
 

@@ -24,9 +24,11 @@ def align(work: Work, frames: Product, mean: Product, settings: AlignSettings) -
 
         def blocks() -> Iterator[NDArray[np.float32]]:
             number = next(passes, settings.rounds)
-            for start, block in clean.blocks(settings.block_frames):
+            start = 0
+            for block in clean.lumas(settings.block_frames):
                 yield block[usable[start : start + len(block)]]
-                work.progress(number * len(flags) + start + len(block), (settings.rounds + 1) * len(flags))
+                start += len(block)
+                work.progress(number * len(flags) + start, (settings.rounds + 1) * len(flags))
 
         found = register(blocks, settings.rounds, settings.settle_px)
     flags[np.flatnonzero(usable)[~found.ok]] |= flag("unaligned")

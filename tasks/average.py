@@ -8,35 +8,47 @@ from numpy.typing import NDArray
 from configs.schema import Average
 from storage.product import Product
 from tasks.numerics.frames.defects import bad_from_dark, bad_from_flat, bad_from_moments
+from tasks.numerics.frames.mosaic import join_sites, luma, split_sites
 from tasks.numerics.frames.noise import noise_variance, optical_cutoff
 from tasks.numerics.frames.quality import fluxes
+from tasks.products.colours import colours_of
 from tasks.products.contents import Frames, Mean
 from tasks.products.frames import CalibratedFrames
 from tasks.running.step import Work, step
 
+Image = NDArray[np.float32]
 
-@step(version="2")
+
+@step(version="3")
 def average(work: Work, frames: Product, settings: Average) -> None:
     """Reduce the whole stack chunk by chunk; find hot, dead and stuck pixels; measure each frame's light and noise."""
     with work.open(Frames, frames) as content:
         stack = CalibratedFrames(content)
         usable = stack.flags == 0
         mean, variance = _moments(stack, usable, settings.block_frames)
-        bad = bad_from_moments(mean, variance, int(usable.sum()))
-        for picture, find in ((content.dark, bad_from_dark), (content.flat, bad_from_flat)):
-            if picture is not None:
-                bad |= find(picture[:])
-        flux = np.zeros((stack.shape[0], stack.shape[1]), np.float32)
+        colours = colours_of(stack.shape[1], content.mosaic)
+        bad = _bad(content, mean, variance, int(usable.sum()), colours.period)
+        flux = np.zeros((stack.shape[0], len(colours)), np.float32)
         noise = np.zeros_like(flux)
         power = np.zeros((stack.shape[2], stack.shape[3] // 2 + 1))
         for start, block in stack.blocks(settings.block_frames):
             stop = start + len(block)
-            flux[start:stop] = np.stack([fluxes(block[:, c : c + 1]) for c in range(block.shape[1])], axis=1)
-            noise[start:stop] = noise_variance(block)
-            power += _power(block[usable[start:stop]])
+            sites = split_sites(block, colours.period)
+            flux[start:stop] = np.stack([fluxes(sites[:, own]) for own in colours.sites], axis=1)
+            noise[start:stop] = np.stack([noise_variance(sites[:, own]).mean(axis=1) for own in colours.sites], axis=1)
+            power += _power(luma(block[usable[start:stop]], colours.period))
             work.progress(stop, stack.shape[0])
     cutoff = optical_cutoff(power / max(int(usable.sum()), 1)) or 0.0
     work.save(Mean(mean=mean, variance=variance, bad=bad, flux=flux, noise=noise, optical_cutoff=cutoff))
+
+
+def _bad(content: Frames, mean: Image, variance: Image, count: int, period: int) -> NDArray[np.bool_]:
+    """Defects (channel, y, x), looked for among the pixels of one colour."""
+    bad = bad_from_moments(split_sites(mean, period), split_sites(variance, period), count)
+    for picture, find in ((content.dark, bad_from_dark), (content.flat, bad_from_flat)):
+        if picture is not None:
+            bad |= find(split_sites(picture[:], period))
+    return join_sites(bad, period, (mean.shape[-2], mean.shape[-1]))
 
 
 def _moments(

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from configs.schema import Evaluate, Telescope
+from configs.schema import Colour, Evaluate, Telescope
 from storage.product import CaptureProducts, Product
+from tasks.numerics.frames.colours import colour_offsets, laid_on_each_other
 from tasks.numerics.judging.heldout import HeldoutFit, Verdict, fit_frames, verdict_of
 from tasks.numerics.judging.metrics import frc_cutoff, is_nearer
 from tasks.numerics.judging.unexplained import unexplained_frames
@@ -39,11 +40,22 @@ class Opened:
     sky: Sky
     telescope: Telescope
     settings: Evaluate
+    colour: Colour
 
 
-@step(version="10")
-def evaluate(work: Work, inputs: CaptureProducts, sky: Product, telescope: Telescope, settings: Evaluate) -> None:
-    """Fit only the PSFs of held-out frames to the sky and to the stack; publish the one that explains them better."""
+@step(version="11")
+def evaluate(
+    work: Work,
+    inputs: CaptureProducts,
+    sky: Product,
+    telescope: Telescope,
+    settings: Evaluate,
+    colour: Colour,
+) -> None:
+    """Fit only the PSFs of held-out frames to the sky and to the stack; publish the one that explains them better.
+
+    Of several colours the one that was solved decides, and the others are laid on it.
+    """
     notes: list[str] = []
     with contextlib.ExitStack() as stack:
         opened = Opened(
@@ -55,31 +67,40 @@ def evaluate(work: Work, inputs: CaptureProducts, sky: Product, telescope: Teles
             stack.enter_context(work.open(Sky, sky)),
             telescope,
             settings,
+            colour,
         )
         verdicts = []
-        for channel in range(opened.clean.shape[1]):
+        for channel in range(len(opened.clean.colours)):
             verdicts.append(_verdict(opened, channel, notes))
-            work.progress(channel + 1, opened.clean.shape[1])
+            work.progress(channel + 1, len(opened.clean.colours))
         content = _content(opened, verdicts, notes)
     work.save(content)
 
 
 def _content(opened: Opened, verdicts: list[Verdict], notes: list[str]) -> Evaluated:
     stacked, solved, settings = opened.stack, opened.sky, opened.settings
-    sky, stack = solved.sky[:], stacked.stack[:]
-    doubt = _doubt(verdicts, solved, stack)
+    reference = opened.clean.colours.reference
+    doubt = _doubt(verdicts[reference], solved, stacked.stack[:])
+    sky, sky_offsets = _together(opened, solved.sky[:])
+    stack, stack_offsets = _together(opened, stacked.stack[:])
+    offsets = {"sky_px": sky_offsets.tolist(), "stack_px": stack_offsets.tolist(), "onto_channel": reference}
     per_frame = np.stack([verdict.chi2_per_frame for verdict in verdicts], axis=1)  # (sky or stack, channel, frame)
     return Evaluated(
         published=stack if doubt else sky,
         stack=stack,
-        lucky_stack=stacked.lucky_stack[:],
+        lucky_stack=laid_on_each_other(stacked.lucky_stack[:], stack_offsets),
         sky=sky,
         heldout_frames=stacked.held[: settings.frames],
         chi2_sky=per_frame[0],
         chi2_stack=per_frame[1],
         verdict="stack" if doubt else "sky",
         stretch=settings.stretch,
-        figures={"doubt": doubt, "channels": _figures(opened, verdicts), "lucky_share": stacked.share},
+        figures={
+            "doubt": doubt,
+            "channels": _figures(opened, verdicts),
+            "lucky_share": stacked.share,
+            "colours": offsets,
+        },
         notes=notes,
     )
 
@@ -94,20 +115,28 @@ def _verdict(opened: Opened, channel: int, notes: list[str]) -> Verdict:
     spectra = torch.fft.rfft2(torch.from_numpy(cutout.frames(opened.clean, held)).to(device))
     stack = np.fft.rfft2(cutout.to_canvas(cutout.stack)).astype(np.complex64)
     sky, other = (torch.from_numpy(each).to(device) for each in (opened.sky.spectrum[channel], stack))
-    noise = corner_noise(spectra, pupil.cutoff)
+    noise = corner_noise(spectra, pupil.cutoff, sampling=cutout.sampling)
 
     def fit(rows: range) -> HeldoutFit:
-        part = spectra[rows.start : rows.stop]
-        return fit_frames(pupil, part, (sky, other), noise, d_over_r0, opened.settings.steps)
+        part, steps = spectra[rows.start : rows.stop], opened.settings.steps
+        return fit_frames(pupil, part, (sky, other), noise, d_over_r0, steps, cutout.sampling)
 
     return verdict_of(list(split_on_oom(len(held), fit, notes.append)), pupil.cutoff)
 
 
-def _doubt(verdicts: list[Verdict], solved: Sky, stack: NDArray[np.float32]) -> str:
+def _together(opened: Opened, pictures: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Pictures (channel, y, x) with their colours on each other, and by how much (channel, 2) px each was moved."""
+    offsets = np.zeros((len(pictures), 2), np.float32)
+    if opened.colour.align:
+        offsets = colour_offsets(pictures, opened.clean.colours.reference)
+    return laid_on_each_other(pictures, offsets), offsets
+
+
+def _doubt(verdict: Verdict, solved: Sky, stack: NDArray[np.float32]) -> str:
     """Why the sky is not published; empty if it is."""
-    if any(v.sky > v.stack for v in verdicts):
+    if verdict.sky > verdict.stack:
         return "they prefer the stack"
-    if not all(v.prefers_sky for v in verdicts):
+    if not verdict.prefers_sky:
         return "they do not prefer the sky by more than chance"
     if not is_nearer(solved.tapered[:], solved.sky[:], stack):  # the frames judge the sky of the tapered frames
         return (

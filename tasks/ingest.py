@@ -12,6 +12,7 @@ from storage.captures.capture import MIN_FRAMES, Capture, check_finite, check_si
 from storage.captures.readers import Header, Reader, open_capture, response
 from storage.declared import Growing
 from storage.errors import BadCapture
+from tasks.numerics.fourier.sampling import BAYER
 from tasks.numerics.frames.quality import black, fingerprints, saturated
 from tasks.products.contents import Frames
 from tasks.products.frames import flag
@@ -23,12 +24,12 @@ COMPRESSION = {"lzf": "lzf", "none": None}
 """HDF5 filter of each value of ingest.compression."""
 
 
-@step(version="2", retries=2)
+@step(version="3", retries=2)
 def ingest(work: Work, capture: Capture, settings: Ingest) -> None:
     """Read every frame once, in blocks; mark black, saturated and duplicated ones; keep dark and flat beside them."""
     with open_capture(capture.path) as reader:
         header = reader.header
-        _refuse_mosaic(capture, header)
+        mosaic = _mosaic(capture, header)
         check_size(capture.path, header)
         dark, flat = (
             None if path is None else _calibration(name, path, header)
@@ -50,6 +51,7 @@ def ingest(work: Work, capture: Capture, settings: Ingest) -> None:
                     fingerprint=capture.fingerprint,
                     full_scale=float(header.full_scale or 0.0),
                     facts={key: str(value) for key, value in {**header.meta, **exposure}.items()},
+                    mosaic=mosaic,
                     response=response(header) if header.gamma else None,
                     dark=dark,
                     flat=flat,
@@ -68,12 +70,19 @@ def _check_usable(capture: Capture, flags: NDArray[np.uint8]) -> None:
         )
 
 
-def _refuse_mosaic(capture: Capture, header: Header) -> None:
-    if header.bayer is not None:
+def _mosaic(capture: Capture, header: Header) -> str:
+    """The mosaic of the raw frames: what the settings say, else what the file says; empty where there is none."""
+    mosaic = capture.mosaic or header.bayer or ""
+    if mosaic and mosaic not in BAYER:
         raise BadCapture(
-            f"{capture.path}: a colour mosaic ({header.bayer}); mosaics are not solved yet: "
-            f"record mono, or convert the video to RGB with your capture program"
+            f"{capture.path}: a colour mosaic {mosaic}; solved are {', '.join(BAYER)}: convert the video to RGB"
         )
+    if mosaic and header.channels != 1:
+        raise BadCapture(
+            f"{capture.path}: frames of {header.channels} channels have no mosaic, [camera] mosaic says {mosaic}; "
+            f"leave it out"
+        )
+    return mosaic
 
 
 def _copy(work: Work, reader: Reader, raw: Growing, settings: Ingest) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:

@@ -18,7 +18,7 @@ from tasks.products.optics import check_wavelengths, cutoff_cpp
 from tasks.running.step import Work, step
 
 
-@step(version="2")
+@step(version="3")
 def shift_average(
     work: Work, frames: Product, mean: Product, shifts: Product, telescope: Telescope, settings: ShiftAverage
 ) -> None:
@@ -26,7 +26,7 @@ def shift_average(
     with open_clean_frames(work, frames, mean) as clean:
         with work.open(Shifts, shifts) as aligned, work.open(Mean, mean) as average:
             moves, flags = aligned.shifts[:], aligned.flags[:]
-            check_wavelengths(telescope, clean.shape[1])
+            check_wavelengths(telescope, len(clean.colours))
             cutoff = cutoff_cpp(telescope, 0, average)
         size = settings.block_frames
         average_of = partial(_average, clean, moves, size)
@@ -38,8 +38,7 @@ def shift_average(
         held = stacking.draw_heldout(np.flatnonzero(ok), settings.heldout_share, settings.seed)
         order = ranking(scores.sharpness, ok)[: int(ok.sum())]
         rest = order[~np.isin(order, held)]
-        lumas = (block for _, block in clean.blocks(size))
-        lucky = lucky_share(lumas, np.nan_to_num(moves), rest, cutoff, settings.seed)
+        lucky = lucky_share(clean.lumas(size), np.nan_to_num(moves), rest, cutoff, settings.seed)
         work.progress(4, 5)
         luckiest = rest[: max(1, round(lucky.share * len(rest)))]
         content = Stack(
@@ -51,16 +50,17 @@ def shift_average(
             sharpness=scores.sharpness,
             residual_outlier_score=scores.residual_outlier_score,
             shifts=moves,
-            gains=scores.gains,
+            gains=np.broadcast_to(scores.gains, (len(moves), len(clean.colours))).copy(),
             shares=np.array(lucky.shares),
             bits=np.array(lucky.bits),
             share=lucky.share,
+            mosaic=clean.frames.content.mosaic,
         )
     work.save(content)
 
 
 def _average(clean: CleanFrames, moves: NDArray[np.float32], size: int, chosen: NDArray[np.int64]) -> stacking.Image:
-    return stacking.shift_average(clean.chosen_blocks(chosen, size), moves)
+    return stacking.average_colours(clean.chosen_blocks(chosen, size), moves, clean.samplings)
 
 
 def _scores(
@@ -69,8 +69,8 @@ def _scores(
     """Scores of the usable frames against the mean of them all."""
     placed = np.full_like(moves, np.nan)
     placed[usable] = moves[usable]
-    stack = _average(clean, moves, size, usable)
-    return stacking.score_frames(clean.chosen_blocks(usable, size), placed, stack, cutoff)
+    stack = stacking.shift_average(clean.chosen_lumas(usable, size), moves)
+    return stacking.score_frames(clean.chosen_lumas(usable, size), placed, stack, cutoff)
 
 
 def _check_enough(ok: NDArray[np.bool_]) -> None:

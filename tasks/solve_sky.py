@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -22,15 +22,16 @@ from tasks.numerics.psf_models.rows import PsfRows
 from tasks.numerics.psf_models.table import PSF_MODELS
 from tasks.numerics.seeing.frame_spectra import mean_power_of
 from tasks.numerics.sky.amplitude import AmplitudeCorrected, SeeingPower, correct_amplitude
-from tasks.numerics.sky.extended_field import extended_size, paste, resampled_rings, solve_extended
+from tasks.numerics.sky.extended_field import enlarged, extended_size, paste, resampled_rings, solve_extended
 from tasks.numerics.sky.finish import fade_border, match_flux, without_negative_light
 from tasks.numerics.sky.half_agreement import HalfSums
-from tasks.numerics.sky.likelihood import Sums
+from tasks.numerics.sky.likelihood import Sums, count_of
 from tasks.numerics.sky.rounds import RoundShare, batch_offsets, sum_batches
+from tasks.numerics.sky.wiener import floor_of, wiener
 from tasks.products.clean_frames import CleanFrames, open_clean_frames
 from tasks.products.contents import Mean, Psfs, Seeing, Sky, Stack
 from tasks.products.cutout import Cutout, cutout_of
-from tasks.products.half_sums import read_half_sums
+from tasks.products.half_sums import read_half_sums, read_sampling
 from tasks.products.optics import aperture_of
 from tasks.running.out_of_memory import smaller_blocks_on_oom
 from tasks.running.step import Work, step
@@ -80,7 +81,7 @@ class ChannelSky:
     tapered: Image
 
 
-@step(version="13")
+@step(version="15")
 def solve_sky(
     work: Work, inputs: CaptureProducts, psfs: Product, before: Product, telescope: Telescope, settings: schema.Sky
 ) -> None:
@@ -104,9 +105,10 @@ def solve_sky(
             [],
         )
         channels = []
-        for channel in range(len(opened.stack.stack)):
-            channels.append(_channel(opened, channel))
-            work.progress(channel + 1, len(opened.stack.stack))
+        offsets = _offsets(opened, opened.clean.colours.reference)
+        for channel in range(len(opened.clean.colours)):
+            channels.append(_channel(opened, channel, offsets))
+            work.progress(channel + 1, len(opened.clean.colours))
         work.save(_content(opened, channels))
 
 
@@ -124,10 +126,11 @@ def _content(opened: Opened, channels: list[ChannelSky]) -> Sky:
         tapered=np.stack([c.tapered for c in channels]),
         spectrum=np.stack([c.corrected.spectrum.numpy() for c in channels]),
         sky_power=np.stack([c.corrected.sky_power.numpy() for c in channels]),
-        A=np.stack([c.sums.total.power.numpy() for c in channels]),
-        B=np.stack([c.sums.total.cross.numpy() for c in channels]),
-        A_half=np.stack([c.sums.half.power.numpy() for c in channels]),
-        B_half=np.stack([c.sums.half.cross.numpy() for c in channels]),
+        samplings=opened.psfs.samplings,
+        A=tuple(c.sums.total.power.numpy() for c in channels),
+        B=tuple(c.sums.total.cross.numpy() for c in channels),
+        A_half=tuple(c.sums.half.power.numpy() for c in channels),
+        B_half=tuple(c.sums.half.cross.numpy() for c in channels),
         frame_power=np.stack([c.frame_power for c in channels]),
         noise=np.array([c.sums.noise for c in channels], np.float64),
         shared_noise_fraction=np.array([c.sums.shared_noise_fraction for c in channels], np.float64),
@@ -140,11 +143,10 @@ def _content(opened: Opened, channels: list[ChannelSky]) -> Sky:
     )
 
 
-def _channel(opened: Opened, channel: int) -> ChannelSky:
+def _channel(opened: Opened, channel: int, offsets: list[tuple[float, float]]) -> ChannelSky:
     """The sky of one channel: on the tapered canvas for the rounds to come, on the extended one for the picture."""
     cutout = cutout_of(opened.stack, channel)
     aperture = aperture_of(opened.telescope, channel, opened.mean, cutout.size)
-    offsets = _offsets(opened, channel)
     sums, frame_power = _sums(opened, channel, offsets)
     psfs = _psf_rows(opened, channel, offsets, aperture, cutout.size)
     seeing = opened.seeing
@@ -156,7 +158,7 @@ def _channel(opened: Opened, channel: int) -> ChannelSky:
     corrected = correct_amplitude(sums, known, aperture)
     tapered = cutout.from_canvas(corrected.sky.numpy())
     extended = opened.settings.cg_iterations > 0
-    sky = _extended(opened, cutout, aperture, psfs, corrected, sums.noise) if extended else tapered
+    sky = _extended(opened, cutout, aperture, psfs, corrected, sums) if extended else tapered
     misfits = opened.psfs.misfits[channel]
     if opened.before is not None:
         misfits = np.concatenate([opened.before.misfits[channel], misfits])
@@ -169,20 +171,21 @@ def _offsets(opened: Opened, channel: int) -> list[tuple[float, float]]:
     power, cross = opened.psfs.A[channel], opened.psfs.B[channel]
     if opened.before is not None:
         return [(0.0, 0.0)] * len(power)
-    return batch_offsets(power, cross, float(opened.psfs.noise[channel]))
+    return batch_offsets(power, cross, float(opened.psfs.noise[channel]), read_sampling(opened.psfs, channel))
 
 
 def _sums(opened: Opened, channel: int, offsets: list[tuple[float, float]]) -> tuple[HalfSums, Image]:
     """Sums over all rounds, of all frames and of half-set 0; and the mean ring power of the frames."""
     psfs, before, half = opened.psfs, opened.before, opened.psfs.half[:]
     power, cross, weight = psfs.A[channel], psfs.B[channel], float(opened.weights[-1])
-    total, part = (sum_batches(power, cross, offsets, chosen, weight) for chosen in (half > -1, half == 0))
+    sampling = read_sampling(psfs, channel)
+    total, part = (sum_batches(power, cross, offsets, chosen, weight, sampling) for chosen in (half > -1, half == 0))
     frame_power = psfs.frame_power[channel].sum(axis=0) / max(1, len(half))
     noise, shared = float(psfs.noise[channel]), float(psfs.shared_noise_fraction)
     if before is not None:
         old = read_half_sums(before, channel)
         total, part = old.total + total, old.half + part
-        share = RoundShare((total.frames - float(old.total.power[0, 0])) / total.frames)
+        share = RoundShare((total.frames - old.total.frames) / total.frames)
         frame_power = share.average_curve(frame_power, before.frame_power[channel])
         noise, shared = share.average(noise, old.noise), share.average(shared, old.shared_noise_fraction)
     return HalfSums(_recounted(total), _recounted(part), shared, noise), np.asarray(frame_power, np.float32)
@@ -190,14 +193,15 @@ def _sums(opened: Opened, channel: int, offsets: list[tuple[float, float]]) -> t
 
 def _recounted(sums: Sums) -> Sums:
     """The sums with the number of their frames as A at zero frequency says: frames of several starts count once."""
-    return Sums(sums.power, sums.cross, round(float(sums.power[0, 0])))
+    return replace(sums, frames=count_of(sums.power, sums.sampling))
 
 
 def _psf_rows(
     opened: Opened, channel: int, offsets: list[tuple[float, float]], aperture: Aperture, size: int
 ) -> PsfRows:
     psfs, before = opened.psfs, opened.before
-    counts = [round(float(psfs.A[channel][k][0, 0])) for k in range(len(offsets))]
+    sampling = read_sampling(psfs, channel)
+    counts = [count_of(psfs.A[channel][k], sampling) for k in range(len(offsets))]
     old = None if before is None else before.psfs[channel]
     return PsfRows(_model(opened), old, psfs.psfs[channel], counts, offsets, aperture, size)
 
@@ -207,7 +211,7 @@ def _model(opened: Opened) -> PsfModel:
 
 
 def _extended(
-    opened: Opened, cutout: Cutout, aperture: Aperture, psfs: PsfRows, corrected: AmplitudeCorrected, noise: float
+    opened: Opened, cutout: Cutout, aperture: Aperture, psfs: PsfRows, corrected: AmplitudeCorrected, sums: HalfSums
 ) -> Image:
     """The sky (y, x) from the frames as windows on an extended field, in camera units."""
     device, border = opened.work.device, cutout.border
@@ -220,18 +224,24 @@ def _extended(
         for start in range(0, len(opened.frames), few):
             rows = slice(start, start + few)
             frames, whole = cutout.flux_matched(opened.clean, opened.frames[rows])
-            light, mask = paste(frames - np.float32(border), whole, size)
+            light, mask = paste(frames - np.float32(border), whole, size, cutout.in_box)
             transfer = _model(opened).transfer_functions(torch.from_numpy(psfs[rows]), wide, size, d_over_r0)
             share = torch.from_numpy(np.sqrt(opened.weights[rows]))[:, None, None]
             yield (share * light).to(device), mask.to(device), (share * transfer).to(device)
 
     # Noise and sky power per coefficient grow with the area over which a transform sums: their ratio stays.
     power = np.maximum(resampled_rings(corrected.sky_power, cutout.size, size), 1e-30)
-    floor = torch.from_numpy(noise / power).float().to(device)
-    iterations = opened.settings.cg_iterations
-    spectrum = smaller_blocks_on_oom(
-        BLOCK, lambda few: solve_extended(partial(blocks, few), floor, iterations).cpu(), opened.notes.append
-    )
+    floor = torch.from_numpy(sums.noise / power).float().to(device)
+    iterations, sampling = opened.settings.cg_iterations, cutout.sampling
+    start = None
+    if not sampling.is_full:
+        tapered = floor_of(corrected.sky_power, sums.noise, cutout.size)
+        start = enlarged(wiener(sums.total, tapered), size).to(device)
+
+    def solve(few: int) -> Tensor:
+        return solve_extended(partial(blocks, few), floor, iterations, sampling.density, start).cpu()
+
+    spectrum = smaller_blocks_on_oom(BLOCK, solve, opened.notes.append)
     gain = torch.from_numpy(resampled_rings(corrected.gain, cutout.size, size)).float()
     spectrum = spectrum * diffraction_otf(make_pupil(size, wide, 3)) * gain
     sky = torch.fft.irfft2(spectrum, s=(size, size))[centred(cutout.stack.shape, size)] + border

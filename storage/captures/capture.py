@@ -36,6 +36,8 @@ class Capture:
     """Fingerprints of dark and flat."""
     exposure_s: float | None = None
     """Exposure of a frame from a log or the settings; None: the capture itself tells it."""
+    mosaic: str = ""
+    """Colours of the sensor's cell, from the settings; empty: the capture itself tells them."""
     state: str = field(default="", compare=False, repr=False)
     """Digest of sizes and times of its files when the fingerprint was taken; empty: not known."""
 
@@ -48,7 +50,8 @@ class Capture:
     def identity(self) -> dict[str, Any]:
         """What makes its frames what they are: content only, so that a renamed or moved file is the same capture."""
         exposure = {} if self.exposure_s is None else {"exposure_s": self.exposure_s}
-        return {"fingerprint": self.fingerprint, "calibration": list(self.calibration), **exposure}
+        mosaic = {"mosaic": self.mosaic} if self.mosaic else {}
+        return {"fingerprint": self.fingerprint, "calibration": list(self.calibration), **exposure, **mosaic}
 
     def check(self) -> None:
         """Refuse files that have changed since the fingerprint was taken."""
@@ -64,11 +67,12 @@ def capture_at(
     flat: Path | None = None,
     exposure_s: float | None = None,
     known: Callable[[Path], str] = fingerprint,
+    mosaic: str | None = None,
 ) -> Capture:
     """Read the fingerprints of a capture and its calibration frames; `known` may remember them."""
     state = state_digest(path)
     prints = tuple(known(p) if p is not None else "" for p in (dark, flat))
-    return Capture(path.absolute(), known(path), dark, flat, (prints[0], prints[1]), exposure_s, state)
+    return Capture(path.absolute(), known(path), dark, flat, (prints[0], prints[1]), exposure_s, mosaic or "", state)
 
 
 def check_size(path: Path, header: Header) -> None:

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.errors import StoreError
-from storage.results.export import save_fits, save_json, save_png, save_text, scale_cards
+from storage.results.export import save_fits, save_json, save_png, save_text, save_tiff, scale_cards
+from storage.results.white_balance import White, white_balanced
 
 Image = NDArray[np.float32]
-FILES = ("stack.fits", "sky.fits", "sky.png", "report.html", "report.json")
+FILES = ("stack.fits", "sky.fits", "sky.png", "sky.tif", "report.html", "report.json")
 """What is published, in this order."""
 
 
@@ -49,12 +50,14 @@ class Pictures:
     """(channel, y, x) the shift-average."""
     stretch: str
     """How sky.png is stretched."""
+    white: White
+    """White balance of sky.png and sky.tif."""
     scale_arcsec: float | None
     """Sky angle of one pixel."""
 
 
 def publish(out: Path, pictures: Pictures, report: Mapping[str, Any], page: str) -> None:
-    """Leave sky.fits, stack.fits, sky.png, report.html and report.json in `out`."""
+    """Leave sky.fits, stack.fits, sky.png, sky.tif, report.html and report.json in `out`."""
     check_folder(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -75,6 +78,8 @@ def publish(out: Path, pictures: Pictures, report: Mapping[str, Any], page: str)
             **scale_cards(pictures.scale_arcsec, (picture.shape[-2], picture.shape[-1])),
         }
         save_fits(out / f"{name}.fits", picture, cards, history)
-    save_png(out / "sky.png", pictures.sky, pictures.stretch)
+    balanced = white_balanced(pictures.sky, pictures.white)
+    save_png(out / "sky.png", balanced, pictures.stretch)
+    save_tiff(out / "sky.tif", balanced)
     save_text(out / "report.html", page)
     save_json(out / "report.json", report)

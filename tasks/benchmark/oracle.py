@@ -24,6 +24,7 @@ from tasks.numerics.sky.wiener import corner_noise, ring_power_of_frames
 from tasks.products.clean_frames import CleanFrames, open_clean_frames
 from tasks.products.contents import Mean, Psfs, Seeing, Sky, Stack
 from tasks.products.cutout import Cutout, cutout_of
+from tasks.products.half_sums import plain_sampling
 from tasks.products.optics import aperture_of, cutoff_cpp
 from tasks.running.step import Work, step
 
@@ -61,10 +62,10 @@ def known_psfs(work: Work, inputs: CaptureProducts, truth: Capture, telescope: T
             )
         chosen = stacked.order[:]
         channels = []
-        for channel in range(clean.shape[1]):
+        for channel in range(len(clean.colours)):
             cutout = cutout_of(stacked, channel)
             channels.append(_channel(clean, cutout, known, chosen, cutoff_cpp(telescope, channel, mean)))
-            work.progress(channel + 1, clean.shape[1])
+            work.progress(channel + 1, len(clean.colours))
         work.save(_content(chosen, channels))
 
 
@@ -74,11 +75,12 @@ def _content(chosen: NDArray[np.int64], channels: list[KnownChannel]) -> Psfs:
         frames=chosen,
         half=np.zeros(1, np.int8),
         psfs=tuple(c.psfs for c in channels),
+        samplings=[plain_sampling(c.sums.sampling) for c in channels],
         A=tuple(c.sums.power.numpy()[None] for c in channels),
         B=tuple(c.sums.cross.numpy()[None] for c in channels),
         frame_power=np.stack([c.frame_power for c in channels])[:, None],
         misfits=np.ones((len(channels), len(chosen)), np.float32),
-        loss=np.zeros((len(channels), 1, 0)),
+        loss=np.zeros((1, 0)),
         loss_steps=np.zeros(0, np.int64),
         noise=np.array([c.noise for c in channels], np.float64),
         model=MODEL,
@@ -128,10 +130,10 @@ def _channel(
         spectra = torch.fft.rfft2(torch.from_numpy(cutout.frames(clean, chosen[part])))
         true = known.take(chosen[part])
         transfer = known_transfer(true, moves[part], known.pixel_fill, cutout.size)
-        own = sums(spectra, transfer)
+        own = sums(spectra, transfer, cutout.sampling)
         total = own if total is None else total + own
-        powers.append(len(spectra) / len(chosen) * ring_power_of_frames(spectra))
-        noises.append(corner_noise(spectra, cutoff))
+        noises.append(corner_noise(spectra, cutoff, sampling=cutout.sampling))
+        powers.append(len(spectra) / len(chosen) * ring_power_of_frames(spectra, noises[-1], cutout.sampling))
         there = known_transfer(true, moves[part], known.pixel_fill, wide)
         psfs.append(torch.fft.irfft2(there, s=(wide, wide)).numpy())
     assert total is not None

@@ -22,6 +22,7 @@ class Frames(Content):
     facts: Annotated[
         dict[str, str], Value("", "What the file says of itself: observer, telescope, exposure and so on.")
     ]
+    mosaic: Annotated[str, Value("", "Colours of the sensor's first cell, row by row, as RGGB; empty: no mosaic.")] = ""
     response: Annotated[F32 | None, Array("code", "adu", "Linear light of each code of a gamma-encoded capture.")] = (
         None
     )
@@ -76,6 +77,7 @@ class Stack(Content):
     shares: Annotated[F64, Array("share", "", "Shares of the sharpest frames that were tried.")]
     bits: Annotated[F64, Array("share", "bit", "What the mean of each share tells about unseen frames.")]
     share: Annotated[float, Value("fraction", "Share of the frames in the lucky stack.")]
+    mosaic: Annotated[str, Value("", "Colours of the sensor's first cell, of ingest.")] = ""
 
 
 @dataclass(frozen=True)
@@ -107,13 +109,17 @@ class BatchState(Content):
 class BatchResult(Content):
     """What came of one batch, in the order of its frames."""
 
-    psfs: Annotated[F32, Array("row, ...", "rad or 1", "Parameters of the PSFs: Zernike phases, or pixels.")]
-    A: Annotated[F32, Array("y, x//2+1", "", "Sum of |H|^2.")]
-    B: Annotated[C64, Array("y, x//2+1", "adu", "Sum of conj(H) Y.")]
-    frame_power: Annotated[F32, Array("ring", "adu^2", "Mean |Y|^2.")]
-    misfits: Annotated[F32, Array("row", "noise power", "What the batch's own sky leaves unexplained.")]
+    psfs: Annotated[
+        tuple[F32, ...], Array("row, ...", "rad or 1", "Parameters per channel: Zernike phases, or pixels.")
+    ]
+    A: Annotated[
+        tuple[Numbers, ...], Array("...", "", "Sum of |H|^2 (y, x//2+1) per channel; of a mosaic over aliases.")
+    ]
+    B: Annotated[tuple[C64, ...], Array("...", "adu", "Sum of conj(H) Y per channel.")]
+    frame_power: Annotated[F32, Array("channel, ring", "adu^2", "Mean |Y|^2.")]
+    misfits: Annotated[F32, Array("channel, row", "noise power", "What the batch's own sky leaves unexplained.")]
     loss: Annotated[F64, Array("segment", "nat", "Minus log-likelihood at the end of every segment.")]
-    noise: Annotated[float, Value("adu^2", "Noise power per Fourier coefficient.")]
+    noise: Annotated[F64, Array("channel", "adu^2", "Noise power per Fourier coefficient.")]
     notes: Annotated[list[str], Value("", "What had to be done otherwise than asked for.")]
 
 
@@ -129,11 +135,17 @@ class Psfs(Content):
     psfs: Annotated[
         tuple[F32, ...], Array("row, ...", "rad or 1", "Parameters per channel: Zernike phases, or pixels.")
     ]
-    A: Annotated[tuple[F32, ...], Array("batch, y, x//2+1", "", "Sum of |H|^2 over a batch, per channel.")]
-    B: Annotated[tuple[C64, ...], Array("batch, y, x//2+1", "adu", "Sum of conj(H) Y over a batch, per channel.")]
+    samplings: Annotated[list[Any], Value("px", "Period and offsets (y, x) of each channel's pixels on the canvas.")]
+    A: Annotated[
+        tuple[Numbers, ...],
+        Array(
+            "batch, ...", "", "Sum of |H|^2 (y, x//2+1) over a batch, per channel; of a mosaic matrices over aliases."
+        ),
+    ]
+    B: Annotated[tuple[C64, ...], Array("batch, ...", "adu", "Sum of conj(H) Y over a batch, per channel.")]
     frame_power: Annotated[F32, Array("channel, batch, ring", "adu^2", "Mean |Y|^2 of the batch's frames.")]
     misfits: Annotated[F32, Array("channel, row", "noise power", "What the batch's own sky leaves unexplained.")]
-    loss: Annotated[F64, Array("channel, batch, segment", "nat", "Minus log-likelihood at the end of every segment.")]
+    loss: Annotated[F64, Array("batch, segment", "nat", "Minus log-likelihood at the end of every segment.")]
     loss_steps: Annotated[I64, Array("segment", "step", "Gradient steps done at the end of every segment.")]
     noise: Annotated[F64, Array("channel", "adu^2", "Noise power per Fourier coefficient, median of the batches.")]
     model: Annotated[str, Value("", "PSF model.")]
@@ -152,10 +164,13 @@ class Sky(Content):
     tapered: Annotated[F32, Array("channel, y, x", "adu", "The same from the tapered frames alone.")]
     spectrum: Annotated[C64, Array("channel, y, x//2+1", "adu", "Spectrum before the telescope, on the canvas.")]
     sky_power: Annotated[F32, Array("channel, ring", "adu^2", "Power of the sky per Fourier coefficient.")]
-    A: Annotated[F32, Array("channel, y, x//2+1", "", "Sum of |H|^2 over all frames.")]
-    B: Annotated[C64, Array("channel, y, x//2+1", "adu", "Sum of conj(H) Y over all frames.")]
-    A_half: Annotated[F32, Array("channel, y, x//2+1", "", "A of half-set 0.")]
-    B_half: Annotated[C64, Array("channel, y, x//2+1", "adu", "B of half-set 0.")]
+    samplings: Annotated[list[Any], Value("px", "Period and offsets (y, x) of each channel's pixels on the canvas.")]
+    A: Annotated[
+        tuple[Numbers, ...], Array("...", "", "Sum of |H|^2 (y, x//2+1) over all frames; of a mosaic over aliases.")
+    ]
+    B: Annotated[tuple[C64, ...], Array("...", "adu", "Sum of conj(H) Y over all frames, per channel.")]
+    A_half: Annotated[tuple[Numbers, ...], Array("...", "", "A of half-set 0, per channel.")]
+    B_half: Annotated[tuple[C64, ...], Array("...", "adu", "B of half-set 0, per channel.")]
     frame_power: Annotated[F32, Array("channel, ring", "adu^2", "Mean |Y|^2 of the frames.")]
     noise: Annotated[F64, Array("channel", "adu^2", "Noise power per Fourier coefficient.")]
     shared_noise_fraction: Annotated[F64, Array("channel", "", "Share of the frames that both half-sets contain.")]

@@ -16,8 +16,10 @@ from tasks.numerics.fourier.canvas import (
     to_canvas,
     window,
 )
+from tasks.numerics.fourier.sampling import Sampling
 from tasks.numerics.fourier.shifts import covered, move_whole, split
 from tasks.products.clean_frames import CleanFrames
+from tasks.products.colours import colours_of
 from tasks.products.contents import Stack
 
 Image = NDArray[np.float32]
@@ -44,25 +46,45 @@ class Cutout:
     """(frame, 2) dy, dx px."""
     gains: Image
     """(frame,) light of each frame relative to the stack: clouds."""
+    usable: NDArray[np.bool_]
+    """(frame,) frames that nothing speaks against."""
+    in_box: Sampling
+    """The colour's pixels, seen from the box's first one."""
 
     @property
     def size(self) -> int:
         """Side of the canvas, px."""
         return len(self.taper)
 
+    @property
+    def sampling(self) -> Sampling:
+        """The colour's pixels on the canvas."""
+        rows, columns = centred(self.stack.shape, self.size)
+        return self.in_box.moved(rows.start, columns.start)
+
     def flux_matched(self, clean: CleanFrames, chosen: NDArray[np.int64]) -> tuple[Image, NDArray[np.int64]]:
-        """The chosen frames (frame, y, x) of equal light, and by how many whole pixels (frame, 2) they are off the box."""
-        whole, _ = split(self.shifts[chosen])
-        light = clean.take(chosen)[:, self.channel]
+        """The chosen frames (frame, y, x) of equal light, and by how many whole pixels (frame, 2) they are off the box.
+
+        A mosaic is only moved by whole periods; what is not the colour's own pixel is left as it comes.
+        """
+        whole, _ = split(self.shifts[chosen], self.in_box.period)
+        light = clean.light(chosen, self.channel)
         light = np.asarray((light - self.background) / self.gains[chosen, None, None] + self.background, np.float32)
         if self.stack.shape == self.full_stack.shape:
             return light, whole
         return registered(light, whole, self.full_stack)[:, *self.box], np.zeros_like(whole)
 
     def frames(self, clean: CleanFrames, chosen: Sequence[int] | NDArray[np.int64]) -> Image:
-        """The chosen frames (frame, size, size), moved by whole pixels; the rest of a shift is left to tip and tilt."""
+        """The chosen frames (frame, size, size), moved by whole pixels; the rest of a shift is left to tip and tilt.
+
+        Zero where the colour has no pixel.
+        """
         light, whole = self.flux_matched(clean, np.asarray(chosen, np.int64))
-        return to_canvas(registered(light, whole, self.stack), self.border, self.taper)
+        return to_canvas(registered(light, whole, self.stack), self.border, self.taper * self.canvas_mask())
+
+    def canvas_mask(self) -> Image:
+        """(size, size) one on the colour's pixels."""
+        return self.sampling.mask(self.size, self.size)
 
     def to_canvas(self, picture: Image) -> Image:
         """A picture (y, x) of the box on the canvas (size, size)."""
@@ -95,6 +117,7 @@ def cutout_of(stack: Stack, channel: int) -> Cutout:
     box = target_box(stack.stack[:].mean(axis=0))
     inside = full[box]
     size = canvas_size(*inside.shape)
+    colour = colours_of(len(stack.stack), stack.mosaic)[channel]
     return Cutout(
         channel,
         box,
@@ -105,4 +128,6 @@ def cutout_of(stack: Stack, channel: int) -> Cutout:
         window(inside.shape[0], inside.shape[1], size),
         stack.shifts[:],
         stack.gains[:, channel],
+        stack.flags[:] == 0,
+        colour.sampling.moved(-box[0].start, -box[1].start),
     )

@@ -10,15 +10,28 @@ from tasks.products.contents import Mean
 ARCSEC_RAD = 4.84813681e-6
 
 
+MAX_CUTOFF, MAX_CARRIED_CUTOFF = 0.5, 0.75
+"""cycles/px that pixels can hold along their rows; and where colours share one optical path, whose apertures must keep the
+ratio of their wavelengths: light beyond 0.5 aliases in one of them."""
+
+
 def cutoff_cpp(telescope: Telescope, channel: int, mean: Mean) -> float:
-    """Highest spatial frequency of a channel, cycles per pixel; at most 0.5, what the pixels can hold.
+    """Highest spatial frequency of a channel, cycles per pixel; of a single colour at most what the pixels can hold.
 
     Without a telescope it is the frequency beyond which the frames' mean power spectrum is flat.
     """
     if telescope.aperture_m is None or telescope.scale_arcsec is None:
-        return min(mean.optical_cutoff or 0.5, 0.5)
+        return min(mean.optical_cutoff or MAX_CUTOFF, MAX_CUTOFF)
     wavelength_m = telescope.wavelength_of(channel) * 1e-9
-    return min(diameter_cells(1, telescope.aperture_m, wavelength_m, telescope.scale_arcsec * ARCSEC_RAD), 0.5)
+    limit = MAX_CUTOFF if mean.flux.shape[1] == 1 else MAX_CARRIED_CUTOFF
+    return min(diameter_cells(1, telescope.aperture_m, wavelength_m, telescope.scale_arcsec * ARCSEC_RAD), limit)
+
+
+def wavelength_ratio(telescope: Telescope, channel: int, reference: int) -> float:
+    """Wavelength of the reference channel over that of another; 1 where the telescope is not known."""
+    if telescope.aperture_m is None:
+        return 1.0
+    return telescope.wavelength_of(reference) / telescope.wavelength_of(channel)
 
 
 def check_wavelengths(telescope: Telescope, channels: int) -> None:

@@ -12,8 +12,9 @@ from storage.store import Store
 from tasks.numerics.fourier.shifts import shift_frames
 from tasks.numerics.judging.metrics import fourier_ring_correlation, frc_cutoff, match
 from tasks.numerics.psf_models.base import PORTRAIT_SAMPLING
-from tasks.products.contents import Evaluated
-from tasks.products.half_sums import count_frames, half_agreement
+from tasks.numerics.sky.likelihood import count_of
+from tasks.products.contents import Evaluated, Psfs
+from tasks.products.half_sums import count_frames, half_agreement, read_sampling
 from tasks.reporting.charts import (
     Shown,
     frame_charts,
@@ -167,11 +168,17 @@ def _curves(
     return curves
 
 
+def _batch_frames(psfs: Psfs, channel: int) -> NDArray[np.float64]:
+    """How many frames each batch has, frames of several starts counted once."""
+    sampling = read_sampling(psfs, channel)
+    return np.array([count_of(psfs.A[channel][k], sampling) for k in range(len(psfs.half))], np.float64)
+
+
 def _trust_charts(opened: OpenedProducts, judged: Evaluated, shown: Shown) -> tuple[Chart, ...]:
     """What each held-out frame says, and how the solves settled."""
     c = opened.channel
     rounds = [
-        (each.psfs.loss_steps[:].astype(np.float64), each.psfs.loss[c], each.psfs.A[c][:, 0, 0])
+        (each.psfs.loss_steps[:].astype(np.float64), each.psfs.loss[:], _batch_frames(each.psfs, c))
         for each in opened.rounds
     ]
     judges = heldout_chart(shown, judged.chi2_sky[c], judged.chi2_stack[c], judged.heldout_frames[:])

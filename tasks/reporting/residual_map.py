@@ -28,7 +28,7 @@ def residual_map(clean: CleanFrames, cutout: Cutout, sky: Sky, aperture: Apertur
     psfs = sky.psfs[channel][: len(chosen)]
     spectrum = wiener(read_sums(sky, channel), read_floor(sky, channel))
     few = int(np.clip(CELLS // size**2, 1, BLOCK))
-    gain, read = noise_line(clean.take(chosen[:few])[:, channel])
+    gain, read = noise_line(clean.light(chosen[:few], channel))
     inside = centred(cutout.stack.shape, size)
     variance = np.ones((size, size), np.float32)
     level = read + gain * cutout.stack

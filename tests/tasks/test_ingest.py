@@ -105,11 +105,27 @@ def test_a_flat_without_light_is_refused(store: Store, tmp_path: Path, codes: Co
         taken(store, filmed(tmp_path / "a.ser", codes), flat=black)
 
 
-def test_mosaic_is_refused_in_words(store: Store, tmp_path: Path, codes: Codes) -> None:
-    write_ser(tmp_path / "bayer.ser", codes, 12, bayer="RGGB")
-    with pytest.raises(BadCapture, match=r"mosaic \(RGGB\).*convert"):
-        taken(store, tmp_path / "bayer.ser")
-    assert not store.entries()
+def test_a_mosaic_keeps_its_pattern(store: Store, tmp_path: Path, codes: Codes) -> None:
+    write_ser(tmp_path / "bayer.ser", codes, 12, bayer="GBRG")
+    with store.view(Frames, taken(store, tmp_path / "bayer.ser")) as frames:
+        assert frames.mosaic == "GBRG"
+        np.testing.assert_array_equal(frames.raw[:, 0], codes)
+
+
+def test_a_file_that_does_not_say_is_told_its_mosaic(store: Store, tmp_path: Path, codes: Codes) -> None:
+    capture = capture_at(filmed(tmp_path / "raw.ser", codes), mosaic="RGGB")
+    with store.view(Frames, ingest(Run(store), capture, load_config().ingest)) as frames:
+        assert frames.mosaic == "RGGB"
+    assert capture.identity != capture_at(tmp_path / "raw.ser").identity
+
+
+def test_other_mosaics_are_refused_in_words(store: Store, tmp_path: Path, codes: Codes) -> None:
+    write_ser(tmp_path / "cmyg.ser", codes, 12, bayer="CYYM")
+    with pytest.raises(BadCapture, match=r"mosaic CYYM.*convert"):
+        taken(store, tmp_path / "cmyg.ser")
+    write_ser(tmp_path / "rgb.ser", np.repeat(codes[:, None], 3, axis=1), 12)
+    with pytest.raises(BadCapture, match=r"3 channels have no mosaic"):
+        ingest(Run(store), capture_at(tmp_path / "rgb.ser", mosaic="RGGB"), load_config().ingest)
 
 
 def test_png_frames_are_read_as_linear_light(store: Store, tmp_path: Path, codes: Codes) -> None:

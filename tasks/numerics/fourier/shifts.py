@@ -60,9 +60,9 @@ def _shift_axis(block: Image, moves: NDArray[np.float32], axis: int) -> Image:
     return np.ascontiguousarray(np.take(shifted, np.arange(n), axis=axis), dtype=np.float32)
 
 
-def split(shifts: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Shifts as (whole pixels, rest within +-0.5): frames are moved by the first, tip and tilt model the second."""
-    whole = np.rint(shifts)
+def split(shifts: NDArray[np.float32], period: int = 1) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Shifts as (whole periods, rest within half a period), px: frames are moved by the first, tip and tilt model the second."""
+    whole = np.rint(shifts / period) * period
     return whole.astype(np.int64), (shifts - whole).astype(np.float32)
 
 

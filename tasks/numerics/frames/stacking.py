@@ -1,19 +1,24 @@
 """The shift-average, and what each registered frame is worth beside it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.numerics.fourier.canvas import canvas_size, window
+from tasks.numerics.fourier.sampling import Sampling
 from tasks.numerics.fourier.shifts import covered, shift_frames
+from tasks.numerics.frames.defects import fill
 from tasks.numerics.frames.quality import coherent_sharpness, residual_outlier_score
 
 Image = NDArray[np.float32]
 Numbers = NDArray[np.int64]
 Blocks = Iterable[tuple[Numbers, Image]]
 """Frames in blocks: their numbers (frame,), and the frames (frame, channel, y, x)."""
+
+MIN_WEIGHT = 0.02
+"""A pixel of a mosaic's stack with less of a sample than this is filled from its neighbours."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,39 @@ def shift_average(blocks: Blocks, shifts: Image) -> Image:
         weight = weight + cover.sum(0)
     mean = total / np.maximum(weight, 1)
     return np.where(weight > 0, mean, np.median(mean, axis=(-2, -1), keepdims=True)).astype(np.float32)
+
+
+def average_colours(blocks: Blocks, shifts: Image, samplings: Sequence[Sampling]) -> Image:
+    """Mean (colour, y, x) of registered frames: `shift_average` of whole frames, or each colour's own pixels of a mosaic."""
+    if all(sampling.is_full for sampling in samplings):
+        return shift_average(blocks, shifts)
+    light, weight = np.zeros((1, 1, 1)), np.zeros((1, 1, 1))
+    for numbers, frames in blocks:
+        masks = np.stack([sampling.mask(*frames.shape[-2:]) for sampling in samplings])
+        for number, frame in zip(numbers, frames[:, 0], strict=True):
+            light = light + _dropped(frame * masks, -shifts[number])
+            weight = weight + _dropped(masks, -shifts[number])
+    return np.stack([_divided(*each) for each in zip(light, weight, strict=True)])
+
+
+def _dropped(planes: Image, move: Image) -> NDArray[np.float64]:
+    """Planes (colour, y, x) whose pixels are moved and shared out among the four pixels around where they come to lie."""
+    ny, nx = planes.shape[-2:]
+    whole = np.floor(move).astype(int)
+    fy, fx = move - whole
+    out = np.zeros(planes.shape)
+    for dy, dx, share in ((0, 0, (1 - fy) * (1 - fx)), (0, 1, (1 - fy) * fx), (1, 0, fy * (1 - fx)), (1, 1, fy * fx)):
+        y, x = int(whole[0]) + dy, int(whole[1]) + dx
+        to = slice(max(0, y), max(0, ny + min(0, y))), slice(max(0, x), max(0, nx + min(0, x)))
+        of = slice(max(0, -y), max(0, ny - max(0, y))), slice(max(0, -x), max(0, nx - max(0, x)))
+        out[:, *to] += share * planes[:, *of]
+    return out
+
+
+def _divided(light: NDArray[np.float64], weight: NDArray[np.float64]) -> Image:
+    """Light over weight; pixels that hardly a sample reached take the mean of their neighbours."""
+    known = weight > MIN_WEIGHT
+    return fill((light / np.maximum(weight, MIN_WEIGHT)).astype(np.float32)[None], ~known)[0]
 
 
 def score_frames(blocks: Blocks, shifts: Image, stack: Image, cutoff: float) -> FrameScores:

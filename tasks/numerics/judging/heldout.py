@@ -12,6 +12,7 @@ from torch import Tensor
 
 from tasks.numerics.adam import adam_step, cosine_rate
 from tasks.numerics.fourier.rings import frequencies, ring_mean, rings
+from tasks.numerics.fourier.sampling import FULL, Sampling, masked
 from tasks.numerics.optics.kolmogorov import phase_sigma
 from tasks.numerics.optics.pupil import (
     Pupil,
@@ -62,7 +63,13 @@ class HeldoutFit:
 
 
 def fit_frames(
-    pupil: Pupil, spectra: Tensor, skies: tuple[Tensor, Tensor], noise: float, d_over_r0: float, steps: int
+    pupil: Pupil,
+    spectra: Tensor,
+    skies: tuple[Tensor, Tensor],
+    noise: float,
+    d_over_r0: float,
+    steps: int,
+    sampling: Sampling = FULL,
 ) -> HeldoutFit:
     """Fit the phases of frames (frame, y, x//2+1) to each of two sky spectra; `noise` is the power per coefficient."""
     used = (frequencies(pupil.size, spectra.device) < pupil.cutoff).float()
@@ -70,11 +77,12 @@ def fit_frames(
     sigma = torch.from_numpy(phase_sigma(len(pupil.modes), d_over_r0)).to(spectra.device)
     chi2s, transfers = [], []
     for sky in skies:
-        phases = fit(pupil, spectra, sky, level, sigma, steps)
+        phases = fit(pupil, spectra, sky, level, sigma, steps, sampling)
         transfers.append(torch.cat([otfs(pupil, phases[i : i + CHUNK]) for i in range(0, len(phases), CHUNK)]))
-        chi2s.append(chi2(spectra, transfers[-1], sky, level, used))
-    residual = spectra - transfers[0] * skies[0]
-    return HeldoutFit(torch.stack(chi2s), (residual.real**2 + residual.imag**2).sum(0) / level)
+        chi2s.append(chi2(spectra, transfers[-1], sky, level, used, sampling))
+    residual = spectra - masked(transfers[0] * skies[0], sampling)
+    power = (residual.real**2 + residual.imag**2).sum(0) / (level * sampling.density)
+    return HeldoutFit(torch.stack(chi2s), power)
 
 
 def verdict_of(fits: Sequence[HeldoutFit], cutoff: float) -> Verdict:
@@ -104,25 +112,33 @@ def _whiteness(power: Tensor, cutoff: float) -> float:
     return float((inside - 1).abs().mean())
 
 
-def fit(pupil: Pupil, spectra: Tensor, sky: Tensor, noise: Tensor, phase_sigma: Tensor, steps: int) -> Tensor:
+def fit(
+    pupil: Pupil,
+    spectra: Tensor,
+    sky: Tensor,
+    noise: Tensor,
+    phase_sigma: Tensor,
+    steps: int,
+    sampling: Sampling = FULL,
+) -> Tensor:
     """Phases (frame, mode) that fit each frame to a given sky: annealed Adam from flat phases."""
     sky, phases = band_limited(pupil, sky), torch.zeros(len(spectra), len(phase_sigma), device=spectra.device)
     first, second = torch.zeros_like(phases), torch.zeros_like(phases)
     for step in range(steps):
         hot = max(1.0, 100.0 ** (1 - step / (0.6 * steps)))
-        gradient = _gradient(pupil, spectra, sky, noise * hot, phases) + phases / phase_sigma**2
+        gradient = _gradient(pupil, spectra, sky, noise * hot, phases, sampling) + phases / phase_sigma**2
         first, second, direction = adam_step(gradient, first, second, step)
         phases = phases - cosine_rate(0.15, step, steps) * direction
     return phases
 
 
-def _gradient(pupil: Pupil, spectra: Tensor, sky: Tensor, noise: Tensor, phases: Tensor) -> Tensor:
+def _gradient(pupil: Pupil, spectra: Tensor, sky: Tensor, noise: Tensor, phases: Tensor, sampling: Sampling) -> Tensor:
     """Gradient of half the chi squared of every frame by its phases."""
     grads = []
     for start in range(0, len(phases), CHUNK):
         cells = pupil_function(pupil, phases[start : start + CHUNK])
         amplitude = amplitudes(pupil, cells)
         transfer = spectra_of(pupil, intensity(pupil, amplitude))
-        derivative = (sky * transfer - spectra[start : start + CHUNK]) * (sky.conj() / noise)
-        grads.append(phase_gradient(pupil, cells, amplitude, derivative))
+        rest = masked(sky * transfer, sampling) - spectra[start : start + CHUNK]
+        grads.append(phase_gradient(pupil, cells, amplitude, rest * (sky.conj() / noise)))
     return torch.cat(grads)

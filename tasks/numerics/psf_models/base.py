@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tasks.numerics.fourier.sampling import FULL, Sampling
 from tasks.numerics.optics.aperture import Aperture
 from tasks.numerics.sky.likelihood import Sums
 
@@ -41,6 +42,8 @@ class Batch:
     """(y, x//2+1) the previous sky's spectrum."""
     sky_power: Tensor | None
     """(ring,) power of the sky, where an earlier round estimated it."""
+    sampling: Sampling = FULL
+    """The pixels that the frames have, on the canvas."""
 
     @property
     def size(self) -> int:
@@ -90,6 +93,9 @@ class PsfModel(NamedTuple):
     """So many steps more."""
     finish: Callable[[Batch, Plan, Memory], Solved]
     """The parameters and sums at the end."""
+    carried: Callable[[Tensor, float], Tensor]
+    """(psfs, wavelength ratio) to the parameters of the same PSFs in light of another wavelength; the ratio is that of the
+    solved light over the other, and the other aperture has as many times more cells."""
     transfer_functions: Callable[[Tensor, Aperture, int, float], Tensor]
     """(psfs, aperture, size, d_over_r0) to transfer functions (frame, y, x//2+1) on a canvas of `size`."""
     shifted: Callable[[Tensor, tuple[float, float], Aperture, int], Tensor]

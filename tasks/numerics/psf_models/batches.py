@@ -56,10 +56,10 @@ def batch_loss(batch: Batch, own: Sums, sky_power: torch.Tensor | None) -> float
 
     All skies that the data allow are integrated over: their share without these frames is taken off.
     """
-    nothing = Sums(torch.zeros_like(own.power), torch.zeros_like(own.cross), 0)
+    nothing = Sums(torch.zeros_like(own.power), torch.zeros_like(own.cross), 0, own.sampling)
     others = nothing if batch.others is None else batch.others
     total = others + own
     noise = torch.tensor(batch.noise, device=own.power.device)
     power = ring_power(total, batch.noise) if sky_power is None else sky_power
-    floor = floor_of(power, batch.noise, own.power.shape[-2])
+    floor = floor_of(power, batch.noise, own.size)
     return float(loss_of(total, noise, floor) - loss_of(others, noise, floor))

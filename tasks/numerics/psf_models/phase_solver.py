@@ -64,7 +64,7 @@ def draw_phases(frames: int, phase_sigma: Tensor, seed: int, tilt: float = 0.1) 
 def begin(problem: Problem, phases: Tensor, sky_power: Tensor | None = None) -> State:
     """State before the first step; without `sky_power` the prior starts as a power law."""
     if sky_power is None:
-        sky_power = power_law(problem.spectra.mean(0))
+        sky_power = power_law(problem.spectra.mean(0) / problem.sampling.density)
     return State(phases, torch.zeros_like(phases), torch.zeros_like(phases), sky_power)
 
 

@@ -47,8 +47,13 @@ def finish(batch: Batch, plan: Plan, memory: Memory) -> Solved:
     """The phases and their sums."""
     pupil, phases = _pupil(batch, plan), memory["phases"]
     blocks = (slice(start, start + CHUNK) for start in range(0, len(phases), CHUNK))
-    parts = (sums(batch.spectra[block], otfs(pupil, phases[block])) for block in blocks)
+    parts = (sums(batch.spectra[block], otfs(pupil, phases[block]), batch.sampling) for block in blocks)
     return Solved(phases, functools.reduce(operator.add, parts))
+
+
+def carried(psfs: Tensor, wavelength_ratio: float) -> Tensor:
+    """Phases (frame, mode) of the same optical paths in other light: as many times more radians as it is shorter."""
+    return psfs * wavelength_ratio
 
 
 def transfer_functions(psfs: Tensor, aperture: Aperture, size: int, d_over_r0: float) -> Tensor:
@@ -93,7 +98,7 @@ def _pupil(batch: Batch, plan: Plan) -> Pupil:
 
 
 def _problem(batch: Batch, plan: Plan) -> Problem:
-    return Problem(_pupil(batch, plan), batch.spectra, batch.others)
+    return Problem(_pupil(batch, plan), batch.spectra, batch.others, batch.sampling)
 
 
 def _phase_sigma(batch: Batch, plan: Plan) -> Tensor:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tasks.numerics.fourier.sampling import FULL, Sampling, masked
 from tasks.numerics.fourier.shifts import phase_ramp
 from tasks.numerics.optics.aperture import Aperture
 from tasks.numerics.optics.pupil import diffraction_otf, make_pupil
@@ -23,12 +24,21 @@ def advance(batch: Batch, plan: Plan, memory: Memory, steps: int) -> Memory:
     """So many steps more; the momentum starts anew."""
     psfs, count = memory["psfs"], len(batch.spectra)
     blocks = (slice(start, start + CHUNK) for start in range(0, count, CHUNK))
-    return {"psfs": torch.cat([fit(batch.spectra[block], batch.sky, psfs[block], steps) for block in blocks])}
+    return {
+        "psfs": torch.cat(
+            [fit(batch.spectra[block], batch.sky, psfs[block], steps, batch.sampling) for block in blocks]
+        )
+    }
 
 
 def finish(batch: Batch, plan: Plan, memory: Memory) -> Solved:
     """The PSFs and their sums."""
-    return Solved(memory["psfs"], sums(batch.spectra, torch.fft.rfft2(memory["psfs"])))
+    return Solved(memory["psfs"], sums(batch.spectra, torch.fft.rfft2(memory["psfs"]), batch.sampling))
+
+
+def carried(psfs: Tensor, wavelength_ratio: float) -> Tensor:
+    """The same pixels: nothing is known of the optical path behind them."""
+    return psfs
 
 
 def transfer_functions(psfs: Tensor, aperture: Aperture, size: int, d_over_r0: float) -> Tensor:
@@ -90,7 +100,7 @@ def gaussians(frames: int, size: int, width: float, device: torch.device | str =
     return (blob / blob.sum()).expand(frames, size, size).clone()
 
 
-def fit(spectra: Tensor, sky: Tensor, psfs: Tensor, steps: int) -> Tensor:
+def fit(spectra: Tensor, sky: Tensor, psfs: Tensor, steps: int, sampling: Sampling = FULL) -> Tensor:
     """PSFs (frame, y, x), centred on [0, 0], that make `sky` (y, x//2+1) into frames of `spectra` (frame, y, x//2+1).
 
     Accelerated projected gradient; a frame's momentum restarts when it points uphill. The sum is fixed, so the zero
@@ -105,7 +115,8 @@ def fit(spectra: Tensor, sky: Tensor, psfs: Tensor, steps: int) -> Tensor:
     correlation = sky.conj() * spectra
     correlation[:, 0, 0] = 0.0
     for _ in range(steps):
-        gradient = torch.fft.irfft2(weight * torch.fft.rfft2(ahead) - correlation, s=(size, size))
+        blurred = _again(torch.fft.rfft2(ahead), sky, weight, sampling)
+        gradient = torch.fft.irfft2(blurred - correlation, s=(size, size))
         following = onto_simplex(ahead - step * gradient)
         uphill = ((ahead - following) * (following - current)).sum((1, 2), keepdim=True) > 0
         momentum = torch.where(uphill, torch.ones_like(momentum), momentum)
@@ -113,3 +124,12 @@ def fit(spectra: Tensor, sky: Tensor, psfs: Tensor, steps: int) -> Tensor:
         ahead = following + (momentum - 1) / longer * (following - current)
         current, momentum = following, longer
     return current
+
+
+def _again(transfer: Tensor, sky: Tensor, weight: Tensor, sampling: Sampling) -> Tensor:
+    """The sky's correlation (frame, y, x//2+1) with the frames that transfer functions make of it."""
+    if sampling.is_full:
+        return weight * transfer
+    again = sky.conj() * masked(sky * transfer, sampling)
+    again[:, 0, 0] = 0.0
+    return again

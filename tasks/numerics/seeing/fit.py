@@ -125,6 +125,29 @@ def fit_seeing(
     return _summary(weight / weight.sum(), table, cutoff, int(used.sum()))
 
 
+def in_other_light(seeing: Seeing, wavelength_ratio: float, obstruction: float) -> Seeing:
+    """The same air seen at another wavelength: D/r0 follows the ratio to the power 6/5, curves the table's change.
+
+    `wavelength_ratio` is that of the seeing's light over the other. Rings are fractions of each light's own cut-off.
+    """
+    table, strength = speckle_table(round(obstruction, 3)), seeing.d_over_r0 * wavelength_ratio**1.2
+    row = np.log(np.clip(seeing.wind_travel_diameters, TRAVELS[0], TRAVELS[-1]))
+    change = np.zeros_like(seeing.mean_power)
+    for sign, each in ((1, strength), (-1, seeing.d_over_r0)):
+        at = np.log(np.clip(each, STRENGTHS[0], STRENGTHS[-1]))
+        curves = np.stack([_between(np.log(STRENGTHS), table.log_power[:, k], at) for k in range(len(TRAVELS))])
+        change += sign * _between(np.log(TRAVELS), curves, row)
+    power = seeing.mean_power * np.exp(change)
+    return seeing._replace(d_over_r0=strength, mean_power=power)
+
+
+def _between(places: F64, rows: F64, at: float) -> F64:
+    """Rows (place, ...) interpolated linearly at a place."""
+    low = int(np.clip(np.searchsorted(places, at) - 1, 0, len(places) - 2))
+    share = (at - places[low]) / (places[low + 1] - places[low])
+    return np.asarray((1 - share) * rows[low] + share * rows[low + 1])
+
+
 def _summary(weight: F64, table: SpeckleTable, cutoff: float, rings_used: int) -> Seeing:
     """Posterior (strength, travel, jitter) to means and standard deviations; powers are averaged as logarithms."""
     marginal = weight.sum(2)

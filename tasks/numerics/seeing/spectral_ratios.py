@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.numerics.fourier.rings import RINGS, radial_profile, radii
+from tasks.numerics.fourier.sampling import FULL, Sampling, alias_radius
 from tasks.numerics.fourier.windows import hann
 
 F32 = NDArray[np.float32]
@@ -95,9 +96,17 @@ def join(parts: Sequence[SpectralSums]) -> SpectralSums:
     return sums
 
 
-def noise_beyond(sums: SpectralSums, cutoff: float) -> float:
-    """Noise power per coefficient, from the frequencies beyond the telescope's `cutoff` (cycles per pixel)."""
-    beyond = radii((sums.first.shape[1], sums.width), cutoff) > 1.1
+def noise_beyond(sums: SpectralSums, cutoff: float, sampling: Sampling = FULL) -> float:
+    """Noise power per coefficient, from the frequencies beyond the telescope's `cutoff` (cycles per pixel).
+
+    Of a mosaic from the tenth of all coefficients whose aliases all lie farthest out.
+    """
+    shape = sums.first.shape[1], sums.width
+    if sampling.is_full:
+        beyond = radii(shape, cutoff) > 1.1
+    else:
+        radius = alias_radius(shape, sampling)
+        beyond = radius > min(1.1 * cutoff, float(np.quantile(radius, 0.9)))
     if beyond.sum() < 20:
         raise ValueError(
             f"only {beyond.sum()} frequencies lie beyond the cut-off of {cutoff:.3f} cycles/px, 20 are needed: "

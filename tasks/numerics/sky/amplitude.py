@@ -15,7 +15,7 @@ from tasks.numerics.optics.aperture import Aperture
 from tasks.numerics.optics.pupil import diffraction_otf, make_pupil
 from tasks.numerics.sky.half_agreement import HalfSums, common_power_fraction, smooth
 from tasks.numerics.sky.likelihood import Sums
-from tasks.numerics.sky.wiener import floor_of, ring_power, wiener
+from tasks.numerics.sky.wiener import floor_of, known_fraction, ring_power, trusted_ring_mean, wiener
 
 MAX_OFFSET_PX = 4
 """Largest offset between the skies of two batches: as much as registration can be wrong on average."""
@@ -25,8 +25,13 @@ COARSE = slice(1, 3)
 """Rings that seeing hardly attenuates; the gain is normalised to one there."""
 MIN_COMMON_FRACTION = 0.9
 """Rings with a smaller fraction of common power do not enter the comparison of seeing and PSFs."""
+HELD_RINGS = 5
+"""Last trusted rings of a mosaic whose mean ratio holds for the aliased ones beyond."""
 MIN_SEEING_WEIGHT = 0.75
-"""Smallest weight of the power ratio from seeing. On simulated captures it is nearer the truth than the one from the PSFs."""
+"""Smallest weight of the power ratio from seeing. On simulated captures it is nearer the truth than the one from the PSFs.
+
+What is left for the PSFs shrinks with the share of the pixels that a colour has, as they do with what is known of them.
+"""
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ class AmplitudeCorrected:
 
 def correct_amplitude(sums: HalfSums, seeing: SeeingPower, aperture: Aperture) -> AmplitudeCorrected:
     """The Wiener-filtered sky of the sums, its rings scaled by `ring_gain`."""
-    size = sums.total.power.shape[-2]
+    size = sums.total.size
     power = ring_power(sums.total, sums.noise)
     floor = floor_of(power, sums.noise, size)
     gain = ring_gain(sums, floor, seeing, aperture.diameter_cells / size)
@@ -77,29 +82,43 @@ def ring_gain(sums: HalfSums, floor: Tensor, seeing: SeeingPower, cutoff: float)
     geometric mean, see `seeing_weight`.
     """
     total = sums.total
-    size = total.power.shape[-2]
+    size = total.size
     number = rings(size)
     sky = wiener(total, floor)
     power = ring_mean(sky.real**2 + sky.imag**2, number).clamp_min(1e-30)
     common = common_power_fraction(sums, floor)
-    kept = ring_mean(total.power / (total.power + floor), number).clamp_min(1e-3)
+    kept = ring_mean(known_fraction(total, floor), number).clamp_min(1e-3)
     frequency = np.arange(len(power)) / size / cutoff
     passed = np.exp(np.interp(frequency, RINGS, np.log(np.maximum(seeing.mean_power, 1e-9))))
     signal = (seeing.frame_power - sums.noise).clamp_min(0)
-    power_ratio_from_seeing = smooth(signal / torch.from_numpy(passed).float() / power)
+    power_there, trusted = trusted_ring_mean(sky.real**2 + sky.imag**2, total.sampling)
+    power_ratio_from_seeing = smooth(signal / torch.from_numpy(passed).float() / power_there.clamp_min(1e-30))
+    power_ratio_from_seeing = held_where_aliased(power_ratio_from_seeing, common / kept**2, trusted)
     lowest, highest = common / MAX_CORRECTION**2, common * MAX_CORRECTION**2
     power_ratio_from_seeing = torch.minimum(torch.maximum(power_ratio_from_seeing, lowest), highest)
     sigma = torch.from_numpy(np.interp(frequency, RINGS, seeing.log_power_sigma)).float()
-    used = (common > MIN_COMMON_FRACTION) & (power_ratio_from_seeing > 0)
+    used = (common > MIN_COMMON_FRACTION) & (power_ratio_from_seeing > 0) & trusted
     used = used & torch.from_numpy((frequency > 0) & (frequency < 1))
     difference = torch.log(power_ratio_from_seeing * kept**2 / common)
     difference = difference - difference[COARSE].mean()  # a common scale divides out below
-    weight = seeing.weight * seeing_weight(difference[used], sigma[used])
+    least = 1 - (1 - MIN_SEEING_WEIGHT) * total.sampling.density
+    weight = seeing.weight * max(least, seeing_weight(difference[used], sigma[used]))
     gain = (common / kept) ** (1 - weight) * (common * power_ratio_from_seeing).sqrt() ** weight
     gain = gain / gain[COARSE].mean()
     gain[torch.from_numpy(frequency) > 1] = 0.0  # no signal beyond the cut-off
     gain[0] = 1.0  # keeps the flux
     return gain
+
+
+def held_where_aliased(from_seeing: Tensor, from_psfs: Tensor, trusted: Tensor) -> Tensor:
+    """The power ratio (ring,) from seeing; beyond the trusted rings the one from the PSFs, times their last ratio."""
+    if bool(trusted.all()):
+        return from_seeing
+    last = int(trusted.long().argmin())
+    beyond = torch.arange(len(trusted)) >= last - 1  # the last ring of the smoothed curve has an aliased neighbour
+    final = slice(max(1, last - HELD_RINGS - 1), last - 1)
+    held = (from_seeing[final].clamp_min(1e-30) / from_psfs[final].clamp_min(1e-30)).log().mean().exp()
+    return torch.where(beyond, held * from_psfs, from_seeing)
 
 
 def seeing_weight(difference: Tensor, sigma: Tensor) -> float:
@@ -113,11 +132,10 @@ def seeing_weight(difference: Tensor, sigma: Tensor) -> float:
     return max(MIN_SEEING_WEIGHT, 1 - float((sigma**2).mean() / (difference**2).mean().clamp_min(1e-12)))
 
 
-def batch_sky(power: NDArray[np.float32], cross: NDArray[np.complex64], noise: float) -> Tensor:
+def batch_sky(total: Sums, noise: float) -> Tensor:
     """Sky spectrum (y, x//2+1) from one batch's sums, attenuated as its frames are on average."""
-    total = Sums(torch.from_numpy(power), torch.from_numpy(cross), round(float(power[0, 0])))
-    sky = wiener(total, floor_of(ring_power(total, noise), noise, len(power)))
-    return sky * (total.power / total.frames).sqrt()
+    sky = wiener(total, floor_of(ring_power(total, noise), noise, total.size))
+    return sky * (total.own_power / total.frames).sqrt()
 
 
 def sky_offset(first: Tensor, other: Tensor) -> tuple[float, float]:

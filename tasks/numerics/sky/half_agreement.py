@@ -9,7 +9,7 @@ from torch import Tensor
 
 from tasks.numerics.fourier.rings import ring_mean, rings
 from tasks.numerics.sky.likelihood import Sums
-from tasks.numerics.sky.wiener import wiener
+from tasks.numerics.sky.wiener import noise_gain, wiener
 
 MIN_RING = 3
 """First ring with enough coefficients for a correlation; the fraction on rings below it is set to one."""
@@ -40,10 +40,10 @@ def common_power_fraction(sums: HalfSums, floor: Tensor) -> Tensor:
     instead. `floor` is noise over sky power (y, x//2+1).
     """
     total, half = sums.total, sums.half
-    number = rings(total.power.shape[-2], floor.device)
+    number = rings(total.size, floor.device)
     sky = wiener(total, floor)
     power = ring_mean(sky.real**2 + sky.imag**2, number).clamp_min(1e-30)
-    noise = ring_mean(sums.noise * total.power / (total.power + floor) ** 2, number)
+    noise = sums.noise * ring_mean(noise_gain(total, floor), number)
     if sums.single_solve:
         common = power - noise
     else:

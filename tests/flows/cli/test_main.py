@@ -86,11 +86,11 @@ def test_captures_that_cannot_be_restored(desk: Any, film: Path, tmp_path: Path,
     told = {
         "stub": "no whole frame",
         "nonsense": "not a SER capture",
-        "mosaic": "a colour mosaic (RGGB)",
+        "mosaic": "a colour mosaic CYYM",
         "few": "at least 4 are needed",
         "dark": "give a dark of the same camera settings",
     }[kind]
-    write_ser(path, frames[:3] if kind == "few" else frames, 12, bayer="RGGB" if kind == "mosaic" else None)
+    write_ser(path, frames[:3] if kind == "few" else frames, 12, bayer="CYYM" if kind == "mosaic" else None)
     if kind == "stub":
         path.write_bytes(film.read_bytes()[:300])
     elif kind == "nonsense":

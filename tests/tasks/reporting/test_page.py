@@ -85,7 +85,7 @@ def test_without_a_truth_nothing_is_compared_with_it(planet: Any) -> None:
 def test_a_rejected_sky_is_shown_and_marked(planet: Any, shown: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.evaluate.is_nearer", lambda *_: False)
     settings = planet.config.evaluate.model_copy(update={"frames": 2})
-    result = evaluate(planet.run, planet.inputs, planet.sky, planet.config.telescope, settings)
+    result = evaluate(planet.run, planet.inputs, planet.sky, planet.config.telescope, settings, planet.config.colour)
     page = page_of(planet, result=result)
     sky = next(picture for picture in page.pictures if picture.key == "sky")
     assert sky.caption.endswith("; not published")

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks.numerics.seeing.fit import fit_seeing, travel_prior
+from tasks.numerics.fourier.rings import RINGS
+from tasks.numerics.seeing.fit import Seeing, fit_seeing, in_other_light, travel_prior
 from tasks.numerics.seeing.speckle_transfer import curves, phases, speckle_table, transfers
 from tasks.numerics.seeing.spectral_ratios import noise_beyond, spectral_sums
 from tests.tasks.numerics.conftest import SIZE, Frames
@@ -92,3 +93,15 @@ def test_too_few_groups_and_too_coarse_pixels_are_refused() -> None:
         fit_seeing(spectral_sums(frames, 0.5, group=6), 0.5, 0.33, noise=1.0)
     with pytest.raises(ValueError, match="cut-off"):
         noise_beyond(spectral_sums(frames, 0.7), 0.7)
+
+
+def test_other_light_sees_the_same_air() -> None:
+    """Redder light passes better; the way there and back ends where it began."""
+    rings = len(RINGS)
+    table = speckle_table(0.3)
+    start = Seeing(6.0, 0.1, 0.2, 0.1, np.exp(table.log_power[20, 8]), np.ones(rings), np.full(rings, 0.1), 10)
+    red = in_other_light(start, 535 / 620, 0.3)
+    assert red.d_over_r0 == pytest.approx(6.0 * (535 / 620) ** 1.2)
+    assert (red.mean_power[2:-2] > start.mean_power[2:-2]).all()
+    again = in_other_light(red, 620 / 535, 0.3)
+    np.testing.assert_allclose(again.mean_power, start.mean_power, rtol=1e-6)

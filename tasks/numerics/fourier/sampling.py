@@ -1,0 +1,148 @@
+"""Which pixels of a frame belong to one colour, and what leaving out the others does to a spectrum: aliases.
+
+A mask of period s couples the s*s frequencies that lie 1/s cycles per pixel apart. On a canvas of n px, m = n / s,
+such a set is named by its folded frequency q on the half-plane (m, m//2+1); member i = (a, b) lies at q + (a, b) m.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tasks.numerics.fourier.rings import frequencies
+
+Offset = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """The pixels of a periodic mask: all (y, x) that differ from one of `offsets` by multiples of `period`."""
+
+    period: int
+    """px along both axes."""
+    offsets: tuple[Offset, ...]
+    """(y, x) px of each sampled pixel of the first cell."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether every pixel is sampled."""
+        return self.period == 1
+
+    @property
+    def density(self) -> float:
+        """Fraction of the pixels that are sampled."""
+        return len(self.offsets) / self.period**2
+
+    def moved(self, dy: int, dx: int) -> Sampling:
+        """The same mask seen from an origin that lies (-dy, -dx) px away."""
+        moved = sorted(((y + dy) % self.period, (x + dx) % self.period) for y, x in self.offsets)
+        return Sampling(self.period, tuple(moved))
+
+    def mask(self, height: int, width: int) -> NDArray[np.float32]:
+        """(y, x) one where a pixel is sampled, zero elsewhere."""
+        rows, columns = -(-height // self.period), -(-width // self.period)
+        return np.tile(_cell(self), (rows, columns))[:height, :width]
+
+
+FULL = Sampling(1, ((0, 0),))
+"""Every pixel."""
+BAYER = ("RGGB", "GRBG", "GBRG", "BGGR")
+"""The mosaics of red, green and blue, read row by row from pixel [0, 0]."""
+
+
+def bayer_samplings(mosaic: str) -> tuple[Sampling, Sampling, Sampling]:
+    """The pixels of red, green and blue of a mosaic that is named by its first cell."""
+    at = [(letter, divmod(place, 2)) for place, letter in enumerate(mosaic)]
+    red, green, blue = (Sampling(2, tuple(offset for letter, offset in at if letter == name)) for name in "RGB")
+    return red, green, blue
+
+
+def _cell(sampling: Sampling) -> NDArray[np.float32]:
+    cell = np.zeros((sampling.period, sampling.period), np.float32)
+    for y, x in sampling.offsets:
+        cell[y, x] = 1
+    return cell
+
+
+@functools.lru_cache(maxsize=8)
+def _places(size: int, period: int, device: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Where each alias lies on the half-plane and whether as its conjugate twin; and the way back."""
+    m = size // period
+    qy, qx = torch.arange(m)[:, None], torch.arange(m // 2 + 1)[None]
+    at, twin = [], []
+    for a in range(period):
+        for b in range(period):
+            ky, kx = qy + a * m, qx + b * m
+            over = kx > size // 2
+            at.append(torch.where(over, (-ky) % size * (size // 2 + 1) + size - kx, ky * (size // 2 + 1) + kx))
+            twin.append(over.expand(m, -1))
+    ky, kx = torch.arange(size)[:, None], torch.arange(size // 2 + 1)[None]
+    flip = (kx % m > m // 2).expand(size, -1)
+    fy, fx = torch.where(flip, (-ky) % size, ky), torch.where(flip, (-kx) % size, kx)
+    slot = (fy // m * period + fx // m) * m * (m // 2 + 1) + fy % m * (m // 2 + 1) + fx % m
+    found = torch.stack(at), torch.stack(twin), slot, flip
+    return tuple(each.to(device) for each in found)  # type: ignore[return-value]
+
+
+def gather(values: Tensor, period: int) -> Tensor:
+    """Values (..., y, x//2+1) on the half-plane as aliases (..., alias, m, m//2+1)."""
+    at, twin, _, _ = _places(values.shape[-2], period, str(values.device))
+    found = values.flatten(-2)[..., at.reshape(-1)].view(*values.shape[:-2], *at.shape)
+    return torch.where(twin, found.conj(), found) if values.is_complex() else found
+
+
+def scatter(aliases: Tensor, period: int) -> Tensor:
+    """Aliases (..., alias, m, m//2+1) on the half-plane (..., y, x//2+1)."""
+    _, _, slot, flip = _places(aliases.shape[-2] * period, period, str(aliases.device))
+    found = aliases.flatten(-3)[..., slot.reshape(-1)].view(*aliases.shape[:-3], *slot.shape)
+    return torch.where(flip, found.conj(), found) if aliases.is_complex() else found
+
+
+@functools.lru_cache(maxsize=8)
+def comb(sampling: Sampling, device: str = "cpu") -> Tensor:
+    """What the mask mixes: (alias, alias) complex, the cell's spectrum at the difference of two aliases."""
+    period = sampling.period
+    cell = torch.fft.fft2(torch.from_numpy(_cell(sampling)).double()) / period**2
+    alias = torch.arange(period**2)
+    a, b = alias // period, alias % period
+    return cell[(a[:, None] - a) % period, (b[:, None] - b) % period].to(torch.complex64).to(device)
+
+
+def masked(spectra: Tensor, sampling: Sampling) -> Tensor:
+    """Spectra (..., y, x//2+1) of pictures of which only the sampled pixels are left."""
+    if sampling.is_full:
+        return spectra
+    mixed = torch.einsum("ij,...jyx->...iyx", comb(sampling, str(spectra.device)), gather(spectra, sampling.period))
+    return scatter(mixed, sampling.period)
+
+
+def alias_radius(shape: tuple[int, int], sampling: Sampling, own: bool = True) -> NDArray[np.float64]:
+    """Frequency (y, x//2+1), cycles per pixel, of the coarsest detail whose light a coefficient of a frame (y, x) holds.
+
+    Without its `own` frequency: of the aliases alone, infinite where there are none.
+    """
+    nearest = np.full((shape[0], shape[1] // 2 + 1), np.inf)
+    fy, fx = np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])[None]
+    live = np.abs(np.fft.fft2(_cell(sampling))) > 1e-6
+    for a, b in np.argwhere(live).tolist():
+        if own or a or b:
+            dy, dx = ((f - place / sampling.period + 0.5) % 1 - 0.5 for f, place in ((fy, a), (fx, b)))
+            nearest = np.minimum(nearest, np.hypot(dy, dx))
+    return nearest
+
+
+@functools.lru_cache(maxsize=8)
+def alias_distance(size: int, sampling: Sampling) -> Tensor:
+    """`alias_radius` on a canvas."""
+    return frequencies(size) if sampling.is_full else torch.from_numpy(alias_radius((size, size), sampling)).float()
+
+
+@functools.lru_cache(maxsize=8)
+def foreign_distance(size: int, sampling: Sampling) -> Tensor:
+    """The same of the aliases alone, without the coefficient's own frequency; infinite where there are none."""
+    return torch.from_numpy(alias_radius((size, size), sampling, own=False)).float()
