@@ -136,7 +136,7 @@ def run(job: Job, due: Callable[[str], float | None] = lambda _: None) -> Life:
             process.join(HANG_S)
             assert process.exitcode == 0, process.exitcode
             return Life("", seconds)
-        if end is None and (delay := due(doing)) is not None:
+        if (delay := due(doing)) is not None:  # drawn again where a step was done before its moment came
             end = now + delay
     process.kill()
     process.join(HANG_S)
