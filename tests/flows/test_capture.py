@@ -1,4 +1,4 @@
-"""A recorded run, and what the user gets of it: five files that agree with the store and each other, each whole or not there."""
+"""A recorded run, and what the user gets of it: six files that agree with the store and each other, each whole or not there."""
 
 import json
 import os
@@ -36,7 +36,14 @@ def test_files_agree_with_the_store(done: Done, tmp_path: Path) -> None:
     store, result, _, config = done
     report = publish_result(*done, tmp_path / "deep" / "out")
     out = tmp_path / "deep" / "out"
-    assert sorted(p.name for p in out.iterdir()) == ["report.html", "report.json", "sky.fits", "sky.png", "stack.fits"]
+    assert sorted(p.name for p in out.iterdir()) == [
+        "report.html",
+        "report.json",
+        "sky.fits",
+        "sky.png",
+        "sky.tif",
+        "stack.fits",
+    ]
     with store.open(result) as file, fits.open(out / "sky.fits") as hdus:
         assert np.array_equal(hdus[0].data, file["published"][0])
         assert hdus[0].header["PRODUCT"] == f"{result.step}/{result.key}"

@@ -58,7 +58,7 @@ def test_a_night(desk: Any, folder: Path, copy: Copy, tmp_path: Path, words: lis
     assert "2 restored, 1 failed" in first.out
     assert "not a SER capture" in first.out
     assert sorted(p.name for p in (out / "deep" / "jupiter_ser").iterdir()) == [
-        "report.html", "report.json", "sky.fits", "sky.png", "stack.fits",
+        "report.html", "report.json", "sky.fits", "sky.png", "sky.tif", "stack.fits",
     ]  # fmt: skip
     with sqlite3.connect(f"file:{desk.folder / 'prefect' / 'prefect.db'}?mode=ro", uri=True, timeout=10) as data:
         [table] = data.execute("select data from artifact where key = 'night'").fetchone()

@@ -350,6 +350,36 @@ def test_a_disk_that_is_full_is_told_and_leaves_nothing(store: Store) -> None:
     assert store.has(OTHER)
 
 
+@pytest.mark.parametrize("compression", [None, "lzf"])
+def test_a_full_disk_ends_no_process_that_still_holds_the_array(store: Store, compression: str | None) -> None:
+    """The failed array goes after the file: with an error's traceback, or here by hand."""
+    code = """
+        import gc, resource, signal, sys
+        from pathlib import Path
+        import numpy as np
+        from storage.errors import StoreError
+        from storage.product import Product
+        from storage.store import Store
+        store = Store(Path(sys.argv[1]))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+        try:
+            with store.draft(Product("sky", "a" * 32), {}, lambda: 0.0) as draft:
+                raw = draft.growing("raw", (1000,), np.float32, {"lzf": "lzf"}.get(sys.argv[2]))
+                for k in range(100):
+                    raw.append(np.random.default_rng(k).random((1, 1000)).astype(np.float32))
+        except StoreError as error:
+            print(error)
+        del raw
+        gc.collect()
+        print("goes on", flush=True)
+    """
+    told = python(code, store.root, compression)
+    assert "cannot be written (File too large; " in told.stdout
+    assert told.stdout.endswith("goes on\n"), told.stderr
+    assert files(store) == []
+
+
 def test_a_store_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="file/store cannot be made: Not a directory; choose another with --store"):

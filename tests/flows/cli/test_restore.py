@@ -97,7 +97,14 @@ def test_second_run_is_cached_and_a_changed_setting_redoes_what_follows(
     assert desk.ask(*words).code == 0
     made, run = _products(store), desk.last_run()
     assert (run.state, run.tasks) == ("Completed", dict.fromkeys(TASKS, "Completed"))
-    assert sorted(p.name for p in out.iterdir()) == ["report.html", "report.json", "sky.fits", "sky.png", "stack.fits"]
+    assert sorted(p.name for p in out.iterdir()) == [
+        "report.html",
+        "report.json",
+        "sky.fits",
+        "sky.png",
+        "sky.tif",
+        "stack.fits",
+    ]
 
     again = desk.ask(*words)
     assert (again.code, again.err) == (0, "")
