@@ -81,7 +81,7 @@ class ChannelSky:
     tapered: Image
 
 
-@step(version="15")
+@step(version="16")
 def solve_sky(
     work: Work, inputs: CaptureProducts, psfs: Product, before: Product, telescope: Telescope, settings: schema.Sky
 ) -> None:
@@ -232,7 +232,8 @@ def _extended(
     # Noise and sky power per coefficient grow with the area over which a transform sums: their ratio stays.
     power = np.maximum(resampled_rings(corrected.sky_power, cutout.size, size), 1e-30)
     floor = torch.from_numpy(sums.noise / power).float().to(device)
-    iterations, sampling = opened.settings.cg_iterations, cutout.sampling
+    sampling = cutout.sampling
+    iterations = round(opened.settings.cg_iterations / sampling.density)
     start = None
     if not sampling.is_full:
         tapered = floor_of(corrected.sky_power, sums.noise, cutout.size)
