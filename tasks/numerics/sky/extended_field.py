@@ -49,17 +49,27 @@ def resampled_rings(curve: Tensor, size_from: int, size_to: int) -> NDArray[np.f
     return np.interp(radius((size_to, size_to)) * size_from, np.arange(len(curve)), curve.cpu().numpy())
 
 
-def solve_extended(frames: Pass, floor: Tensor, iterations: int) -> Tensor:
-    """Spectrum (y, x//2+1) of the sky that best fits all windows; `floor` is noise over sky power."""
+def solve_extended(frames: Pass, floor: Tensor, iterations: int, metric: Tensor | None = None) -> Tensor:
+    """Spectrum (y, x//2+1) of the sky that best fits all windows; `floor` is noise over sky power.
+
+    `metric` (y, x//2+1) weighs the windows' residuals where their noise is not white: the least noise over the noise.
+    """
     size = floor.shape[-2]
     weight = multiplicity(size, floor.device)
+
+    def weighted(windowed: Tensor, mask: Tensor) -> Tensor:
+        """Spectrum of windowed light over its noise."""
+        spectrum = torch.fft.rfft2(windowed)
+        if metric is None:
+            return spectrum
+        return torch.fft.rfft2(mask * torch.fft.irfft2(metric * spectrum, s=(size, size)))
 
     def normal_matrix(sky: Tensor) -> Tensor:
         """The left side of the normal equations, applied to a sky."""
         total = torch.zeros_like(sky)
         for _, mask, transfer in frames():
             windowed = mask * torch.fft.irfft2(transfer * sky, s=(size, size))
-            total = total + (transfer.conj() * torch.fft.rfft2(windowed)).sum(0)
+            total = total + (transfer.conj() * weighted(windowed, mask)).sum(0)
         return total + floor * sky
 
     def dot(a: Tensor, b: Tensor) -> float:
@@ -68,9 +78,9 @@ def solve_extended(frames: Pass, floor: Tensor, iterations: int) -> Tensor:
     residual = torch.zeros(size, size // 2 + 1, dtype=torch.complex64, device=floor.device)
     power = torch.zeros_like(floor)
     for light, mask, transfer in frames():
-        residual = residual + (transfer.conj() * torch.fft.rfft2(mask * light)).sum(0)
+        residual = residual + (transfer.conj() * weighted(mask * light, mask)).sum(0)
         power = power + (transfer.real**2 + transfer.imag**2).sum(0)
-    preconditioner = 1 / (power + floor)
+    preconditioner = 1 / ((power if metric is None else metric * power) + floor)
     sky, direction = torch.zeros_like(residual), preconditioner * residual
     norm = dot(residual, direction)
     for _ in range(iterations):
