@@ -14,7 +14,7 @@ from configs.schema import Telescope
 from storage.product import CaptureProducts, Product
 from tasks.numerics.psf_models.base import Batch, Memory, Plan, Solved
 from tasks.numerics.psf_models.batches import FrameBatch, batch_loss, beside, fresh_batches, later_batches
-from tasks.numerics.psf_models.table import PSF_MODELS, carried_over, misfits
+from tasks.numerics.psf_models.table import PSF_MODELS, carried_over, misfits, noise_left
 from tasks.numerics.sky.likelihood import Sums
 from tasks.numerics.sky.wiener import ring_power_of_frames
 from tasks.products.batch_results import Gathered, gather_batches
@@ -157,8 +157,9 @@ def _piece(work: Work, job: Job, rows: range, before: Sequence[Piece]) -> Piece:
     for channel, batch in enumerate(batches):
         ratio = wavelength_ratio(job.telescope, channel, reference)
         solved = first if channel == reference else carried_over(model, batch, model.carried(first.psfs, ratio))
-        power = ring_power_of_frames(batch.spectra, batch.noise, batch.sampling).cpu()
-        colours.append(ColourPiece(solved, batch.noise, power, misfits(model, batch, solved).cpu()))
+        noise = noise_left(model, batch, solved)
+        power = ring_power_of_frames(batch.spectra, noise, batch.sampling).cpu()
+        colours.append(ColourPiece(solved, noise, power, misfits(model, batch, solved).cpu()))
     return Piece(tuple(colours), losses)
 
 

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from tasks.numerics.fourier.rings import frequencies
+from tasks.numerics.fourier.sampling import masked
 from tasks.numerics.psf_models import phases, pixels
 from tasks.numerics.psf_models.base import CHUNK, PORTRAIT_SAMPLING, Batch, PsfModel, Solved
 from tasks.numerics.sky.likelihood import chi2, sums
-from tasks.numerics.sky.wiener import floor_of, ring_power, wiener
+from tasks.numerics.sky.wiener import corner_noise, floor_of, ring_power, wiener
 
 PSF_MODELS: dict[str, PsfModel] = {
     "pupil": PsfModel(
@@ -55,6 +56,25 @@ def misfits(model: PsfModel, batch: Batch, solved: Solved) -> Tensor:
         transfer = model.transfer_functions(solved.psfs[block], batch.aperture, size, batch.d_over_r0)
         parts.append(chi2(batch.spectra[block], transfer, sky, noise, used, batch.sampling))
     return torch.cat(parts)
+
+
+def noise_left(model: PsfModel, batch: Batch, solved: Solved) -> float:
+    """Noise power per coefficient of frames whose PSFs are known.
+
+    Every coefficient of a mosaic holds some light, though the noise of the batch was read where it is faintest: what the
+    best sky explains of it is taken off first.
+    """
+    if batch.sampling.is_full:
+        return batch.noise
+    total = solved.sums if batch.others is None else solved.sums + batch.others
+    sky = wiener(total, floor_of(ring_power(total, batch.noise), batch.noise, batch.size))
+    rest = []
+    for start in range(0, len(batch.spectra), CHUNK):
+        block = slice(start, start + CHUNK)
+        transfer = model.transfer_functions(solved.psfs[block], batch.aperture, batch.size, batch.d_over_r0)
+        rest.append(batch.spectra[block] - masked(transfer * sky, batch.sampling))
+    cutoff = batch.aperture.diameter_cells / batch.size
+    return corner_noise(torch.cat(rest), cutoff, sampling=batch.sampling)
 
 
 def carried_over(model: PsfModel, batch: Batch, psfs: Tensor) -> Solved:
