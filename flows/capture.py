@@ -90,7 +90,15 @@ def publish_result(store: Store, result: Product, capture: Capture, config: Conf
     report["product"] = f"{result.step}/{result.key}"
     page = rendered(gather(store, result, report, config.telescope, truth))
     with store.view(Evaluated, result) as judged:
-        pictures = Pictures(judged.published[:], judged.stack[:], judged.stretch, config.telescope.scale_arcsec)
+        pictures = Pictures(
+            judged.published[:],
+            judged.stack[:],
+            judged.stretch,
+            config.telescope.scale_arcsec,
+            judged.sky[:],
+            judged.belief[:],
+            min(row["finest_believed_cpp"] for row in report["channels"]),
+        )
     publish(out, pictures, report, page)
     return report
 

@@ -78,10 +78,16 @@ class Stack(Content):
     bits: Annotated[F64, Array("share", "bit", "What the mean of each share tells about unseen frames.")]
     share: Annotated[float, Value("fraction", "Share of the frames in the lucky stack.")]
     mosaic: Annotated[str, Value("", "Colours of the sensor's first cell, of ingest.")] = ""
-    noise_ratio: Annotated[F64 | None, Array("channel", "", "Largest over smallest noise where there is no light.")] = None
+    noise_ratio: Annotated[F64 | None, Array("channel", "", "Largest over smallest noise where there is no light.")] = (
+        None
+    )
     noise_curve: Annotated[
         F64 | None,
-        Array("channel, frequency", "adu^2", "Noise variance per pixel at 142 frequencies up to 0.707 cycles/px; nan: white."),
+        Array(
+            "channel, frequency",
+            "adu^2",
+            "Noise variance per pixel at 142 frequencies up to 0.707 cycles/px; nan: white.",
+        ),
     ] = None
 
 
@@ -114,8 +120,12 @@ class BatchState(Content):
 class BatchResult(Content):
     """What came of one batch, in the order of its frames."""
 
-    psfs: Annotated[tuple[F32, ...], Array("row, ...", "rad or 1", "Parameters per channel: Zernike phases, or pixels.")]
-    A: Annotated[tuple[Numbers, ...], Array("...", "", "Sum of |H|^2 (y, x//2+1) per channel; of a mosaic over aliases.")]
+    psfs: Annotated[
+        tuple[F32, ...], Array("row, ...", "rad or 1", "Parameters per channel: Zernike phases, or pixels.")
+    ]
+    A: Annotated[
+        tuple[Numbers, ...], Array("...", "", "Sum of |H|^2 (y, x//2+1) per channel; of a mosaic over aliases.")
+    ]
     B: Annotated[tuple[C64, ...], Array("...", "adu", "Sum of conj(H) Y per channel.")]
     frame_power: Annotated[F32, Array("channel, ring", "adu^2", "Mean |Y|^2.")]
     misfits: Annotated[F32, Array("channel, row", "noise power", "What the batch's own sky leaves unexplained.")]
@@ -138,7 +148,9 @@ class Psfs(Content):
     samplings: Annotated[list[Any], Value("px", "Period and offsets (y, x) of each channel's pixels on the canvas.")]
     A: Annotated[
         tuple[Numbers, ...],
-        Array("batch, ...", "", "Sum of |H|^2 (y, x//2+1) over a batch, per channel; of a mosaic matrices over aliases."),
+        Array(
+            "batch, ...", "", "Sum of |H|^2 (y, x//2+1) over a batch, per channel; of a mosaic matrices over aliases."
+        ),
     ]
     B: Annotated[tuple[C64, ...], Array("batch, ...", "adu", "Sum of conj(H) Y over a batch, per channel.")]
     frame_power: Annotated[F32, Array("channel, batch, ring", "adu^2", "Mean |Y|^2 of the batch's frames.")]
