@@ -1,4 +1,4 @@
-"""What is published: the sky, a blend of sky and stack, or the stack. Figures of the judgement in, one word and why out."""
+"""From the figures of the judgement to one word and why: the sky is published, a blend of sky and stack, or the stack."""
 
 from dataclasses import dataclass
 from typing import Literal

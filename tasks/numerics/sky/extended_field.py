@@ -57,19 +57,12 @@ def solve_extended(frames: Pass, floor: Tensor, iterations: int, metric: Tensor 
     size = floor.shape[-2]
     weight = multiplicity(size, floor.device)
 
-    def weighted(windowed: Tensor, mask: Tensor) -> Tensor:
-        """Spectrum of windowed light over its noise."""
-        spectrum = torch.fft.rfft2(windowed)
-        if metric is None:
-            return spectrum
-        return torch.fft.rfft2(mask * torch.fft.irfft2(metric * spectrum, s=(size, size)))
-
     def normal_matrix(sky: Tensor) -> Tensor:
         """The left side of the normal equations, applied to a sky."""
         total = torch.zeros_like(sky)
         for _, mask, transfer in frames():
             windowed = mask * torch.fft.irfft2(transfer * sky, s=(size, size))
-            total = total + (transfer.conj() * weighted(windowed, mask)).sum(0)
+            total = total + (transfer.conj() * _weighted(windowed, mask, metric)).sum(0)
         return total + floor * sky
 
     def dot(a: Tensor, b: Tensor) -> float:
@@ -78,7 +71,7 @@ def solve_extended(frames: Pass, floor: Tensor, iterations: int, metric: Tensor 
     residual = torch.zeros(size, size // 2 + 1, dtype=torch.complex64, device=floor.device)
     power = torch.zeros_like(floor)
     for light, mask, transfer in frames():
-        residual = residual + (transfer.conj() * weighted(mask * light, mask)).sum(0)
+        residual = residual + (transfer.conj() * _weighted(mask * light, mask, metric)).sum(0)
         power = power + (transfer.real**2 + transfer.imag**2).sum(0)
     preconditioner = 1 / ((power if metric is None else metric * power) + floor)
     sky, direction = torch.zeros_like(residual), preconditioner * residual
@@ -91,3 +84,11 @@ def solve_extended(frames: Pass, floor: Tensor, iterations: int, metric: Tensor 
         previous, norm = norm, dot(residual, conditioned)
         direction = conditioned + (norm / max(previous, 1e-300)) * direction
     return sky
+
+
+def _weighted(windowed: Tensor, mask: Tensor, metric: Tensor | None) -> Tensor:
+    """Spectra of windowed light (frame, y, x), weighted by the metric within the windows."""
+    spectrum = torch.fft.rfft2(windowed)
+    if metric is None:
+        return spectrum
+    return torch.fft.rfft2(mask * torch.fft.irfft2(metric * spectrum, s=windowed.shape[-2:]))
