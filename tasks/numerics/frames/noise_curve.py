@@ -27,7 +27,7 @@ MIN_OUTER_BINS = 12
 MIN_VALUES = 200
 """A sample of the curve from fewer values than this scatters too much to be compared with others."""
 MIN_NOISE = 1e-4
-"""Smallest noise as a fraction of the largest: where a codec leaves nothing, that little is assumed."""
+"""Smallest noise as a fraction of the largest where there is no light: a codec may leave nothing at all."""
 AXIS_CPP, CENTRE_CPP = 0.015, 0.05
 """Half width of the cross along the axes that is left out, as it holds the leakage of borders; and where it begins."""
 SLOPE_FRACTION = 0.5
@@ -74,9 +74,8 @@ def curve_of(noise: F64, common: F64, values: F64) -> LearntNoise:
     dark = median_filter(common / np.maximum(noise, 1e-30), 5, mode="nearest") < MAX_COHERENCE
     run = dark[:-2] & dark[1:-1] & dark[2:]
     first = max(6, int(np.argmax(run))) if run.any() else len(noise)
-    smooth = np.exp(
-        gaussian_filter1d(np.log(np.maximum(noise, max(MIN_NOISE * noise.max(), 1e-30))), 1.5, mode="nearest")
-    )
+    least = max(MIN_NOISE * noise[first:].max(initial=0.0), 1e-30)
+    smooth = np.exp(gaussian_filter1d(np.log(np.maximum(noise, least)), 1.5, mode="nearest"))
     outer = np.arange((first + len(noise)) // 2, len(noise) - 2)
     outer = outer[values[outer] >= MIN_VALUES]
     if len(outer) <= MIN_OUTER_BINS:
