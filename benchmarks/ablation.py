@@ -1,18 +1,18 @@
-"""What each part of the method is worth: simulated captures restored with one thing changed, dB against the truth.
+"""The contribution of each part of the method: simulated captures restored with one thing changed, dB against the truth.
 
     python benchmarks/ablation.py FOLDER [CASE ...] [ROW ...]
 
-Captures, results of steps and rows.json are kept in FOLDER: what is done is not repeated, an interrupted run goes on.
-Without CASE every case is run, without ROW every row; the table of all that are done is printed, in Markdown. Rows of
-the solver are solved from one start, which halves the time, and are compared with the row that is as delivered but for
-that.
+Captures, products and rows.json are kept in FOLDER: what is done is not repeated, an interrupted run continues. Without
+CASE every case is run, without ROW every row; the table of all finished rows is printed in Markdown. Rows that change the
+solver use one start, which halves the time, and are compared with the row `one-start`.
 """
 
+import argparse
 import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,78 +22,79 @@ import torch
 from torch import Tensor
 
 from configs.load import load_config
-from flows.cli.simulate import simulate
-from flows.recipe import lineage, restore_capture
+from flows.recipe import planned_products, restore_capture
 from storage.captures.capture import capture_at
 from storage.results.export import save_json
 from storage.results.truth import beside, truth_beside
 from storage.store import Store, clock
 from tasks.benchmark.benchmark import CASES, quality
+from tasks.benchmark.simulate import simulate
 from tasks.numerics.fourier.rings import rings
 from tasks.numerics.sky.half_agreement import HalfSums, common_power_fraction
 from tasks.numerics.sky.likelihood import Sums
 from tasks.numerics.sky.wiener import ring_power
+from tasks.running.step import Run
 
 USED = ("planet-8", "moon-4", "sun-8", "satellite-16", "galaxy-faint")
 ROUNDS = (0, 1)
 
 
 def flat_power(total: Sums, noise: float) -> Tensor:
-    """One number for all rings: the mean, over the coefficients that the frames show, of what each ring should have."""
+    """One power for all rings (ring,): the mean of their own over the coefficients that the frames transmit."""
     power, number = ring_power(total, noise), rings(total.power.shape[-2])
     seen = (total.power > 1e-4 * total.frames) & (number > 0)
     return torch.full_like(power, float(power[number[seen]].mean()))
 
 
 def strict(sky_power: Tensor, size: int) -> Tensor:
-    """The prior as it was found, however hot it is."""
+    """The prior as estimated, at any temperature."""
     return sky_power
 
 
 def noise_only(found: HalfSums, floor: Tensor) -> Tensor:
-    """What the halves agree on, as if there had been one solve."""
+    """Fraction of common power as if there had been a single solve: the expected noise is subtracted."""
     nothing = Sums(torch.zeros_like(found.total.power), torch.zeros_like(found.total.cross), 0)
     return common_power_fraction(replace(found, half=nothing), floor)
 
 
 @contextlib.contextmanager
-def air_believed() -> Iterator[None]:
-    """The air's word alone counts."""
+def seeing_alone() -> Iterator[None]:
+    """The power ratio from seeing has full weight."""
     with patch("tasks.numerics.sky.amplitude.seeing_weight", lambda difference, sigma: 1.0):
         yield
 
 
 @contextlib.contextmanager
 def strict_solve() -> Iterator[None]:
-    """The solve's prior is never loosened."""
+    """The prior of the solve is never flattened."""
     with patch("tasks.numerics.psf_models.phase_solver.flattened_prior", strict):
         yield
 
 
 @contextlib.contextmanager
 def constant_solve() -> Iterator[None]:
-    """One regularisation weight for all frequencies, in the solve."""
+    """The solve uses one regularisation weight for all frequencies."""
     with patch("tasks.numerics.psf_models.phase_solver.ring_power", flat_power), strict_solve():
         yield
 
 
 @contextlib.contextmanager
-def halves_unasked() -> Iterator[None]:
-    """Only the noise is known, not what two solves agree on."""
+def halves_not_compared() -> Iterator[None]:
+    """The half-sets are not compared; only the noise is subtracted."""
     with patch("tasks.numerics.sky.amplitude.common_power_fraction", noise_only):
         yield
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """One row: what is changed, and with what it is compared."""
+    """One row: what is changed, and the row that it is compared with."""
 
     name: str
     words: tuple[str, ...] = ()
     against: str = "default"
     change: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
     redone: tuple[str, ...] = ()
-    """Steps that a change of the code reaches: the store cannot know that."""
+    """Steps whose results a change of the code affects; their keys do not show it."""
 
 
 def both(word: str) -> tuple[str, ...]:
@@ -106,10 +107,10 @@ ONE = "rounds.0.psfs.starts=1"
 ROWS: dict[str, Ablation] = {
     "default": Ablation("as delivered"),
     "no-seeing": Ablation("the seeing is not used (air_share 0)", both("sky.air_share=0")),
-    "full-seeing": Ablation("the seeing is believed wholly", change=air_believed, redone=REACHED[1:]),
+    "full-seeing": Ablation("the seeing has full weight", change=seeing_alone, redone=REACHED[1:]),
     "taper": Ablation("tapered frames only (cg_iterations 0)", both("sky.cg_iterations=0")),
     "noise-only": Ablation(
-        "the halves are not compared, only the noise is known", change=halves_unasked, redone=REACHED[1:]
+        "the half-sets are not compared, only the noise is subtracted", change=halves_not_compared, redone=REACHED[1:]
     ),
     "one-start": Ablation("one start", (ONE,)),
     "few-frames": Ablation(
@@ -118,9 +119,9 @@ ROWS: dict[str, Ablation] = {
         "one-start",
     ),
     "short": Ablation("100 steps, one start", (ONE, "rounds.0.psfs.steps=100"), "one-start"),
-    "cold": Ablation("no cooling (temperature 1), one start", (ONE, "rounds.0.psfs.temperature=1"), "one-start"),
+    "cold": Ablation("no annealing (temperature 1), one start", (ONE, "rounds.0.psfs.temperature=1"), "one-start"),
     "hot": Ablation("temperature 1000, one start", (ONE, "rounds.0.psfs.temperature=1000"), "one-start"),
-    "strict": Ablation("the solve's prior is never loosened, one start", (ONE,), "one-start", strict_solve, REACHED),
+    "strict": Ablation("the prior is never flattened, one start", (ONE,), "one-start", strict_solve, REACHED),
     "constant-g": Ablation("one constant g in the solve, one start", (ONE,), "one-start", constant_solve, REACHED),
     "modes-40": Ablation("40 modes, one start", (ONE, "psfs.modes=40"), "one-start"),
     "modes-150": Ablation("150 modes, one start", (ONE, "psfs.modes=150"), "one-start"),
@@ -132,23 +133,23 @@ def restored(folder: Path, name: str, ablation: Ablation) -> tuple[float, float]
     """PSNR in dB of the sky of one case, and the seconds it took."""
     film = folder / f"{name}.ser"
     if not film.exists():
-        simulate(film, CASES[name].words(0), target=CASES[name].target)
+        simulate(film, CASES[name].fields(0), CASES[name].target)
     truth = truth_beside(film)
     assert truth is not None
     config = load_config(beside(film)["config"], overrides=ablation.words)
     store, capture = Store(folder / "store"), capture_at(film)
-    products = lineage(store, capture, config)
+    products = planned_products(store, capture, config)
     stale = [product for product in products if product.step in ablation.redone]
     for product in stale:
         store.remove(product)
     elapsed = clock()
     try:
         with ablation.change():
-            restore_capture(store, capture, config)
+            restore_capture(Run(store), capture, config)
         sky = [product for product in products if product.step == "solve_sky"][-1]
         return quality(store, sky, truth), elapsed()
     finally:
-        for product in stale:  # what changed code made must not be taken for the product's own
+        for product in stale:  # products of changed code must not be reused by an unchanged run
             store.remove(product)
 
 
@@ -167,8 +168,15 @@ def table(done: dict[str, dict[str, float]]) -> Iterator[str]:
         yield f"| {ablation.name} | {' | '.join(levels)} | {change} |"
 
 
-def main(folder: Path, words: Sequence[str]) -> None:
-    """Run what is wanted and not yet done, keep it in FOLDER/rows.json, print the table."""
+def main() -> None:
+    """Run the chosen rows that are missing, keep them in FOLDER/rows.json, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"cases: {', '.join(USED)}; rows: {', '.join(ROWS)}")
+    given = parser.parse_args()
+    folder, words = given.folder, given.names
+    if unknown := [name for name in words if name not in (*USED, *ROWS)]:
+        parser.error(f"{unknown[0]}: no case and no row")
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "rows.json"
     done: dict[str, dict[str, float]] = json.loads(file.read_text()) if file.exists() else {}
@@ -186,4 +194,4 @@ def main(folder: Path, words: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    main()

@@ -27,11 +27,12 @@ from bad_files import KINDS  # noqa: E402
 from configs.load import BadConfig, load_config  # noqa: E402
 from configs.request import NightRequest  # noqa: E402
 from storage.captures.capture import capture_at  # noqa: E402
-from storage.captures.file_stability import Watch, known_fingerprint  # noqa: E402
-from storage.captures.night import found_beside, frame_bytes, night_at, night_settings, output_folder  # noqa: E402
+from storage.captures.file_stability import StabilityCheck, cached_fingerprint  # noqa: E402
+from storage.captures.night import frame_bytes, night_at, night_settings, output_folder, sidecars_of  # noqa: E402
 from storage.errors import StillskyError  # noqa: E402
 from storage.store import Store  # noqa: E402
 from tasks.ingest import ingest  # noqa: E402
+from tasks.running.step import Run  # noqa: E402
 
 LIMIT_S = 60.0
 """An input that takes longer hangs; a good one takes some hundredths of a second."""
@@ -49,20 +50,20 @@ def attempt(folder: Path, work: Path) -> list[str]:
         found = night_at(folder)
     except (StillskyError, BadConfig) as error:
         return [_in_words(error)]
-    watch = Watch(0, 0)
+    watch = StabilityCheck(0, 0)
     named = {recording.path: recording for recording in found.captures}
     for recording in found.captures:
         output_folder(work / "out", recording.name).mkdir(parents=True)
-        _ = recording.night, frame_bytes(recording.path), watch.whole(recording.path)
+        _ = recording.night, frame_bytes(recording.path), watch.is_complete(recording.path)
     # What a night leaves out can still be named by hand.
     by_hand = [p for p in sorted(folder.iterdir()) if p not in named and p.name.startswith("a")]
     for path in [*named, *by_hand]:
         try:
-            sidecars, profile = found_beside(path, folder)
+            sidecars, profile = sidecars_of(path, folder)
             config = load_config(None, profile, (), sidecars)
             camera = config.camera
-            capture = capture_at(path, camera.dark, camera.flat, camera.exposure_s, known_fingerprint(store))
-            ingest(store, capture, config.ingest)
+            capture = capture_at(path, camera.dark, camera.flat, camera.exposure_s, cached_fingerprint(store))
+            ingest(Run(store), capture, config.ingest)
             outcomes.append("restored")
         except (StillskyError, BadConfig) as error:
             outcomes.append(_in_words(error))

@@ -1,30 +1,33 @@
-"""What Prefect costs: seconds per capture and per task run, seconds of telling the UI, bytes of its database per capture.
+"""Cost of Prefect: seconds per capture and per task run, seconds of artifacts for the UI, bytes of its database per capture.
 
     python benchmarks/orchestration.py FOLDER
 
-Simulates a capture of 160 px in FOLDER (empty or not there), restores it under an embedded server, once from nothing and
-then with nothing to do, and runs flows of empty tasks. Figures are medians; on a busy machine repeat it.
+Simulates a capture of 160 px in FOLDER (empty or not there), restores it under an embedded server, first with an empty store,
+then with nothing to do, and runs flows of empty tasks. Figures are medians; repeat the run on a busy machine.
 """
 
+import argparse
 import sqlite3
 import statistics
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from flows.cli.simulate import simulate
 from flows.server import embedded
 from storage.product import Product
 from storage.store import Store, clock
+from tasks.benchmark.simulate import simulate
 
 REPEATS = 5
 TASKS = (1, 41)
 """Numbers of empty tasks in a flow: the slope between them is what a task costs."""
 
 
-def main(folder: Path) -> None:
-    """Measure everything, print a line for each."""
+def main() -> None:
+    """Measure everything; print one line per figure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     film, *_ = simulate(folder / "film.ser", {"n_frames": 120, "size_px": 160, "seed": 1})
     started = clock()
@@ -42,25 +45,25 @@ def main(folder: Path) -> None:
 def _captures(film: Path, folder: Path) -> None:
     from configs.load import load_config
     from configs.request import CaptureRequest
-    from flows import story
-    from flows.capture import capture
-    from flows.publish import publish_result
+    from flows.capture import capture, publish_result
     from flows.recipe import restore_capture
+    from flows.ui import artifacts
     from storage.captures.capture import capture_at
+    from tasks.running.step import Run
 
-    told = _timed(story.Story, "_try")
+    told = _timed(artifacts.RunArtifacts, "_try")
     request = CaptureRequest(capture=film, out=folder / "out", store=folder / "store", config=film.with_suffix(".toml"))
     before, elapsed = _bytes(folder), clock()
     capture(request)
     seconds, after = elapsed(), _bytes(folder)
     _line("first restore, s", seconds)
-    _line("  of it telling the UI, s", sum(told))
+    _line("  of it artifacts for the UI, s", sum(told))
     _line("  Prefect's database, kB", (after[0] - before[0]) / 1e3)
     _line("  of it artifacts (and the newest of each key), kB", (after[1] - before[1]) / 1e3)
     told.clear()
     flow = _median(lambda: capture(request))
     _line("nothing to do: as a flow, s", flow)
-    _line("  of it telling the UI, s", sum(told) / REPEATS)
+    _line("  of it artifacts for the UI, s", sum(told) / REPEATS)
     last = _bytes(folder)
     _line("  Prefect's database, kB", (last[0] - after[0]) / 1e3 / REPEATS)
     _line("  of it artifacts, kB", (last[1] - after[1]) / 1e3 / REPEATS)
@@ -68,23 +71,23 @@ def _captures(film: Path, folder: Path) -> None:
 
     def plain() -> None:
         found = capture_at(film)
-        publish_result(store, restore_capture(store, found, config), found, config, folder / "out")
+        publish_result(store, restore_capture(Run(store), found, config), found, config, folder / "out")
 
     _line("nothing to do: without Prefect, s", _median(plain))
 
 
 def _tasks(store: Store) -> None:
-    """The slope over the number of tasks that make nothing."""
+    """Seconds per empty task: the slope over their number."""
     from prefect import flow
     from prefect.runtime import flow_run
 
     from tasks.running.prefect_task import perform
-    from tasks.running.step import Work
+    from tasks.running.step import Run, Work
 
     @flow
     def empty(tasks: int) -> None:
         for number in range(tasks):
-            perform(Work(store, Product("empty", str(number)), {}, "empty"), 0, lambda: None)
+            perform(Work(Run(store), Product("empty", str(number)), {}, "empty"), 0, lambda: None)
         embedded.wait_until_recorded(str(flow_run.id), tasks)
 
     few, many = (_median(lambda n=n: empty(n)) for n in TASKS)
@@ -132,4 +135,4 @@ def _line(what: str, value: float) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()

@@ -1,9 +1,9 @@
-"""How cost and quality grow: dB and seconds against frames, seconds of one gradient against pixels and frames, FFTs' share.
+"""Scaling: dB and seconds against frames, seconds of one gradient against pixels and frames, share of the transforms.
 
     python benchmarks/scaling.py FOLDER [--device cuda] [--only gradients|frames] [--frames N ...]
 
-Everything is kept in FOLDER; scaling.json receives the numbers. On a CPU seconds are processor seconds: with
-OMP_NUM_THREADS=1 a busy machine changes them little. On a GPU they are seconds by the clock.
+Everything is kept in FOLDER; the numbers are written to scaling.json. On a CPU seconds are processor seconds: with
+OMP_NUM_THREADS=1 a busy machine changes them little. On a GPU they are wall seconds.
 """
 
 import argparse
@@ -20,29 +20,30 @@ import numpy as np
 import torch
 
 from configs.load import load_config
-from flows.cli.simulate import simulate
-from flows.recipe import lineage, restore_capture
+from flows.recipe import planned_products, restore_capture
 from storage.captures.capture import capture_at
 from storage.captures.readers import open_capture
 from storage.captures.readers.ser import write_ser
-from storage.product import Scene
+from storage.product import CaptureProducts
 from storage.results.export import save_json
 from storage.results.truth import beside, psf_file, true_psfs, truth_beside
 from storage.store import Store, clock
 from tasks.benchmark.benchmark import COMMON, quality
 from tasks.benchmark.oracle import known_psfs
+from tasks.benchmark.simulate import simulate
 from tasks.numerics.optics.aperture import Aperture
 from tasks.numerics.optics.pupil import Pupil, pictures_of, pupil_in_air, spectra_of
 from tasks.numerics.sky.likelihood import CHUNK, Problem, gradient
+from tasks.products.contents import Sky, Stack
 from tasks.reporting.report import against
-from tasks.running.step import on_device
+from tasks.running.step import Run
 from tasks.solve_sky import solve_sky
 
 FRAMES = (64, 128, 256, 512, 1024, 2048)
 SCENE = {**COMMON, "n_subexposures": 3, "d_over_r0": 6.0, "n_frames": FRAMES[-1], "photons_peak": 1000.0, "seed": 3}
 SIZES, SIZE, BATCHES, BATCH = (128, 192, 256, 384, 512), 128, (16, 32, 64, 128), 32
 MODES = 100
-STRENGTH = 6.0  # D/r0: says how wide a square holds a PSF
+STRENGTH = 6.0  # D/r0: sets the side of the square that holds a PSF
 REPEATS = 25
 ONE = ("rounds.0.psfs.starts=1",)
 """One start: half the time."""
@@ -70,10 +71,10 @@ def cut(film: Path, count: int) -> Path:
     return part
 
 
-def against_frames(folder: Path, counts: Sequence[int], done: Sequence[Row]) -> Iterator[Row]:
+def against_frames(folder: Path, device: str, counts: Sequence[int], done: Sequence[Row]) -> Iterator[Row]:
     """One row per number of frames: dB of stack, sky and oracle, seconds, peak memory; then the luckiest 64 of the most.
 
-    What is done is not repeated: the store would answer at once.
+    Finished rows are not repeated: with a full store they would take no time.
     """
     yield from done
     have = [(row["frames"], row["luckiest"]) for row in done]
@@ -82,27 +83,27 @@ def against_frames(folder: Path, counts: Sequence[int], done: Sequence[Row]) -> 
         simulate(film, SCENE, target="planet")
     for count, words in [*((count, ONE) for count in counts), (counts[-1], LUCKIEST)]:
         if (count, words == LUCKIEST) not in have:
-            yield restored(folder, cut(film, count), count, words)
+            yield restored(Run(Store(folder / "store"), device), cut(film, count), count, words)
 
 
-def restored(folder: Path, film: Path, count: int, words: Sequence[str]) -> Row:
-    """Restore, and do the last sky turn again with the true PSFs."""
+def restored(run: Run, film: Path, count: int, words: Sequence[str]) -> Row:
+    """Restore, and repeat the last solve_sky with the true PSFs."""
     truth = truth_beside(film)
     assert truth is not None
-    store, capture = Store(folder / "store"), capture_at(film)
+    store, capture = run.store, capture_at(film)
     config = load_config(beside(film)["config"], overrides=words)
     wall, before = clock(), time.process_time()
-    restore_capture(store, capture, config)
+    restore_capture(run, capture, config)
     seconds, spent = wall(), time.process_time() - before
-    made = {product.step: product for product in lineage(store, capture, config)}
-    scene = Scene(made["ingest"], made["average"], made["shift_average"], made["seeing"])
-    known = known_psfs(store, scene, capture_at(beside(film)["psfs"]), config.telescope)
-    believed = config.rounds[-1].sky.model_copy(update={"air_share": 0.0})
-    oracle = solve_sky(store, scene, known, scene.first, config.telescope, believed)
-    with store.open(scene.first) as file:
-        stack, lucky = (against(truth, file[name][:])["psnr_db"] for name in ("stack", "sky"))
-    with store.open(made["solve_sky"]) as file:
-        used = len(np.unique(file["frames"][:]))
+    made = {product.step: product for product in planned_products(store, capture, config)}
+    inputs = CaptureProducts(*(made[step] for step in ("ingest", "average", "shift_average", "measure_seeing")))
+    known = known_psfs(run, inputs, capture_at(beside(film)["psfs"]), config.telescope)
+    settings = config.rounds[-1].sky.model_copy(update={"air_share": 0.0})
+    oracle = solve_sky(run, inputs, known, inputs.stack, config.telescope, settings)
+    with store.view(Stack, inputs.stack) as first:
+        stack, lucky = (against(truth, picture[:])["psnr_db"] for picture in (first.stack, first.lucky_stack))
+    with store.view(Sky, made["solve_sky"]) as sky:
+        used = len(np.unique(sky.frames[:]))
     row: Row = {"frames": count, "solved": used, "luckiest": words == LUCKIEST, "stack": stack, "lucky": lucky}
     row |= {
         "sky": quality(store, made["solve_sky"], truth),
@@ -115,7 +116,7 @@ def restored(folder: Path, film: Path, count: int, words: Sequence[str]) -> Row:
 
 
 def problem(size: int, frames: int, device: str) -> tuple[Problem, torch.Tensor]:
-    """A batch as large as asked for; what is in it does not change the time."""
+    """A batch of the given size; its content does not change the time."""
     dice = torch.Generator().manual_seed(0)
     pupil = pupil_in_air(size, Aperture(size / 2, 0.33), MODES, STRENGTH).to(device)
     light = torch.rand(frames, size, size, generator=dice)
@@ -142,7 +143,7 @@ def bare(pupil: Pupil, frames: int) -> Callable[[], None]:
 
 
 def seconds_of(run: Callable[[], Any], device: str) -> float:
-    """Least seconds of a call: what other work on the machine adds is not its own."""
+    """Least seconds of a call: other work on the machine only adds to them."""
 
     def now() -> float:
         if device == "cpu":
@@ -160,7 +161,7 @@ def seconds_of(run: Callable[[], Any], device: str) -> float:
 
 
 def gradient_cost(size: int, frames: int, device: str) -> Row:
-    """Seconds of one gradient, of its bare transforms, and what it holds in memory."""
+    """Seconds of one gradient and of its bare transforms, and the memory that it holds."""
     asked, phases = problem(size, frames, device)
     noise, floor = torch.tensor(1.0, device=device), torch.full((size, size // 2 + 1), 1.0, device=device)
     whole = seconds_of(lambda: gradient(asked, phases, noise, floor), device)
@@ -175,7 +176,7 @@ def gradient_cost(size: int, frames: int, device: str) -> Row:
 
 
 def _held(frames: int, size: int, grid: int) -> float:
-    """MiB a gradient keeps between its two passes: field and transfer function; and the frames' spectra."""
+    """MiB that a gradient keeps between its two passes: amplitudes, transfer functions and spectra of the frames."""
     half = size * (size // 2 + 1)
     return frames * 8 * (grid * grid + 2 * half) / 2**20
 
@@ -195,8 +196,8 @@ def operators(size: int, frames: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure what is asked for, print it, keep it."""
-    asked = argparse.ArgumentParser()
+    """Measure, print and save."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("folder", type=Path)
     asked.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     asked.add_argument("--only", choices=["gradients", "frames"])
@@ -213,15 +214,14 @@ def main() -> None:
             print(name, json.dumps({k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}), flush=True)
             save_json(file, found)
 
-    with on_device(words.device):
-        if words.only != "frames":
-            keep(f"pixels_{words.device}", (gradient_cost(size, BATCH, words.device) for size in SIZES))
-            keep(f"batch_{words.device}", (gradient_cost(SIZE, frames, words.device) for frames in BATCHES))
-            if words.device == "cpu":
-                keep("operators", iter([operators(SIZE, BATCH), operators(256, BATCH)]))
-        if words.only != "gradients":
-            name = f"frames_{words.device}"
-            keep(name, against_frames(words.folder, words.frames, found.get(name, [])))
+    if words.only != "frames":
+        keep(f"pixels_{words.device}", (gradient_cost(size, BATCH, words.device) for size in SIZES))
+        keep(f"batch_{words.device}", (gradient_cost(SIZE, frames, words.device) for frames in BATCHES))
+        if words.device == "cpu":
+            keep("operators", iter([operators(SIZE, BATCH), operators(256, BATCH)]))
+    if words.only != "gradients":
+        name = f"frames_{words.device}"
+        keep(name, against_frames(words.folder, words.device, words.frames, found.get(name, [])))
 
 
 if __name__ == "__main__":

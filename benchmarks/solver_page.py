@@ -1,16 +1,16 @@
-"""Draws what docs/solver.md shows from what ablation.py and scaling.py measured, and writes their tables into it.
+"""Draws the charts of docs/solver.md from the results of ablation.py and scaling.py, and writes their tables into it.
 
     python benchmarks/solver_page.py ABLATION_FOLDER SCALING_FOLDER
 
-Pictures go to docs/solver/, tables between the marks `<!-- NAME -->` and `<!-- end -->`. What was not measured yet is
+Pictures are written to docs/solver/, tables between the marks `<!-- NAME -->` and `<!-- end -->`. Missing measurements are
 left out.
 """
 
+import argparse
 import io
 import json
 import math
 import re
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,15 +21,17 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from configs.load import load_config
-from flows.recipe import lineage, restore_capture
+from flows.recipe import planned_products, restore_capture
 from storage.captures.capture import capture_at
 from storage.captures.readers import open_capture
-from storage.product import Scene
+from storage.product import CaptureProducts
 from storage.results.export import stretched
 from storage.results.truth import beside
 from storage.store import Store
 from tasks.benchmark.oracle import known_psfs
+from tasks.products.contents import Sky, Stack
 from tasks.reporting.svg import Chart, Series, drawn
+from tasks.running.step import Run
 from tasks.solve_sky import solve_sky
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -45,7 +47,7 @@ Row = dict[str, Any]
 
 
 def save_chart(name: str, chart: Chart) -> None:
-    """A chart as a file of its own: its style within, the names of its lines at their ends."""
+    """A chart as an SVG file with its style, and with the names of its lines as a legend."""
     words = []
     for k, series in enumerate(chart.series):
         colour = LEGEND[series.colour - 1]
@@ -98,18 +100,20 @@ def picture(folder: Path) -> None:
     """One frame, the stack, the sky and the oracle's sky, all with the same black and white."""
     film = folder / f"{CASE}.ser"
     config = load_config(beside(film)["config"], overrides=ROWS["default"].words)
-    store, capture = Store(folder / "store"), capture_at(film)
-    restore_capture(store, capture, config)  # a row of changed code has taken its sky away
-    made = {product.step: product for product in lineage(store, capture, config)}
-    scene = Scene(made["ingest"], made["average"], made["shift_average"], made["seeing"])
-    known = known_psfs(store, scene, capture_at(beside(film)["psfs"]), config.telescope)
-    believed = config.rounds[-1].sky.model_copy(update={"air_share": 0.0})
-    oracle = solve_sky(store, scene, known, scene.first, config.telescope, believed)
+    run, capture = Run(Store(folder / "store")), capture_at(film)
+    restore_capture(run, capture, config)  # a row of changed code has taken its sky away
+    made = {product.step: product for product in planned_products(run.store, capture, config)}
+    inputs = CaptureProducts(*(made[step] for step in ("ingest", "average", "shift_average", "measure_seeing")))
+    known = known_psfs(run, inputs, capture_at(beside(film)["psfs"]), config.telescope)
+    settings = config.rounds[-1].sky.model_copy(update={"air_share": 0.0})
+    oracle = solve_sky(run, inputs, known, inputs.stack, config.telescope, settings)
     with open_capture(film) as reader:
         panels = [next(iter(reader.blocks(1)))[0].astype(np.float32)]
-    for product, name in ((scene.first, "stack"), (made["solve_sky"], "sky"), (oracle, "sky")):
-        with store.open(product) as file:
-            panels.append(file[name][:])
+    with run.store.view(Stack, inputs.stack) as stack:
+        panels.append(stack.stack[:])
+    for product in (made["solve_sky"], oracle):
+        with run.store.view(Sky, product) as sky:
+            panels.append(sky.sky[:])
     codes = stretched(np.concatenate(panels, axis=-1), "gamma")[..., 0]
     light = (codes / 257).astype(np.uint8).repeat(GROW, axis=0).repeat(GROW, axis=1)
     data = io.BytesIO()
@@ -154,8 +158,13 @@ def _per_law(row: Row) -> float:
     return float(1e9 * row["seconds"] / row["frames"] / pixels / math.log2(pixels))
 
 
-def main(ablation: Path, scaling: Path) -> None:
-    """Draw, and write the tables."""
+def main() -> None:
+    """Draw the charts and write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("ablation", type=Path)
+    parser.add_argument("scaling", type=Path)
+    given = parser.parse_args()
+    ablation, scaling = given.ablation, given.scaling
     (DOCS / "solver").mkdir(exist_ok=True)
     done, found = (json.loads(p.read_text()) for p in (ablation / "rows.json", scaling / "scaling.json"))
     (DOCS / "solver" / "measured.json").write_text(json.dumps({"ablation": done, "scaling": found}, indent=1) + "\n")
@@ -170,4 +179,4 @@ def main(ablation: Path, scaling: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main()

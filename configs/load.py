@@ -25,41 +25,44 @@ class BadConfig(ValueError):
 
 
 @dataclass(frozen=True)
-class Found:
-    """What lies beside a capture and says how it was made; it comes from whoever filled the folder, not from the user."""
+class Sidecars:
+    """Settings from the files beside a capture. They come with the captures, not from the user, and may set less."""
 
-    told: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Settings told by the capture program's log: they lie under the user's file."""
+    log: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Settings from the capture program's log; the user's file overrides them."""
     files: tuple[Path, ...] = ()
-    """stillsky.toml files, outermost first: they lie over the user's file."""
+    """stillsky.toml files, outermost first; they override the user's file."""
     folder: Path | None = None
     """Calibration frames that such a file names must lie in here."""
 
 
 def load_config(
-    file: Path | None = None, profile: str | None = None, overrides: Iterable[str] = (), found: Found | None = None
+    file: Path | None = None,
+    profile: str | None = None,
+    overrides: Iterable[str] = (),
+    sidecars: Sidecars | None = None,
 ) -> Config:
-    """Lay settings over each other and check the whole.
+    """Merge the layers of settings, each over those before it, and check the result.
 
-    default.toml < the profile < what the capture's log tells < the user's file < files beside the capture < key=value overrides.
+    default.toml < profile < the capture's log < the user's file < files beside the capture < key=value overrides.
     """
-    found, overrides = found or Found(), tuple(overrides)
+    sidecars, overrides = sidecars or Sidecars(), tuple(overrides)
     tree = _read(HERE / "default.toml")
     if profile is not None:
         _merge(tree, _read(HERE / f"{profile}.toml"))
-    _merge(tree, copy.deepcopy(dict(found.told)))
+    _merge(tree, copy.deepcopy(dict(sidecars.log)))
     layers = [_anchored(_read(file), file)] if file is not None else []
-    layers += [_fenced(_anchored(_read(f), f), f, found.folder) for f in found.files]
+    layers += [_fenced(_anchored(_read(f), f), f, sidecars.folder) for f in sidecars.files]
     for layer in layers:
         _one_scale(tree, _table(layer, "telescope"))
         _merge(tree, layer)
     _one_scale(tree, [w.partition("=")[0].strip().removeprefix("telescope.") for w in overrides])
     for override in overrides:
         _set(tree, override)
-    _drop_half(tree, found.told)
+    _drop_half(tree, sidecars.log)
     config, complaints = _checked(tree)
     if config is None or complaints:
-        source = ", ".join(str(f) for f in (file, *found.files) if f is not None) or "the settings"
+        source = ", ".join(str(f) for f in (file, *sidecars.files) if f is not None) or "the settings"
         raise BadConfig("\n".join([f"{source} cannot be used:", *complaints]))
     return config
 
@@ -70,13 +73,13 @@ def _checked(tree: Mapping[str, Any]) -> tuple[Config | None, list[str]]:
     try:
         return Config.model_validate(complete_rounds(tree)), complaints
     except ValidationError as error:
-        faults = ({**e, "loc": written_at(e["loc"], tree)} for e in _told_once(error.errors()))
-        # A default that is wrong is wrong in every round: one line says it.
+        faults = ({**e, "loc": written_at(e["loc"], tree)} for e in _root_causes(error.errors()))
+        # A wrong default is wrong in every round, and is reported once.
         return None, list(dict.fromkeys([*complaints, *map(_explain, faults)]))
 
 
 def _one_scale(tree: dict[str, Any], names: Iterable[str]) -> None:
-    """A layer that says the pixel scale in one way makes the layers below forget the other way."""
+    """A layer that gives the pixel scale in one way removes the other way from the layers below."""
     ways = ({"pixel_scale_arcsec"}, {"focal_length_mm", "pixel_size_um"})
     telescope, names = _table(tree, "telescope"), set(names)
     for one, other in (ways, ways[::-1]):
@@ -85,9 +88,9 @@ def _one_scale(tree: dict[str, Any], names: Iterable[str]) -> None:
                 telescope.pop(name, None)
 
 
-def _drop_half(tree: dict[str, Any], told: Mapping[str, Mapping[str, Any]]) -> None:
-    """A focal length that only the log tells is no use without the size of the pixels, nor beside the pixel scale."""
-    telescope, focal = _table(tree, "telescope"), told.get("telescope", {}).get("focal_length_mm")
+def _drop_half(tree: dict[str, Any], log: Mapping[str, Mapping[str, Any]]) -> None:
+    """A focal length from the log alone is dropped where the pixel size is missing or the pixel scale is given."""
+    telescope, focal = _table(tree, "telescope"), log.get("telescope", {}).get("focal_length_mm")
     if telescope.get("focal_length_mm") == focal and (
         "pixel_size_um" not in telescope or "pixel_scale_arcsec" in telescope
     ):
@@ -101,7 +104,7 @@ def _table(tree: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _fenced(tree: dict[str, Any], file: Path, folder: Path | None) -> dict[str, Any]:
-    """A file found among captures may say how they were made; not run commands, remove results, or read elsewhere."""
+    """A file among the captures may describe them; it may not run commands, remove results or read files elsewhere."""
     for name in ("night", "store"):
         if name in tree:
             raise BadConfig(f"{file}: [{name}] is not taken from a file among the captures; write it into --config")
@@ -164,11 +167,11 @@ def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> None:
             base[key] = value
 
 
-def _set(tree: dict[str, Any], word: str) -> None:
-    """Apply one `section.key=value` (value in TOML; a bare word is a string; rounds by number: rounds.0.psfs.steps)."""
-    path, sign, text = word.partition("=")
+def _set(tree: dict[str, Any], override: str) -> None:
+    """Apply one `section.key=value` (value in TOML; text without quotes is a string; rounds by number: rounds.0.psfs.steps)."""
+    path, sign, text = override.partition("=")
     if not sign or not path.strip():
-        raise BadConfig(f"--set {word!r}: write section.key=value, for example --set telescope.aperture_m=0.25")
+        raise BadConfig(f"--set {override!r}: write section.key=value, for example --set telescope.aperture_m=0.25")
     try:
         value = _parsed(f"value = {text}")["value"]
     except (ValueError, RecursionError):
@@ -181,13 +184,15 @@ def _set(tree: dict[str, Any], word: str) -> None:
         try:
             node = node[int(name)] if isinstance(node, list) else node.setdefault(name, {})
         except (ValueError, IndexError):
-            raise BadConfig(f"--set {word!r}: {name!r} is not one of the {len(node)} rounds (0 is the first)") from None
+            raise BadConfig(
+                f"--set {override!r}: {name!r} is not one of the {len(node)} rounds (0 is the first)"
+            ) from None
     if not isinstance(node, dict):
-        raise BadConfig(f"--set {word!r}: {'.'.join(parents)} holds no settings; use a full section.key")
+        raise BadConfig(f"--set {override!r}: {'.'.join(parents)} holds no settings; use a full section.key")
     node[last] = value
 
 
-def _told_once(errors: list[Any]) -> list[Any]:
+def _root_causes(errors: list[Any]) -> list[Any]:
     """Without complaints that follow from others: a number out of range is no list either, wrong rounds are too few."""
     return [e for e in errors if e["type"] not in ("tuple_type", "too_short") or len(errors) == 1]
 

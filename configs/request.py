@@ -1,8 +1,10 @@
 """What a user asks for: the parameters of the flows, typed for the command line and for the form in the Prefect UI."""
 
+import json
+import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
@@ -10,7 +12,16 @@ from configs.profiles import Profile
 from configs.schema import Section
 
 
-class CaptureRequest(Section):
+class Request(Section):
+    """What all requests can do; their fields are not shared, for the form shows them in the order of their definition."""
+
+    def anchored(self, folder: Path) -> Self:
+        """The same request with absolute paths: relative ones start at `folder`."""
+        values = {name: _anchored(getattr(self, name), folder) for name in type(self).model_fields}
+        return self.model_copy(update=values | {"overrides": _anchored_overrides(values.get("overrides", ()), folder)})
+
+
+class CaptureRequest(Request):
     """One capture to restore."""
 
     capture: Path
@@ -21,7 +32,7 @@ class CaptureRequest(Section):
     """Your settings (TOML)."""
     profile: Profile | None = None
     """Settings for a kind of target."""
-    words: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
     """Single settings, each section.key=value."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """What computes: auto takes a graphics card where there is one that works."""
@@ -35,7 +46,7 @@ class CaptureRequest(Section):
     """The night's folder it belongs to: what lies there beside it counts, a stillsky.toml and the capture program's log."""
 
 
-class NightRequest(Section):
+class NightRequest(Request):
     """Every capture of a night to restore."""
 
     folder: Path
@@ -46,7 +57,7 @@ class NightRequest(Section):
     """Your settings (TOML) for all captures; a stillsky.toml beside or above a capture wins over it."""
     profile: Profile | None = None
     """Settings for a kind of target, where a capture's own files do not say which."""
-    words: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
     """Single settings for all captures, each section.key=value; they win over everything."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """What computes: auto takes a graphics card where there is one that works."""
@@ -58,9 +69,11 @@ class NightRequest(Section):
     """Only nights from this one on. A night lasts from noon to noon, local time, and has the date of its evening."""
     until: date | None = None
     """Only nights up to this one, itself included."""
+    retry_failed: bool = False
+    """Try captures again that failed before although they, the settings and the version have not changed since."""
 
 
-class ServeRequest(Section):
+class ServeRequest(Request):
     """What `stillsky serve` serves."""
 
     inbox: Path | None = None
@@ -73,6 +86,13 @@ class ServeRequest(Section):
     """Time zone of the cron, e.g. Europe/Berlin; none: this machine's."""
     host: str = "127.0.0.1"
     """Address that the server listens on; the default answers this machine only."""
+    auth: Literal["password", "none"] = "password"
+    """password: the server asks for the one in PREFECT_SERVER_API_AUTH_STRING, else for one made at the first start and
+    kept in the store as prefect/password; none: whoever reaches the server may do everything it can do."""
+    server_name: tuple[str, ...] = ()
+    """Names by which browsers reach the server besides localhost, this machine's own name and addresses in numbers."""
+    allow: tuple[Path, ...] = ()
+    """Folders, besides inbox and results, that requests by form or API may read captures from and write results to."""
     port: Annotated[int, Field(ge=0, le=65535)] = 4200
     """Port of the server; 0: any that is free."""
     database: str | None = None
@@ -85,7 +105,7 @@ class ServeRequest(Section):
     """Your settings (TOML) for all captures."""
     profile: Profile | None = None
     """Settings for a kind of target."""
-    words: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
     """Single settings for all captures, each section.key=value."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """What computes: auto takes a graphics card where there is one that works."""
@@ -98,3 +118,30 @@ class ServeRequest(Section):
     def results(self) -> Path | None:
         """Folder that receives the results, where one is known."""
         return self.out or (self.inbox / "restored" if self.inbox else None)
+
+
+def _anchored(value: Any, folder: Path) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_anchored(item, folder) for item in value)
+    return folder / value if isinstance(value, Path) else value
+
+
+def _anchored_overrides(overrides: tuple[str, ...], folder: Path) -> tuple[str, ...]:
+    return tuple(
+        f"{key}={json.dumps(str(folder / path), ensure_ascii=False)}"
+        if (path := calibration_path(override))
+        else override
+        for override in overrides
+        for key in (override.partition("=")[0],)
+    )
+
+
+def calibration_path(override: str) -> str:
+    """The path in a `camera.dark=path` or `camera.flat=path`; empty in any other setting."""
+    key, _, text = override.partition("=")
+    if key.strip() not in ("camera.dark", "camera.flat"):
+        return ""
+    try:
+        return str(tomllib.loads(f"value = {text}")["value"])
+    except tomllib.TOMLDecodeError:
+        return text.strip()

@@ -113,12 +113,12 @@ class AlignSettings(Section):
 
 
 class ShiftAverage(Section):
-    """The shifted average and the lucky one: the first sky, which every later result must beat."""
+    """The shifted average and the lucky one: the first sky, to which every later result is compared."""
 
     indifferent: ClassVar[tuple[str, ...]] = ("block_frames",)
 
     heldout_share: Annotated[float, Field(gt=0, le=0.5)]
-    """Share of the frames, drawn at random, that never enters a sky and judges it."""
+    """Share of the frames, drawn at random, that never enters a sky and evaluates it."""
     seed: Annotated[int, Field(ge=0)]
     """Seed of every draw of frames."""
     block_frames: Count
@@ -146,8 +146,8 @@ class Psfs(Section):
     seed: Annotated[int, Field(ge=0)]
     """Seed of the starting phases."""
     starts: Annotated[int, Field(ge=1, le=16)]
-    """How many times each batch is solved, each time from other phases, where nothing is known yet: what one solve gets
-    wrong another does not, and the sky is found from all of them. Time grows with it."""
+    """How many times each batch is solved, each time from other phases, where nothing is known yet: the errors of the
+    solutions differ, and the sky is solved from all of them. Time grows with it."""
 
 
 class Sky(Section):
@@ -156,10 +156,10 @@ class Sky(Section):
     prior: Literal["wiener", "positive"]
     """wiener: the data choose the power of the sky ring by ring; positive: the same, then without negative light."""
     air_share: Annotated[float, Field(ge=0, le=1)]
-    """How far the sky's amplitude is held to the air's mean power: 1 as far as the seeing is sure of it; 0 believes the
-    solve's own PSFs."""
+    """Weight of the seeing's mean power in the sky's amplitude, as a fraction of the weight that its accuracy allows: 1 all
+    of it; 0 the amplitude of the solved PSFs alone."""
     cg_iterations: Annotated[int, Field(ge=0, le=100)]
-    """Number of turns of conjugate gradients on a canvas wider than the frame, each a pass over all frames; 0: no such
+    """Number of conjugate gradient iterations on a canvas wider than the frame, each a pass over all frames; 0: no such
     canvas, the frames are tapered and the border shows the stack."""
 
 
@@ -173,14 +173,14 @@ class Round(Section):
 
 
 class Evaluate(Section):
-    """The judgement of the result."""
+    """Evaluation of the result on held-out frames."""
 
     steps: Count
     """Gradient steps that fit the PSFs of held-out frames to a sky."""
     frames: Count
-    """Most held-out frames that judge."""
+    """Most held-out frames used."""
     stretch: Literal["linear", "gamma", "asinh"]
-    """How sky.png is stretched for the eye: linear, a square-root-like gamma, or asinh for stars beside faint light."""
+    """How sky.png is stretched for display: linear, a square-root-like gamma, or asinh for stars beside faint light."""
 
 
 class Colour(Section):
@@ -214,13 +214,13 @@ class Timeouts(Section):
     shift_average_s: Annotated[float, Field(ge=0)]
     """The first sky, seconds."""
     measure_seeing_s: Annotated[float, Field(ge=0)]
-    """Measuring the air, seconds."""
+    """Measuring the seeing, seconds."""
     solve_psfs_s: Annotated[float, Field(ge=0)]
-    """One PSF turn, seconds."""
+    """Solving the PSFs of one round, seconds."""
     solve_sky_s: Annotated[float, Field(ge=0)]
-    """One sky turn, seconds."""
+    """Solving the sky of one round, seconds."""
     evaluate_s: Annotated[float, Field(ge=0)]
-    """The judgement, seconds."""
+    """Evaluation, seconds."""
 
     def of(self, step: str) -> float:
         """The limit of a step, seconds; a step that has none may take as long as it needs (0)."""
@@ -228,12 +228,12 @@ class Timeouts(Section):
 
 
 class NightSettings(Section):
-    """How a night is gone through; never taken from a file found among the captures."""
+    """How a night is processed; never taken from a file found among the captures."""
 
     settle_s: Annotated[float, Field(ge=0, le=3600)]
-    """A capture is whole when it has not changed for this long, in seconds."""
-    look_s: Annotated[float, Field(gt=0, le=60)]
-    """Pause between two looks at a capture, in seconds: one that grows meanwhile is still being written."""
+    """A capture is complete when it has not changed for this long, in seconds."""
+    poll_s: Annotated[float, Field(gt=0, le=60)]
+    """Pause between two checks of a capture, in seconds: one that grows meanwhile is still being written."""
     spare_gb: Annotated[float, Field(ge=0)]
     """Free space on the store's disk that a night must leave, in gigabytes, beyond what its captures need."""
     room_ratio: Positive
@@ -274,7 +274,7 @@ class Config(Section):
     """The rounds, in order. [[rounds]] in a file of yours are laid on the default ones by position: the first on the first;
     more than those are added. `--set rounds=[{}]` replaces the list: one round of [psfs] and [sky] alone."""
     evaluate: Evaluate
-    """The judgement."""
+    """Evaluation."""
     colour: Colour
     """How the colours are put together."""
     limits: Limits
@@ -282,6 +282,6 @@ class Config(Section):
     timeouts: Timeouts
     """Longest time of each step."""
     night: NightSettings
-    """How a night is gone through."""
+    """How a night is processed."""
     store: StoreSettings
     """What is removed from the store after a night."""

@@ -16,10 +16,10 @@ from configs.schema import Config
 from flows.recipe import planned_products, restore_capture
 from flows.server.device_slot import slot
 from flows.server.embedded import default_store, wait_until_recorded
-from flows.ui.artifacts import Story
+from flows.ui.artifacts import RunArtifacts
 from storage.captures.capture import Capture, capture_at
-from storage.captures.file_stability import known_fingerprint
-from storage.captures.night import found_beside
+from storage.captures.file_stability import cached_fingerprint
+from storage.captures.night import sidecars_of
 from storage.product import Product
 from storage.results.published import Pictures, check_folder, publish
 from storage.results.truth import psfs_beside, truth_beside
@@ -58,27 +58,27 @@ def capture(request: CaptureRequest) -> dict[str, Any]:
     if request.fresh:
         for product in planned_products(store, found, config):
             store.remove(product)
-    story = Story(found, config)
+    artifacts = RunArtifacts(found, config)
     with slot(device, store.root, config.limits), connected(request.dask) as cluster:
-        run = Run(store, device, listeners=(*_listeners.get(), story.progress), cluster=cluster)
-        result = _recorded(run, found, config, story)
+        run = Run(store, device, listeners=(*_listeners.get(), artifacts.update_progress), cluster=cluster)
+        result = _recorded(run, found, config, artifacts)
     report = publish_result(store, result, found, config, request.out)
-    story.ending(store, result, report, request.out)
+    artifacts.publish_result(store, result, report, request.out)
     return report
 
 
 def config_of(request: CaptureRequest) -> Config:
     """The settings for a capture: of a night's, what lies beside it counts too."""
     if request.night is None:
-        return load_config(request.config, request.profile, request.words)
-    found, profile = found_beside(request.capture, request.night)
-    return load_config(request.config, profile or request.profile, request.words, found)
+        return load_config(request.config, request.profile, request.overrides)
+    found, profile = sidecars_of(request.capture, request.night)
+    return load_config(request.config, profile or request.profile, request.overrides, found)
 
 
 def found_in(store: Store, request: CaptureRequest, config: Config) -> Capture:
     """The capture of a request; what the store knows of it already is not read again."""
     camera = config.camera
-    known = known_fingerprint(store)
+    known = cached_fingerprint(store)
     return capture_at(request.capture, camera.dark, camera.flat, camera.exposure_s, known, camera.mosaic)
 
 
@@ -90,27 +90,21 @@ def publish_result(store: Store, result: Product, capture: Capture, config: Conf
     report["product"] = f"{result.step}/{result.key}"
     page = rendered(gather(store, result, report, config.telescope, truth))
     with store.view(Evaluated, result) as judged:
-        pictures = Pictures(
-            judged.published[:],
-            judged.stack[:],
-            judged.stretch,
-            config.telescope.scale_arcsec,
-            judged.sky[:],
-            judged.belief[:],
-            min(row["finest_believed_cpp"] for row in report["channels"]),
-        )
+        shown = judged.stretch, config.colour.white, config.telescope.scale_arcsec
+        finest = min(row["finest_believed_cpp"] for row in report["channels"])
+        pictures = Pictures(judged.published[:], judged.stack[:], *shown, judged.sky[:], judged.belief[:], finest)
     publish(out, pictures, report, page)
     return report
 
 
-def _recorded(run: Run, capture: Capture, config: Config, story: Story) -> Product:
+def _recorded(run: Run, capture: Capture, config: Config, artifacts: RunArtifacts) -> Product:
     """Run the recipe, every step a task run; return when Prefect's server knows how each of them ended."""
     performed: list[str] = []
 
     def perform_and_count(work: Work, retries: int, make: Callable[[], None]) -> None:
         performed.append(work.label)
         timeout_s = config.timeouts.of(work.product.step)
-        perform(work, retries, story.around(work, make), timeout_s)
+        perform(work, retries, artifacts.with_artifacts(work, make), timeout_s)
 
     try:
         return restore_capture(replace(run, performer=perform_and_count), capture, config)

@@ -22,9 +22,10 @@ from flows.recipe import planned_products
 from flows.server.embedded import default_store
 from flows.service.notify import notify
 from storage.captures.capture import capture_at
-from storage.captures.file_stability import Watch, forget_missing, known_fingerprint, recalled
+from storage.captures.failed_captures import Attempt, failed_before, forget_missing_failures, remember_failure
+from storage.captures.file_stability import StabilityCheck, cached_fingerprint, forget_missing, remembered_fingerprint
 from storage.captures.night import Recording, frame_bytes, night_at, night_settings, output_folder, results_folder
-from storage.errors import NothingToDo, StillskyError, StoreError, Unsettled
+from storage.errors import BadCapture, NothingToDo, StillskyError, StoreError, Unsettled
 from storage.housekeeping import human_bytes, retain
 from storage.product import Product
 from storage.results.night_record import NightRecord, Outcome, Row, row_of
@@ -32,41 +33,51 @@ from storage.results.published import check_folder, published
 from storage.store import Store, clock
 
 log = logging.getLogger("stillsky")
-_teller: ContextVar[Callable[[str], None] | None] = ContextVar("teller", default=None)
+_report_line: ContextVar[Callable[[str], None] | None] = ContextVar("report_line", default=None)
 
 
 @dataclass
-class Tonight:
-    """A night under way."""
+class NightRun:
+    """A night that is being restored."""
 
     request: NightRequest
     config: Config
     store: Store
     record: NightRecord
-    watch: Watch
+    watch: StabilityCheck
     waiting_since: float | None = None
-    """When nothing was left but captures that are not whole, seconds of a clock that cannot be set."""
+    """Since when all captures left are still being written, in seconds of the monotonic clock."""
     left: list[Recording] = field(default_factory=list)
+    """What is still to do."""
 
     @property
     def night(self) -> Any:
         """The settings for nights."""
         return self.config.night
 
-    def asked(self, recording: Recording) -> CaptureRequest:
-        """What is asked for one of its captures."""
-        same = self.request.model_dump(include={"config", "profile", "words", "device", "dask"})
+    def request_for(self, recording: Recording) -> CaptureRequest:
+        """The request for one of its captures."""
+        same = self.request.model_dump(include={"config", "profile", "overrides", "device", "dask"})
         out = output_folder(self.record.out, recording.name)
         return CaptureRequest(
             capture=recording.path, out=out, store=self.store.root, night=self.request.folder, **same
         )  # fmt: skip
 
-    def line(self, recording: Recording, known: Callable[[Path], str]) -> list[Product]:
+    def attempt(self, recording: Recording) -> Attempt:
+        """What the failure of a capture depends on."""
+        try:
+            config = config_of(self.request_for(recording))
+        except BadConfig as error:
+            return Attempt(recording.path, {"refused": str(error)})
+        calibration = tuple(path for path in (config.camera.dark, config.camera.flat) if path is not None)
+        return Attempt(recording.path, config.model_dump(mode="json"), calibration)
+
+    def lineage(self, recording: Recording, known: Callable[[Path], str]) -> list[Product]:
         """Every product of a capture's recipe."""
-        config = config_of(self.asked(recording))
+        config = config_of(self.request_for(recording))
         camera = config.camera
-        found = capture_at(recording.path, camera.dark, camera.flat, camera.exposure_s, known, camera.mosaic)
-        return planned_products(self.store, found, config)
+        capture = capture_at(recording.path, camera.dark, camera.flat, camera.exposure_s, known, camera.mosaic)
+        return planned_products(self.store, capture, config)
 
 
 @flow(name="night", flow_run_name="{request.folder.name}")
@@ -77,171 +88,196 @@ def night(request: NightRequest) -> dict[str, Any]:
     store = Store(request.store or default_store())
     store.sweep()
     record = NightRecord(request.folder.absolute(), out)
-    tonight = Tonight(request, config, store, record, Watch(config.night.settle_s, config.night.look_s))
+    run = NightRun(request, config, store, record, StabilityCheck(config.night.settle_s, config.night.poll_s))
     with record.logged():
         log.info("night of %s begins; results in %s, store %s", request.folder, out, store.root)
         try:
-            _go_through(tonight)
+            _restore_all(run)
             record.end("done")
         except BaseException as error:
-            record.end("failed" if isinstance(error, Exception) else "stopped", _words(error))
+            record.end("failed" if isinstance(error, Exception) else "stopped", _message(error))
             raise
         finally:
-            _close(tonight)
+            _finish(run)
     return record.summary
 
 
 @contextlib.contextmanager
-def told(teller: Callable[[str], None]) -> Iterator[None]:
-    """Tell `teller` what becomes of each capture inside the block."""
-    token = _teller.set(teller)
+def progress_to(report_line: Callable[[str], None]) -> Iterator[None]:
+    """Call `report_line` with a line about each capture inside the block."""
+    token = _report_line.set(report_line)
     try:
         yield
     finally:
-        _teller.reset(token)
+        _report_line.reset(token)
 
 
-def _go_through(tonight: Tonight) -> None:
-    """First what is there already, then whatever is whole, and again until all is done or still being written."""
-    request, record = tonight.request, tonight.record
-    camera = tonight.config.camera
-    skip = [p for p in (record.out, tonight.store.root, camera.dark, camera.flat) if p is not None]
+def _restore_all(run: NightRun) -> None:
+    """Skip what is there already, restore what is whole, and again until all is done or still being written."""
+    request, record = run.request, run.record
+    camera = run.config.camera
+    skip = [p for p in (record.out, run.store.root, camera.dark, camera.flat) if p is not None]
     found = night_at(request.folder, skip)
     chosen = found.between(request.since, request.until)
     log.info("%d captures, %d of the nights asked for", len(found.captures), len(chosen))
     record.write()
-    tonight.left = [c for c in chosen if not _done_before(tonight, c)]
-    _check_room(tonight)
-    while tonight.left:
-        ready = [c for c in tonight.left if tonight.watch.whole(c.path)]
-        attempted = [c for c in ready if _attempt(tonight, c)]
-        tonight.left = [c for c in tonight.left if c not in attempted]
+    run.left = [c for c in chosen if not _done_before(run, c)]
+    _check_room(run)
+    while run.left:
+        ready = [c for c in run.left if run.watch.is_complete(c.path)]
+        attempted = [c for c in ready if _attempt(run, c)]
+        run.left = [c for c in run.left if c not in attempted]
         if attempted:
-            tonight.waiting_since = None
-        elif tonight.left and _give_up(tonight):
+            run.waiting_since = None
+        elif run.left and _stop_waiting(run):
             break
-        elif tonight.left:
-            time.sleep(tonight.night.look_s)
-    for recording in tonight.left:
+        elif run.left:
+            time.sleep(run.night.poll_s)
+    for recording in run.left:
         why = "it is still being written; the same command again takes it when it is whole"
         record.add(Row(recording.name, str(recording.path), "waiting", reason=why))
 
 
-def _give_up(tonight: Tonight) -> bool:
-    """Nothing could be done just now. Has every capture had the time to prove that it does not change any more?"""
-    unsettled = [c for c in tonight.left if not tonight.watch.settled(c.path)]
+def _stop_waiting(run: NightRun) -> bool:
+    """Nothing could be done just now: has every capture been watched long enough to know that it still changes?"""
+    unsettled = [c for c in run.left if not run.watch.settled(c.path)]
     now = time.monotonic()
-    if tonight.waiting_since is None or len(unsettled) < len(tonight.left):
-        if tonight.waiting_since is None:
-            words = f"waiting for {len(tonight.left)} captures that may still be written or are another process's"
-            log.info("%s", words)
-            _tell(words)
-        tonight.waiting_since = now  # one that is whole is in the hands of another process, which will finish it or die
-    return now - tonight.waiting_since > tonight.night.settle_s + 2 * tonight.night.look_s
+    if run.waiting_since is None or len(unsettled) < len(run.left):
+        if run.waiting_since is None:
+            message = f"waiting for {len(run.left)} captures that may still be written or are another process's"
+            log.info("%s", message)
+            _report(message)
+        run.waiting_since = now  # one that is whole is in the hands of another process, which will finish it or die
+    return now - run.waiting_since > run.night.settle_s + 2 * run.night.poll_s
 
 
-def _done_before(tonight: Tonight, recording: Recording) -> bool:
+def _done_before(run: NightRun, recording: Recording) -> bool:
     """Are the results of this very capture and these settings there? Asked without reading its frames."""
     seconds = clock()
     with contextlib.suppress(StillskyError, BadConfig, OSError):
-        report = published(output_folder(tonight.record.out, recording.name))
-        if not report or recalled(tonight.store, recording.path) is None:
+        report = published(output_folder(run.record.out, recording.name))
+        if not report or remembered_fingerprint(run.store, recording.path) is None:
             return False
-        result = tonight.line(recording, known_fingerprint(tonight.store))[-1]
+        result = run.lineage(recording, cached_fingerprint(run.store))[-1]
         if report.get("product") == f"{result.step}/{result.key}":
-            tonight.record.add(row_of(recording.name, recording.path, "cached", seconds(), report))
+            run.record.add(row_of(recording.name, recording.path, "cached", seconds(), report))
             return True
     return False
 
 
-def _attempt(tonight: Tonight, recording: Recording) -> bool:
+def _attempt(run: NightRun, recording: Recording) -> bool:
     """Restore one capture in a run of its own; False where it has to wait."""
-    with tonight.store.claim_folder(tonight.record.out / recording.name) as mine:
+    with run.store.claim_folder(run.record.out / recording.name) as mine:
         if not mine:
             return False
-        if _done_before(tonight, recording):  # by another night, since this one looked
+        if _done_before(run, recording):  # by another night, since this one looked
             return True
         seconds = clock()
-        _tell(f"{recording.name} ...")
-        try:
-            row = _restored(tonight, recording, seconds)
-        except (KeyboardInterrupt, CancelledRun):
-            raise
-        except Unsettled as error:
-            log.info("%s", error)
+        if reason := _known_failure(run, recording):
+            row: Row | None = _failed_row(recording, "failed", seconds(), f"failed before, unchanged: {reason}")
+        else:
+            _report(f"{recording.name} ...")
+            row = _tried(run, recording, seconds)
+        if row is None:
             return False
-        except Exception as error:
-            if not isinstance(error, StillskyError | BadConfig):
-                log.exception("%s: unexpected", recording.name)
-            outcome: Outcome = "skipped" if isinstance(error, NothingToDo) else "failed"
-            row = Row(recording.name, str(recording.path), outcome, None, round(seconds(), 3), reason=_words(error))
-        tonight.record.add(row)
-        _tell(f"{recording.name} {row.outcome} {row.reason}")
+        run.record.add(row)
+        _report(f"{recording.name} {row.outcome} {row.reason}")
     return True
 
 
-def _restored(tonight: Tonight, recording: Recording, seconds: Callable[[], float]) -> Row:
+def _tried(run: NightRun, recording: Recording, seconds: Callable[[], float]) -> Row | None:
+    """What became of a capture; None where it has to wait."""
+    try:
+        return _restored(run, recording, seconds)
+    except (KeyboardInterrupt, CancelledRun):
+        raise
+    except Unsettled as error:
+        log.info("%s", error)
+        return None
+    except Exception as error:
+        if not isinstance(error, StillskyError | BadConfig):
+            log.exception("%s: unexpected", recording.name)
+        if isinstance(error, BadCapture):
+            remember_failure(run.store, run.attempt(recording), cached_fingerprint(run.store), str(error))
+        outcome: Outcome = "skipped" if isinstance(error, NothingToDo) else "failed"
+        return _failed_row(recording, outcome, seconds(), _message(error))
+
+
+def _failed_row(recording: Recording, outcome: Outcome, seconds: float, reason: str) -> Row:
+    return Row(recording.name, str(recording.path), outcome, None, round(seconds, 3), reason=reason)
+
+
+def _known_failure(run: NightRun, recording: Recording) -> str:
+    """Why a capture failed before, where neither it nor its settings nor the version have changed; else empty."""
+    if not run.request.retry_failed:
+        with contextlib.suppress(StillskyError, OSError):  # reported by the run itself
+            return failed_before(run.store, run.attempt(recording), cached_fingerprint(run.store))
+    return ""
+
+
+def _restored(run: NightRun, recording: Recording, seconds: Callable[[], float]) -> Row:
     known = False
     with contextlib.suppress(StillskyError, BadConfig):  # told by the run itself
-        known = tonight.store.has(tonight.line(recording, known_fingerprint(tonight.store))[-1])
-    report = capture(tonight.asked(recording))
+        known = run.store.has(run.lineage(recording, cached_fingerprint(run.store))[-1])
+    report = capture(run.request_for(recording))
     return row_of(recording.name, recording.path, "cached" if known else "restored", seconds(), report)
 
 
-def _check_room(tonight: Tonight) -> None:
-    """Is there room for what is left to do? Better asked now than found out in the middle of the night."""
-    new = [c for c in tonight.left if not _ingested(tonight, c)]
-    needed = sum(frame_bytes(c.path) for c in new) * tonight.night.room_ratio
-    free, spare = tonight.store.free_bytes(), tonight.night.spare_gb * 1e9
-    log.info("%d captures to do, about %s; %s free", len(tonight.left), human_bytes(needed), human_bytes(free))
-    if tonight.left and free < needed + spare:
+def _check_room(run: NightRun) -> None:
+    """Is there room for what is left to do? Checked before anything starts."""
+    new = [c for c in run.left if not _ingested(run, c)]
+    needed = sum(frame_bytes(c.path) for c in new) * run.night.room_ratio
+    free, spare = run.store.free_bytes(), run.night.spare_gb * 1e9
+    log.info("%d captures to do, about %s; %s free", len(run.left), human_bytes(needed), human_bytes(free))
+    if run.left and free < needed + spare:
         raise StoreError(
-            f"the store {tonight.store.root} has {human_bytes(free)} free; {len(new)} new captures need about "
+            f"the store {run.store.root} has {human_bytes(free)} free; {len(new)} new captures need about "
             f"{human_bytes(needed)}, and {human_bytes(spare)} are to stay free: make room, e.g. with `stillsky store "
             f"prune`, choose another disk with --store, or lower night.room_ratio or night.spare_gb"
         )
 
 
-def _ingested(tonight: Tonight, recording: Recording) -> bool:
+def _ingested(run: NightRun, recording: Recording) -> bool:
     """Are its frames in the store already?"""
     with contextlib.suppress(StillskyError, BadConfig, OSError):
-        if recalled(tonight.store, recording.path) is not None:
-            return tonight.store.has(tonight.line(recording, known_fingerprint(tonight.store))[0])
+        if remembered_fingerprint(run.store, recording.path) is not None:
+            return run.store.has(run.lineage(recording, cached_fingerprint(run.store))[0])
     return False
 
 
-def _close(tonight: Tonight) -> None:
-    """The table for the UI, room in the store, and word to the user; none of it can fail a night that is over."""
-    record = tonight.record
+def _finish(run: NightRun) -> None:
+    """The table for the UI, room in the store, the notify command; none of it can fail a night that is over."""
+    record = run.record
     columns = ("capture", "outcome", "published", "seconds", "d_over_r0", "gain", "reason")
     rows = record.summary["captures"]
     table = [{k: round(row[k], 3) if isinstance(row[k], float) else row[k] for k in columns} for row in rows]
     steps: tuple[Callable[[], object], ...] = (
         partial(create_table_artifact, table=table, key="night", description=f"{record.folder}: {record.state}"),
-        partial(_make_room, tonight),
-        partial(notify, tonight.night, record.summary),
+        partial(_make_room, run),
+        partial(notify, run.night, record.summary),
     )
-    for each in steps:
+    for step in steps:
         try:
-            each()
+            step()
         except Exception as error:
-            log.warning("after the night: %s", _words(error))
+            log.warning("after the night: %s", _message(error))
 
 
-def _make_room(tonight: Tonight) -> None:
-    forget_missing(tonight.store)
-    done = retain(tonight.store, tonight.config.store)
-    if done.removed:
-        log.info("removed %d products, %s", len(done.removed), human_bytes(done.freed_bytes))
+def _make_room(run: NightRun) -> None:
+    forget_missing(run.store)
+    forget_missing_failures(run.store)
+    pruned = retain(run.store, run.config.store)
+    if pruned.removed:
+        log.info("removed %d products, %s", len(pruned.removed), human_bytes(pruned.freed_bytes))
 
 
-def _tell(line: str) -> None:
-    teller = _teller.get()
-    if teller is not None:
-        teller(line)
+def _report(line: str) -> None:
+    report_line = _report_line.get()
+    if report_line is not None:
+        report_line(line)
 
 
-def _words(error: BaseException) -> str:
-    """An error in words; one that stillsky does not know by its class, too."""
+def _message(error: BaseException) -> str:
+    """An error as a sentence; with its class where stillsky does not know it."""
     known = isinstance(error, StillskyError | BadConfig)
     return str(error) if known else f"{type(error).__name__}: {error}".rstrip(": ")

@@ -26,7 +26,7 @@ def restore_capture(run: Run, capture: Capture, config: Config) -> Product:
     for number, settings in enumerate(config.rounds, start=1):
         psfs = solve_psfs(run.in_round(number), inputs, sky, config.telescope, settings.psfs)
         sky = solve_sky(run.in_round(number), inputs, psfs, sky, config.telescope, settings.sky)
-    return evaluate(run, inputs, sky, config.telescope, config.evaluate)
+    return evaluate(run, inputs, sky, config.telescope, config.evaluate, config.colour)
 
 
 def planned_products(store: Store, capture: Capture, config: Config) -> list[Product]:

@@ -70,6 +70,8 @@ class Content:
 
     step: ClassVar[str] = ""
     """The step that leaves it; empty for parts of a journal."""
+    also_from: ClassVar[tuple[str, ...]] = ()
+    """Other steps that leave the same, to stand in its place."""
 
 
 @dataclass(frozen=True)
@@ -101,25 +103,31 @@ class Streamed:
 class Growing:
     """A dataset of a draft that takes blocks until it is whole."""
 
-    def __init__(self, dataset: Any) -> None:
-        self.dataset = dataset
+    def __init__(self, group: Any, name: str) -> None:
+        self._group, self._name = group, name
 
     def append(self, block: NDArray[Any]) -> None:
         """Add a block along the first axis."""
-        done = len(self.dataset)
-        self.dataset.resize(done + len(block), axis=0)
-        self.dataset[done:] = block
+        dataset = self._group[self._name]
+        done = len(dataset)
+        dataset.resize(done + len(block), axis=0)
+        dataset[done:] = block
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Length of each axis so far."""
-        return tuple(self.dataset.shape)
+        return tuple(self._group[self._name].shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the numbers."""
+        return np.dtype(self._group[self._name].dtype)
 
     def __len__(self) -> int:
-        return len(self.dataset)
+        return self.shape[0]
 
     def __getitem__(self, key: Any, /) -> NDArray[Any]:
-        return np.asarray(self.dataset[key])
+        return np.asarray(self._group[self._name][key])
 
 
 class Draft:
@@ -130,18 +138,17 @@ class Draft:
 
     def growing(self, name: str, shape: tuple[int, ...], dtype: Any, compression: str | None = None) -> Growing:
         """A new array of rows of `shape`, one chunk per row, checksummed."""
-        return Growing(
-            self._file.create_dataset(
-                name,
-                shape=(0, *shape),
-                maxshape=(None, *shape),
-                chunks=(1, *shape),
-                dtype=dtype,
-                shuffle=compression is not None,
-                compression=compression,
-                fletcher32=True,
-            )
+        self._file.create_dataset(
+            name,
+            shape=(0, *shape),
+            maxshape=(None, *shape),
+            chunks=(1, *shape),
+            dtype=dtype,
+            shuffle=compression is not None,
+            compression=compression,
+            fletcher32=True,
         )
+        return Growing(self._file, name)
 
     def fill(self, content: Content) -> None:
         """Write the rest of the product; growing arrays are there already."""
@@ -195,7 +202,7 @@ def _field(name: str, hint: Any) -> Field:
 def _write_array(group: Any, name: str, field: Field, value: Any) -> None:
     axes = cast(Array, field.declaration).axes
     if isinstance(value, Growing):
-        _check(name, field, value.dataset.dtype, value.shape, axes)
+        _check(name, field, value.dtype, value.shape, axes)
         return
     if isinstance(value, Streamed):
         _check(name, field, value.dtype, value.shape, axes)

@@ -23,7 +23,7 @@ from storage.store import Entry, Store
 RESULT = "evaluate"
 """The step whose products are results: what a user asked for."""
 STALE_PARTS_S = 7 * 86400.0
-"""An unfinished product nobody has worked on for this long will not be finished."""
+"""An unfinished product unchanged for this long will not be finished."""
 BUSY_S = 3600.0
 """Products younger than this may belong to a run that is still going on."""
 
@@ -48,7 +48,7 @@ class Pruned:
     parts: int = 0
     """Folders of parts of products that will not be finished."""
     leftovers: int = 0
-    """Files that killed processes left half-written (0 in a dry run: they are not looked for)."""
+    """Files that killed processes left half-written (0 in a dry run: they are not counted)."""
     kept_bytes: int = 0
     """What the store's products take afterwards."""
 
@@ -126,7 +126,7 @@ def _settings(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain_value(value: Any) -> Any:
-    """An attribute in plain numbers and words; JSON inside is unfolded."""
+    """An attribute as plain numbers and text; JSON inside is unfolded."""
     plain = value.tolist() if hasattr(value, "tolist") else value
     if isinstance(plain, str) and plain[:1] in ("{", "["):
         try:
@@ -162,7 +162,7 @@ def prune(
     """Make room: products no result needs, oldest first; `with_results` then old results and what only they need.
 
     `keep_bytes` stops once the products take no more than that; `older_than_days` spares younger ones. Without an age,
-    products so young that a run may still want them are spared.
+    products young enough to belong to a run in progress are kept.
     """
     if with_results and older_than_days is None and keep_bytes is None:
         raise BadConfig("--results alone would remove every result; say how much with --older-than or --keep")
@@ -184,7 +184,22 @@ def prune(
         for folder in stale:
             shutil.rmtree(folder, ignore_errors=True)
         leftovers = store.sweep()
+        forget_records(store)
     return Pruned(removed, len(stale), leftovers, total - sum(e.bytes for e in removed))
+
+
+def forget_records(store: Store) -> int:
+    """Remove Prefect's records of products that are no more, in prefect/storage; returns how many.
+
+    A record is a file STEP-KEY-STORE, written after its product.
+    """
+    gone = 0
+    for record in (store.root / "prefect" / "storage").glob("*-*-*"):
+        step, key, _ = record.name.rsplit("-", 2)
+        if record.is_file() and not store.has(Product(step, key)):
+            record.unlink(missing_ok=True)
+            gone += 1
+    return gone
 
 
 def retain(store: Store, keep: StoreSettings) -> Pruned:
@@ -217,7 +232,7 @@ def _in_order(entries: list[Entry], with_results: bool) -> list[list[Entry]]:
 
 
 def _grace(store: Store) -> float:
-    """Seconds for which a product without a result is spared: a day while somebody works in the store, else an hour."""
+    """Seconds for which a product without a result is spared: a day while a run is at work in the store, else an hour."""
     horizon = time.time() - BUSY_S
     busy = any(_touched(path) > horizon for path in _parts(store))
     return 86400.0 if busy else BUSY_S
@@ -236,7 +251,7 @@ def _touched(folder: Path) -> float:
 
 
 def _stale_parts(store: Store) -> list[Path]:
-    """Parts of products that are whole meanwhile, or that nobody has worked on for a week."""
+    """Parts of products that are whole meanwhile, or unchanged for a week."""
     horizon = time.time() - STALE_PARTS_S
     return [p for p in _parts(store) if _touched(p) < horizon or store.has(Product(p.parent.name, p.stem))]
 

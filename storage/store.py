@@ -21,6 +21,8 @@ from storage.locks import claim, claim_if_free
 from storage.product import Product
 
 MARK = "stillsky_complete"
+_NEVER_CLOSED: list[Any] = []
+"""Files that a disk refused: closing one writes its caches, which fails again and leaves the HDF5 library broken."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class Store:
     @contextlib.contextmanager
     def view(self, kind: type[Kind], product: Product) -> Iterator[Kind]:
         """Lend a product as its declaration says; arrays are read from the file when they are indexed."""
-        if kind.step != product.step:
+        if product.step not in (kind.step, *kind.also_from):
             raise TypeError(f"{product} is no {kind.__name__}, which {kind.step} leaves")
         with self.open(product) as file:
             yield read(kind, file)
@@ -193,10 +195,18 @@ class Store:
         """A new HDF5 file; whatever the disk refuses is said with the disk's name and free space."""
         body = False
         try:
-            with h5py.File(path, "w", track_order=True) as file:
-                body = True
+            file = h5py.File(path, "w", track_order=True)
+            body = True
+            try:
                 yield file
                 file.flush()
+            except BaseException as error:
+                if refused_by_disk(error):
+                    _NEVER_CLOSED.append(file)
+                else:
+                    file.close()
+                raise
+            file.close()
         except (OSError, RuntimeError) as error:
             if body and not refused_by_disk(error):
                 raise

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from configs.schema import Evaluate, Telescope
+from configs.schema import Colour, Evaluate, Telescope
 from storage.product import CaptureProducts, Product
+from tasks.numerics.frames.colours import colour_offsets, laid_on_each_other
 from tasks.numerics.judging.blend import INNER_RINGS, believed_rings, blended, ring_products
 from tasks.numerics.judging.heldout import HeldoutFit, HeldoutFrames, Verdict, fit_frames, verdict_of
 from tasks.numerics.judging.metrics import frc_cutoff, is_nearer
@@ -42,11 +43,22 @@ class Opened:
     sky: Sky
     telescope: Telescope
     settings: Evaluate
+    colour: Colour
 
 
 @step(version="12")
-def evaluate(work: Work, inputs: CaptureProducts, sky: Product, telescope: Telescope, settings: Evaluate) -> None:
-    """Fit only the PSFs of held-out frames to the sky and to the stack; publish sky, stack or a blend of both."""
+def evaluate(
+    work: Work,
+    inputs: CaptureProducts,
+    sky: Product,
+    telescope: Telescope,
+    settings: Evaluate,
+    colour: Colour,
+) -> None:
+    """Fit only the PSFs of held-out frames to the sky and to the stack; publish sky, stack or a blend of both.
+
+    Of several colours the one that was solved says which is better, and the others are laid on it.
+    """
     notes: list[str] = []
     with contextlib.ExitStack() as stack:
         opened = Opened(
@@ -58,6 +70,7 @@ def evaluate(work: Work, inputs: CaptureProducts, sky: Product, telescope: Teles
             stack.enter_context(work.open(Sky, sky)),
             telescope,
             settings,
+            colour,
         )
         verdicts = []
         for channel in range(len(opened.clean.colours)):
@@ -69,24 +82,31 @@ def evaluate(work: Work, inputs: CaptureProducts, sky: Product, telescope: Teles
 
 def _content(opened: Opened, verdicts: list[Verdict], notes: list[str]) -> Evaluated:
     stacked, solved, settings = opened.stack, opened.sky, opened.settings
-    sky, stack = solved.sky[:], stacked.stack[:]
+    reference = opened.clean.colours.reference
     decision, believed = _decided(opened, verdicts, notes)
+    sky, sky_offsets = _together(opened, solved.sky[:])
+    stack, stack_offsets = _together(opened, stacked.stack[:])
+    published = {"sky": sky, "stack": stack, "blend": laid_on_each_other(_blend(opened, believed), sky_offsets)}
+    moved = stack_offsets if decision.word == "stack" else sky_offsets
+    errors = _standard_errors(opened, decision, believed)
+    offsets = {"sky_px": sky_offsets.tolist(), "stack_px": stack_offsets.tolist(), "onto_channel": reference}
     per_frame = np.stack([verdict.chi2_per_frame for verdict in verdicts], axis=1)  # (sky or stack, channel, frame)
     return Evaluated(
-        published={"sky": sky, "stack": stack, "blend": _blend(opened, believed)}[decision.word],
+        published=published[decision.word],
         stack=stack,
-        lucky_stack=stacked.lucky_stack[:],
+        lucky_stack=laid_on_each_other(stacked.lucky_stack[:], stack_offsets),
         sky=sky,
         heldout_frames=stacked.held[: settings.frames],
         chi2_sky=per_frame[0],
         chi2_stack=per_frame[1],
-        belief=_standard_errors(opened, decision, believed),
+        belief=np.maximum(laid_on_each_other(errors, moved), errors.min()),  # moved light may ring below zero
         verdict=decision.word,
         stretch=settings.stretch,
         figures={
             "doubt": decision.reason,
             "channels": _figures(opened, verdicts, believed),
             "lucky_share": stacked.share,
+            "colours": offsets,
             "noise_ratio": _noise_ratio(stacked),
         },
         notes=notes,
@@ -118,9 +138,18 @@ def _verdict(opened: Opened, channel: int, notes: list[str]) -> Verdict:
     sky, other = (torch.from_numpy(each).to(opened.work.device) for each in (opened.sky.spectrum[channel], stack))
 
     def fit(rows: range) -> HeldoutFit:
-        return fit_frames(frames.rows(rows), (sky, other), d_over_r0, opened.settings.steps)
+        part, steps = frames.spectra[rows.start : rows.stop], opened.settings.steps
+        return fit_frames(frames.pupil, part, (sky, other), frames.noise, d_over_r0, steps, frames.sampling)
 
     return verdict_of(list(split_on_oom(len(frames.spectra), fit, notes.append)), frames.pupil.cutoff)
+
+
+def _together(opened: Opened, pictures: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Pictures (channel, y, x) with their colours on each other, and by how much (channel, 2) px each was moved."""
+    offsets = np.zeros((len(pictures), 2), np.float32)
+    if opened.colour.align:
+        offsets = colour_offsets(pictures, opened.clean.colours.reference)
+    return laid_on_each_other(pictures, offsets), offsets
 
 
 def _decided(opened: Opened, verdicts: list[Verdict], notes: list[str]) -> tuple[Decision, list[int]]:
@@ -138,18 +167,19 @@ def _decided(opened: Opened, verdicts: list[Verdict], notes: list[str]) -> tuple
 
 
 def _evidence(opened: Opened, verdicts: list[Verdict]) -> Evidence:
-    solved, telescope = opened.sky, opened.telescope
+    """What the frames say in the colour that was solved; the residuals and the undershoot of all colours."""
+    solved, telescope, judge = opened.sky, opened.telescope, verdicts[opened.clean.colours.reference]
     sky, stack = solved.sky[:], opened.stack.stack[:]
     below = [each for each in (undershoot(*pair) for pair in zip(sky, stack, strict=True)) if each is not None]
     return Evidence(
-        stack_is_better=any(v.sky > v.stack for v in verdicts),
-        prefers_sky=all(v.prefers_sky for v in verdicts),
+        stack_is_better=judge.sky > judge.stack,
+        prefers_sky=judge.prefers_sky,
         is_near_solve=is_nearer(solved.tapered[:], sky, stack),  # the frames judge the sky of the tapered frames
-        judges=verdicts[0].frames,
+        judges=judge.frames,
         chi2=max(v.sky for v in verdicts),
         cutoff_is_known=telescope.aperture_m is not None and telescope.scale_arcsec is not None,
         undershoot=max(below, default=None),
-        coarse_is_worse=any(v.coarse_is_worse for v in verdicts),
+        coarse_is_worse=judge.coarse_is_worse,
     )
 
 

@@ -146,7 +146,9 @@ def _piece(work: Work, job: Job, rows: range, before: Sequence[Piece]) -> Piece:
     with _opened(work, job) as opened:
         channels = range(len(opened.clean.colours))
         batches = [
-            beside(_batch(opened, channel, rows), _added([piece.colours[channel] for piece in before]) if before else None)
+            beside(
+                _batch(opened, channel, rows), _added([piece.colours[channel] for piece in before]) if before else None
+            )
             for channel in channels
         ]
         reference = opened.clean.colours.reference

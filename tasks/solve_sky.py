@@ -22,11 +22,12 @@ from tasks.numerics.psf_models.rows import PsfRows
 from tasks.numerics.psf_models.table import PSF_MODELS
 from tasks.numerics.seeing.frame_spectra import mean_power_of
 from tasks.numerics.sky.amplitude import AmplitudeCorrected, SeeingPower, correct_amplitude, log_mean_power
-from tasks.numerics.sky.extended_field import extended_size, paste, resampled_rings, solve_extended
+from tasks.numerics.sky.extended_field import enlarged, extended_size, paste, resampled_rings, solve_extended
 from tasks.numerics.sky.finish import fade_border, match_flux, without_negative_light
 from tasks.numerics.sky.half_agreement import HalfSums
 from tasks.numerics.sky.likelihood import Sums, count_of
 from tasks.numerics.sky.rounds import RoundShare, batch_offsets, sum_batches
+from tasks.numerics.sky.wiener import floor_of, wiener
 from tasks.products.clean_frames import CleanFrames, open_clean_frames
 from tasks.products.contents import Mean, Psfs, Seeing, Sky, Stack
 from tasks.products.cutout import Cutout, cutout_of
@@ -169,8 +170,8 @@ def _channel(
     known = SeeingPower(torch.from_numpy(frame_power), power, seeing.log_power_sigma[channel], weight, compressed)
     corrected = correct_amplitude(sums, known, aperture, _on_device(cutout.filter(cutout.size), "cpu"))
     tapered = cutout.from_canvas(corrected.sky.numpy())
-    extended = opened.settings.cg_iterations > 0 and cutout.sampling.is_full
-    sky = _extended(opened, cutout, aperture, psfs, corrected, sums.noise) if extended else tapered
+    extended = opened.settings.cg_iterations > 0
+    sky = _extended(opened, cutout, aperture, psfs, corrected, sums) if extended else tapered
     misfits = opened.psfs.misfits[channel]
     if opened.before is not None:
         misfits = np.concatenate([opened.before.misfits[channel], misfits])
@@ -225,7 +226,7 @@ def _model(opened: Opened) -> PsfModel:
 
 
 def _extended(
-    opened: Opened, cutout: Cutout, aperture: Aperture, psfs: PsfRows, corrected: AmplitudeCorrected, noise: float
+    opened: Opened, cutout: Cutout, aperture: Aperture, psfs: PsfRows, corrected: AmplitudeCorrected, sums: HalfSums
 ) -> Image:
     """The sky (y, x) from the frames as windows on an extended field, in camera units."""
     device, border = opened.work.device, cutout.border
@@ -238,21 +239,27 @@ def _extended(
         for start in range(0, len(opened.frames), few):
             rows = slice(start, start + few)
             frames, whole = cutout.flux_matched(opened.clean, opened.frames[rows])
-            light, mask = paste(frames - np.float32(border), whole, size)
+            light, mask = paste(frames - np.float32(border), whole, size, cutout.in_box)
             transfer = _model(opened).transfer_functions(torch.from_numpy(psfs[rows]), wide, size, d_over_r0)
             share = torch.from_numpy(np.sqrt(opened.weights[rows]))[:, None, None]
             yield (share * light).to(device), mask.to(device), (share * transfer).to(device)
 
     # Noise and sky power per coefficient grow with the area over which a transform sums: their ratio stays.
     power = np.maximum(resampled_rings(corrected.sky_power, cutout.size, size), 1e-30)
-    floor = torch.from_numpy(noise / power).float().to(device)
+    floor = torch.from_numpy(sums.noise / power).float().to(device)
+    iterations, sampling = opened.settings.cg_iterations, cutout.sampling
     white = _on_device(cutout.filter(size), device)
     metric = None if white is None else white**2
     floor = floor if metric is None else floor * metric
-    iterations = opened.settings.cg_iterations
-    spectrum = smaller_blocks_on_oom(
-        BLOCK, lambda few: solve_extended(partial(blocks, few), floor, iterations, metric).cpu(), opened.notes.append
-    )
+    start = None
+    if not sampling.is_full:
+        tapered = floor_of(corrected.sky_power, sums.noise, cutout.size)
+        start = enlarged(wiener(sums.total, tapered), size).to(device)
+
+    def solve(few: int) -> Tensor:
+        return solve_extended(partial(blocks, few), floor, iterations, sampling.density, start, metric).cpu()
+
+    spectrum = smaller_blocks_on_oom(BLOCK, solve, opened.notes.append)
     gain = torch.from_numpy(resampled_rings(corrected.gain, cutout.size, size)).float()
     spectrum = spectrum * diffraction_otf(make_pupil(size, wide, 3)) * gain
     sky = torch.fft.irfft2(spectrum, s=(size, size))[centred(cutout.stack.shape, size)] + border

@@ -4,7 +4,7 @@
 
 CASE is a folder with capture.ser or capture.fits, telescope.toml and truth.fits (HDU DIFF), or a capture made by
 `stillsky simulate`, with its truth and settings beside it. Both solvers get the same luckiest frames, one thread each,
-and run by turns, several times, because the machine may be busy with other things: believe the ratios.
+and run alternately, several times, because the machine may be busy: the ratios are more reliable than the seconds.
 """
 
 import argparse
@@ -39,6 +39,8 @@ from tasks.ingest import ingest
 from tasks.numerics.fourier.canvas import border_level
 from tasks.numerics.fourier.shifts import move_whole, split
 from tasks.numerics.judging.metrics import match
+from tasks.products.contents import Stack
+from tasks.running.step import Run
 from tasks.shift_average import shift_average
 
 HERE = Path(__file__).parent
@@ -50,13 +52,13 @@ MODES, STEPS, CUTOFF = 90, 300, (0.45, 0.5)
 
 @dataclass(frozen=True)
 class Case:
-    """A capture, what is told of it, and its truth."""
+    """A capture, its settings and its truth."""
 
     name: str
     capture: Path
     settings: Path
     truth: Image
-    """(y, x) the sky through the perfect telescope."""
+    """(y, x) the sky through the telescope without atmosphere."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,9 @@ class Frames:
     """The luckiest frames of a case, as torchmfbd wants them."""
 
     aligned: Path
-    """npy (frame, y, x) moved by whole pixels, the border's light off, of brightness one."""
+    """npy (frame, y, x): registered by whole pixels, level of the border subtracted, brightness one."""
     filled: bool
-    """The sky goes on beyond the frame."""
+    """Whether the sky extends beyond the frame."""
 
 
 def case_at(path: Path) -> Case:
@@ -82,13 +84,13 @@ def case_at(path: Path) -> Case:
 def luckiest(case: Case, count: int, folder: Path) -> Frames:
     """Rank and align with stillsky's own first steps; leave the frames for torchmfbd."""
     config = load_config(case.settings)
-    store, capture = Store(folder / "first"), capture_at(case.capture)
-    frames = ingest(store, capture, config.ingest)
-    mean = average(store, frames, config.average)
-    shifts = align(store, frames, mean, config.align)
-    first = shift_average(store, frames, mean, shifts, config.telescope, config.shift_average)
-    with store.open(first) as file:
-        order, moves, stack = file["order"][:count], file["shifts"][:], file["stack"][0]
+    run, capture = Run(Store(folder / "first")), capture_at(case.capture)
+    frames = ingest(run, capture, config.ingest)
+    mean = average(run, frames, config.average)
+    shifts = align(run, frames, mean, config.align)
+    first = shift_average(run, frames, mean, shifts, config.telescope, config.shift_average)
+    with run.store.view(Stack, first) as found:
+        order, moves, stack = found.order[:count], found.shifts[:], found.stack[0]
     with open_capture(case.capture) as reader:
         raw = np.concatenate(list(reader.blocks(32)))[order]
     whole, _ = split(moves[order])
@@ -139,7 +141,7 @@ def _run(command: list[str], case: Case, request: dict[str, Any], answer: Path) 
 
 
 def _children_cpu_s() -> float:
-    """Processor time of all children that have ended: on a busy machine it says more than the clock."""
+    """Processor time of all children that have ended: less affected by other work than wall time."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -149,7 +151,7 @@ def _db(case: Case, picture: Image) -> float:
 
 
 def compare(case: Case, a: argparse.Namespace) -> dict[str, Any]:
-    """Find the steps with which ours reaches their dB; then theirs, ours, and ours with those steps, by turns."""
+    """Find the steps with which ours reaches their dB; then run theirs, ours, and ours with those steps, alternately."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         frames = luckiest(case, a.frames, folder)
@@ -185,7 +187,7 @@ def _search(case: Case, folder: Path, a: argparse.Namespace, wanted: float) -> l
 
 
 def lines(found: dict[str, Any]) -> list[str]:
-    """The comparison of a case as rows of a Markdown table; seconds and ratios are medians over the turns."""
+    """The comparison of a case as rows of a Markdown table; seconds and ratios are medians over the repetitions."""
     turns = found["turns"]
     reached = turns[0][2]["db"] >= turns[0][0]["db"]
     told = []
@@ -202,7 +204,7 @@ def _median(values: Iterable[float]) -> float:
 
 
 def main() -> None:
-    """Compare the cases one after the other; print Markdown, leave JSON."""
+    """Compare the cases one after the other; print Markdown, save JSON."""
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("cases", nargs="+", type=Path)
     ap.add_argument("--theirs", required=True, help="Python of an environment with torchmfbd")

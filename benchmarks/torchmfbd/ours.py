@@ -1,4 +1,4 @@
-"""One solve by stillsky in a process of its own: ours.py REQUEST.json, answer beside it."""
+"""One solve by stillsky in a process of its own: ours.py REQUEST.json, the answer is written beside it."""
 
 import json
 import os
@@ -13,36 +13,38 @@ import numpy as np
 
 from configs.load import load_config
 from storage.captures.capture import capture_at
-from storage.product import Scene
+from storage.product import CaptureProducts
 from storage.store import Store
 from tasks.align import align
 from tasks.average import average
 from tasks.ingest import ingest
-from tasks.measure_seeing import seeing
+from tasks.measure_seeing import measure_seeing
+from tasks.products.contents import Sky
+from tasks.running.step import Run
 from tasks.shift_average import shift_average
 from tasks.solve_psfs import solve_psfs
 from tasks.solve_sky import solve_sky
 
 
 def main() -> None:
-    """The recipe up to the first round's sky, with the border that the last round has; leave it and its seconds."""
+    """Run the recipe up to the sky of the first round, with the border of the last round; save it and its seconds."""
     request = json.loads(Path(sys.argv[1]).read_text())
     config = load_config(Path(request["settings"]), overrides=request["words"])
-    store, capture = Store(Path(request["store"])), capture_at(Path(request["capture"]))
-    frames = ingest(store, capture, config.ingest)
-    mean = average(store, frames, config.average)
-    shifts = align(store, frames, mean, config.align)
-    first = shift_average(store, frames, mean, shifts, config.telescope, config.shift_average)
-    air = seeing(store, frames, mean, first, config.telescope)
-    scene, turn = Scene(frames, mean, first, air), config.rounds[0]
+    run, capture = Run(Store(Path(request["store"]))), capture_at(Path(request["capture"]))
+    frames = ingest(run, capture, config.ingest)
+    mean = average(run, frames, config.average)
+    shifts = align(run, frames, mean, config.align)
+    stack = shift_average(run, frames, mean, shifts, config.telescope, config.shift_average)
+    seeing = measure_seeing(run, frames, mean, stack, config.telescope)
+    inputs, settings = CaptureProducts(frames, mean, stack, seeing), config.rounds[0]
     begun = time.process_time()
-    psfs = solve_psfs(store, scene, first, config.telescope, turn.psfs)
-    sky = solve_sky(store, scene, psfs, first, config.telescope, turn.sky)
+    psfs = solve_psfs(run, inputs, stack, config.telescope, settings.psfs)
+    sky = solve_sky(run, inputs, psfs, stack, config.telescope, settings.sky)
     cpu = time.process_time() - begun
-    with store.open(psfs) as solved, store.open(sky) as done:
-        seconds = float(solved.attrs["seconds"]) + float(done.attrs["seconds"])
-        np.savez(request["answer"], sky=done["sky"][0])
-        told = {"solve_s": seconds, "solve_cpu_s": cpu, "frames": len(done["frames"])}
+    seconds = run.store.seconds(psfs) + run.store.seconds(sky)
+    with run.store.view(Sky, sky) as done:
+        np.savez(request["answer"], sky=done.sky[0])
+        told = {"solve_s": seconds, "solve_cpu_s": cpu, "frames": len(done.frames)}
     Path(request["answer"]).with_suffix(".json").write_text(json.dumps(told))
 
 

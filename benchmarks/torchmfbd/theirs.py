@@ -1,4 +1,4 @@
-"""One solve by torchmfbd, run by the Python of an environment of its own: theirs.py REQUEST.json, answer beside it."""
+"""One solve by torchmfbd, run by the Python of its own environment: theirs.py REQUEST.json; the answer is written beside it."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def config(telescope: dict, size: int, told: dict) -> dict:
 
 
 def main() -> None:
-    """Read frames (frame, y, x), deconvolve, leave the objects and the seconds."""
+    """Read frames (frame, y, x), deconvolve, save the objects and the seconds."""
     request = json.loads(Path(sys.argv[1]).read_text())
     frames = np.load(request["frames"]).astype(np.float32)
     os.chdir(request["folder"])  # it keeps its basis functions in ./basis

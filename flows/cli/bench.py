@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from tasks.benchmark.benchmark import Row
 
 
-@click.command()
+@click.command("bench")
 @click.option("--only", multiple=True, metavar="NAME", help="This case; may be repeated.")
 @click.option("--model", type=click.Choice(["pupil", "freeform"]), default="pupil", show_default=True, help="PSFs.")
 @click.option("--seeds", type=click.IntRange(1, 100), default=1, show_default=True, help="Captures of each case.")
 @click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="One setting; may be repeated.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="The table, as JSON too.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-def bench(
+def bench_command(
     only: tuple[str, ...], model: str, seeds: int, overrides: tuple[str, ...], json_file: Path | None, device: str
 ) -> None:
     """Restore simulated captures; print, in Markdown, how far each got from the lucky stack to the known truth."""

@@ -2,18 +2,21 @@
 
 import os
 import platform
+import sys
 import urllib.request
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from packaging.requirements import Requirement
+import click
 
-from storage.errors import StillskyError
-from storage.housekeeping import human_bytes
-from storage.store import Store
+from flows.cli.options import DEVICE, STORE
 
-LEAST_FREE_BYTES = 2_000_000_000
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+MIN_FREE_BYTES = 2_000_000_000
 """With less free space a night of captures will not fit."""
 
 
@@ -35,12 +38,27 @@ class Finding:
         )
 
 
+@click.command("doctor")
+@DEVICE
+@STORE
+def doctor_command(device: str, store: Path | None) -> None:
+    """Say what is found on this machine, and what to do about each problem. Exit code 1 where there is one."""
+    from flows.server.embedded import default_store
+
+    findings = examine(store or default_store(), device)
+    for finding in findings:
+        click.echo(finding.line)
+    sys.exit(0 if all(finding.ok for finding in findings) else 1)
+
+
 def examine(root: Path, device: str = "auto") -> list[Finding]:
     """Look at versions, devices, store and Prefect; nothing is changed but that the store's folder is made."""
     return [*_versions(), *_devices(device), *_store(root), *_prefect(root)]
 
 
 def _versions() -> list[Finding]:
+    from packaging.requirements import Requirement
+
     found = [Finding("python", f"{platform.python_version()} on {platform.platform(terse=True)}")]
     try:
         found.append(Finding("stillsky", metadata.version("stillsky")))
@@ -63,7 +81,7 @@ def _versions() -> list[Finding]:
     return found
 
 
-def _version(wanted: Requirement) -> Finding:
+def _version(wanted: "Requirement") -> Finding:
     """An installed package against the range in which stillsky is known to work."""
     limits = str(wanted.specifier)
     remedy = f'pip install -c constraints.txt "{wanted.name}{limits}"'
@@ -77,6 +95,9 @@ def _version(wanted: Requirement) -> Finding:
 
 
 def _devices(wanted: str) -> list[Finding]:
+    from storage.errors import StillskyError
+    from storage.housekeeping import human_bytes
+
     try:
         from tasks.running.devices import cuda_trouble, describe_devices, pick_device
     except (ImportError, OSError) as error:
@@ -99,13 +120,17 @@ def _devices(wanted: str) -> list[Finding]:
 
 
 def _store(root: Path) -> list[Finding]:
+    from storage.errors import StillskyError
+    from storage.housekeeping import human_bytes
+    from storage.store import Store
+
     try:
         store = Store(root)
         entries, free = store.entries(), store.free_bytes()
     except (StillskyError, OSError) as error:
         return [Finding("store", f"{root}", False, str(error))]
     size = human_bytes(sum(e.bytes for e in entries))
-    tight = free < LEAST_FREE_BYTES
+    tight = free < MIN_FREE_BYTES
     remedy = "make room with `stillsky store prune`, or choose another disk with --store" if tight else ""
     return [
         Finding("store", f"{store.root} ({len(entries)} products, {size})"),

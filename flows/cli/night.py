@@ -1,46 +1,69 @@
-"""The command line of `stillsky night`."""
+"""`stillsky night`: every capture of a folder, restored under an own Prefect server unless there is one to join."""
 
+import contextlib
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from flows.cli.options import CONFIG, DASK, DEVICE, PROFILE, SET, STORE
+from flows.cli.options import CONFIG, DASK, DEVICE, PROFILE, SET, STORE, FolderPath
+from flows.cli.progress import printable, progress_lines
+
+if TYPE_CHECKING:
+    from configs.request import NightRequest
 
 DAY = click.DateTime(["%Y-%m-%d"])
 COLUMNS = ("capture", "outcome", "published", "seconds", "d_over_r0", "gain", "reason")
 
 
-@click.command()
+@click.command("night")
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the results [FOLDER/restored]."
-)
+@click.option("--out", type=FolderPath(), help="Folder for the results [FOLDER/restored].")
 @CONFIG
 @PROFILE
 @SET
 @click.option("--since", type=DAY, help="Only nights from this one on (noon to noon, local time).")
 @click.option("--until", type=DAY, help="Only nights up to this one, itself included.")
+@click.option("--retry-failed", is_flag=True, help="Try captures again that failed before and have not changed since.")
 @DEVICE
 @DASK
 @STORE
-def night(since: datetime | None, until: datetime | None, **given: Any) -> None:
-    """Restore every capture in FOLDER and below it; the same command again does only what is missing."""
-    from configs.request import NightRequest
-    from flows.cli.restore import restore_night
+def night_command(since: datetime | None, until: datetime | None, **options: Any) -> None:
+    """Restore every capture in FOLDER and below it; the same command again does only what is missing.
 
-    given |= {"since": since and since.date(), "until": until and until.date()}
-    with _told() as tell:
-        summary = restore_night(NightRequest(**given), tell)
-    show(summary)
+    Exit codes: 0 every capture has its results or waits to be whole, 1 a capture or the night failed (a capture that
+    failed before and has not changed counts), 2 the request cannot be understood, 130 stopped by Ctrl-C.
+    """
+    from configs.request import NightRequest
+
+    options |= {"since": since and since.date(), "until": until and until.date()}
+    with progress_lines() as report_line:
+        summary = restore_night(NightRequest(**options), report_line)
+    echo_summary(summary)
     sys.exit(1 if summary["counts"].get("failed") else 0)
 
 
-def show(summary: dict[str, Any]) -> None:
+def restore_night(request: "NightRequest", report_line: Callable[[str], None] | None = None) -> dict[str, Any]:
+    """Restore every capture of a night; leaves a folder of results for each, returns the summary."""
+    from flows.server import embedded
+    from storage.captures.night import night_settings
+    from storage.store import Store
+
+    request = request.anchored(Path.cwd())
+    night_settings(request)
+    store = Store(request.store or embedded.default_store())
+    with embedded.recording(store.root) as ended:
+        from flows.night import night, progress_to
+
+        embedded.wait_for_server(ended)
+        with progress_to(report_line) if report_line else contextlib.nullcontext():
+            return night(request.model_copy(update={"store": store.root}))
+
+
+def echo_summary(summary: dict[str, Any]) -> None:
     """The captures as a table, and in a line what became of them."""
     rows = [[_cell(row[name]) for name in COLUMNS] for row in summary["captures"]]
     counts = ", ".join(f"{count} {outcome}" for outcome, count in summary["counts"].items()) or "no captures"
@@ -63,14 +86,4 @@ def show(summary: dict[str, Any]) -> None:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    text = f"{value:.2f}" if isinstance(value, float) else str(value)
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
-@contextmanager
-def _told() -> Iterator[Callable[[str], None] | None]:
-    """Tells which capture is at work, where somebody looks at a terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    yield lambda line: click.echo(_cell(line), err=True)
+    return printable(f"{value:.2f}" if isinstance(value, float) else str(value))

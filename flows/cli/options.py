@@ -1,19 +1,32 @@
 """Options that several commands of the command line share."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from configs.profiles import PROFILES
 
-STORE = click.option(
-    "--store",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where results of steps are kept [~/.cache/stillsky].",
-)
+
+class FolderPath(click.Path):
+    """A folder that may not be there yet; an empty word is refused, for as a path it would mean the working directory."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(path_type=Path, file_okay=False, **options)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Check the word, then the path."""
+        if isinstance(value, str) and not value.strip():
+            self.fail("the name is empty; write the folder's path (. is the working directory)", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+STORE = click.option("--store", type=FolderPath(), help="Where results of steps are kept [~/.cache/stillsky].")
 CONFIG = click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="Your settings (TOML).")
 PROFILE = click.option("--profile", type=click.Choice(PROFILES), help="Settings for a kind of target.")
-SET = click.option("--set", "words", multiple=True, metavar="SECTION.KEY=VALUE", help="One setting; may be repeated.")
+SET = click.option(
+    "--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="One setting; may be repeated."
+)
 DEVICE = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 DASK = click.option(
     "--dask",

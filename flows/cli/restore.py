@@ -1,62 +1,57 @@
-"""`stillsky restore` and `stillsky night`: captures, restored under an own Prefect server unless there is one to join."""
+"""`stillsky restore`: one capture, restored under an own Prefect server unless there is one to join."""
 
 import contextlib
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from configs.load import load_config
-from configs.request import CaptureRequest, NightRequest
-from flows.server import embedded
+import click
 
-Progress = Callable[[str, float, int], None]
-"""Told which step is how far: label, done, total."""
+from flows.cli.options import CONFIG, DASK, DEVICE, PROFILE, SET, STORE, FolderPath
+from flows.cli.progress import Progress, echo_verdict, progress_bars
+
+if TYPE_CHECKING:
+    from configs.request import CaptureRequest
 
 
-def restore(request: CaptureRequest, progress: Progress | None = None) -> dict[str, Any]:
+@click.command("restore")
+@click.argument("capture", type=click.Path(path_type=Path))
+@click.option("--out", type=FolderPath(), required=True, help="Folder for the results.")
+@CONFIG
+@PROFILE
+@SET
+@DEVICE
+@DASK
+@STORE
+@click.option("--fresh", is_flag=True, help="Forget what the store holds of this capture and do everything again.")
+def restore_command(**options: Any) -> None:
+    """Restore one CAPTURE (a video, a FITS cube, a folder of frames) to a still, sharp sky."""
+    from configs.request import CaptureRequest
+
+    with progress_bars() as progress:
+        report = restore(CaptureRequest(**options), progress)
+    echo_verdict(report, options["out"])
+
+
+def restore(request: "CaptureRequest", progress: Progress | None = None) -> dict[str, Any]:
     """Restore one capture; leaves its files in the output folder, returns the report."""
-    load_config(request.config, request.profile, request.words)  # a misspelt setting is told before anything starts
+    from configs.load import load_config
+    from flows.server import embedded
+
+    request = request.anchored(Path.cwd())
+    load_config(
+        request.config, request.profile, request.overrides
+    )  # a misspelt setting is refused before anything starts
+    from storage.captures.readers import format_of
+    from storage.results.published import check_folder
     from storage.store import Store
 
     store = Store(request.store or embedded.default_store())
     store.sweep()
-    from storage.captures.readers import format_of
-    from storage.results.published import check_folder
-
     format_of(request.capture)
     check_folder(request.out)
-    with _recording(store.root):
+    with embedded.recording(store.root) as ended:
         from flows.capture import capture, progress_to
 
-        embedded.wait_for_server()
+        embedded.wait_for_server(ended)
         with progress_to(progress) if progress else contextlib.nullcontext():
             return capture(request.model_copy(update={"store": store.root}))
-
-
-def restore_night(request: NightRequest, tell: Callable[[str], None] | None = None) -> dict[str, Any]:
-    """Restore every capture of a night; leaves a folder of results for each, returns the summary."""
-    from storage.captures.night import night_settings
-    from storage.store import Store
-
-    night_settings(request)
-    store = Store(request.store or embedded.default_store())
-    with _recording(store.root):
-        from flows.night import night, told
-
-        embedded.wait_for_server()
-        with told(tell) if tell else contextlib.nullcontext():
-            return night(request.model_copy(update={"store": store.root, "folder": request.folder.absolute()}))
-
-
-@contextlib.contextmanager
-def _recording(root: Path) -> Iterator[None]:
-    """A server for the block; it starts while the imports in the block run: together they cost the slower of the two."""
-    with embedded.server(root):
-        from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
-
-        # The heartbeat thread sleeps a second before it notices the end of a flow; who runs it here has no use for it.
-        with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-            try:
-                yield
-            finally:
-                embedded.send_logs()

@@ -1,28 +1,55 @@
 """`stillsky simulate`: a capture with a known truth."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
-from tasks.benchmark.simulate import Progress, Simulation, parse_wind, scene_of, simulate_capture
+import click
+
+from flows.cli.progress import progress_bars
 
 
-def simulate(
-    out: Path,
-    words: dict[str, Any],
-    target: str = "planet",
-    truth: Path | None = None,
-    psfs: Path | None = None,
-    command: str = "",
-    progress: Progress | None = None,
-) -> list[Path]:
-    """Check the request, write, return the files.
+@click.command("simulate")
+@click.argument("out", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--target",
+    type=click.Choice(["planet", "moon", "sun", "satellite", "stars", "galaxy"]),
+    default="planet",
+    show_default=True,
+)
+@click.option("--truth", type=click.Path(path_type=Path), metavar="IMAGE", help="Your own picture as the sky.")
+@click.option(
+    "--psfs", type=click.Path(path_type=Path), metavar="CAPTURE", help="Your own video of a star: a PSF in every frame."
+)
+@click.option("--frames", "n_frames", type=int, help="How many frames [100].")
+@click.option("--size", "size_px", type=int, help="Width and height, px [160].")
+@click.option("--d-over-r0", type=float, help="Strength of the turbulence, D/r0 [6].")
+@click.option("--photons", "photons_peak", type=float, help="Electrons in the brightest pixel [4000].")
+@click.option("--background", "background_e", type=float, help="Electrons per pixel from the night sky [0].")
+@click.option("--read-noise", "read_noise_e", type=float, help="Electrons rms [2].")
+@click.option("--bits", type=click.Choice([8, 12, 16]), help="Of the camera [12].")
+@click.option("--exposure-ms", type=float, help="Exposure of a frame [4].")
+@click.option("--fps", type=float, help="Frames per second [60].")
+@click.option("--drift-px", type=(float, float), help="Drift dy dx over the capture, px [0 0].")
+@click.option("--jitter-px", type=float, help="Pointing error, px rms [0.3].")
+@click.option("--clouds", type=float, help="Rms of the logarithm of the transparency [0].")
+@click.option(
+    "--wind", multiple=True, metavar="SHARE,SPEED,DIRECTION", help="A turbulent layer (m/s, degrees); repeatable."
+)
+@click.option("--aperture-m", type=float, help="Telescope's diameter [0.25].")
+@click.option("--obstruction", type=float, help="Fraction of the diameter [0.33].")
+@click.option("--wavelength-nm", type=float, help="Mean wavelength [550].")
+@click.option("--pixel-scale-arcsec", type=float, help="Angle of a pixel [lambda / 2D].")
+@click.option("--seed", type=int, help="Of everything random [0].")
+@click.option("--force", is_flag=True, help="Write over an OUT.toml that says something else.")
+def simulate_command(
+    out: Path, target: str, truth: Path | None, psfs: Path | None, exposure_ms: float | None, **fields: Any
+) -> None:
+    """Write a capture OUT.ser through simulated turbulence; beside it the truth, the true PSFs, the matching settings."""
+    from tasks.benchmark.simulate import simulate
 
-    `words`: fields of Scene, wavelength_nm, pixel_scale_arcsec, wind, force; None means the default.
-    """
-    fields = dict(words)
-    wavelength_nm = fields.pop("wavelength_nm", None) or 550.0
-    scale = fields.pop("pixel_scale_arcsec", None)
-    fields["winds"] = parse_wind(tuple(fields.pop("wind", None) or ()))
-    force = bool(fields.pop("force", False))
-    scene = scene_of(fields, wavelength_nm, scale)
-    return simulate_capture(Simulation(out, scene, target, truth, psfs, wavelength_nm, command, force), progress)
+    fields["exposure_s"] = None if exposure_ms is None else exposure_ms / 1000
+    with progress_bars() as progress:
+        files = simulate(out, fields, target, truth, psfs, " ".join(["stillsky", *sys.argv[1:]]), progress)
+    for file in files:
+        click.echo(str(file))

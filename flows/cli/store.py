@@ -4,11 +4,59 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from storage import housekeeping
-from storage.housekeeping import Pruned, human_age, human_bytes, parse_bytes
-from storage.store import Entry, Store
+import click
+
+from flows.cli.options import STORE
+
+if TYPE_CHECKING:
+    from storage.housekeeping import Pruned
+    from storage.store import Entry
+
+
+@click.group("store")
+def store_group() -> None:
+    """Look into the store of results, and clean it."""
+
+
+@store_group.command("ls")
+@STORE
+def ls_command(store: Path | None) -> None:
+    """Every product: step, key, size, age, capture with the beginning of its fingerprint; '-': no result needs it."""
+    for line in listed(_root(store)):
+        click.echo(line)
+
+
+@store_group.command("show")
+@click.argument("key")
+@STORE
+def show_command(key: str, store: Path | None) -> None:
+    """What the product whose KEY begins so was made from, and what is in it."""
+    for line in shown(_root(store), key):
+        click.echo(line)
+
+
+@store_group.command("rm")
+@click.argument("names", nargs=-1, required=True, metavar="KEY|CAPTURE...")
+@click.option("--force", is_flag=True, help="Also what a result still needs.")
+@STORE
+def rm_command(names: tuple[str, ...], force: bool, store: Path | None) -> None:
+    """Remove products by the beginning of their key, or all of a capture."""
+    for line in rm(_root(store), names, force):
+        click.echo(line)
+
+
+@store_group.command("prune")
+@click.option("--older-than", type=click.FloatRange(min=0), metavar="DAYS", help="Products older than this.")
+@click.option("--keep", metavar="SIZE", help="Until the store is no larger than this, e.g. 20GB.")
+@click.option("--results", is_flag=True, help="Also results and what they need, oldest first.")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@STORE
+def prune_command(older_than: float | None, keep: str | None, results: bool, dry_run: bool, store: Path | None) -> None:
+    """Remove what no result needs, by age or size."""
+    for line in prune(_root(store), older_than, keep, results, dry_run):
+        click.echo(line)
 
 
 @dataclass(frozen=True)
@@ -28,6 +76,8 @@ class Row:
     @property
     def line(self) -> str:
         """As text."""
+        from storage.housekeeping import human_age, human_bytes
+
         mark = " " if self.needed else "-"
         size, age = human_bytes(self.bytes), human_age(self.made)
         return f"{mark} {self.step:14} {self.key[:12]}  {size:>8}  {age:>6}  {self.capture} {self.fingerprint}".rstrip()
@@ -35,6 +85,9 @@ class Row:
 
 def list_products(root: Path) -> list[Row]:
     """Every product of the store, oldest first."""
+    from storage import housekeeping
+    from storage.store import Store
+
     entries = Store(root).entries()
     needed = housekeeping.needed_by(entries, [e.product for e in housekeeping.results(entries)])
     prints = housekeeping.fingerprints(entries)
@@ -46,48 +99,67 @@ def list_products(root: Path) -> list[Row]:
 
 def listed(root: Path) -> list[str]:
     """The same as lines of text; an empty store says so."""
-    return [row.line for row in list_products(root)] or [f"the store {Store(root).root} is empty"]
+    return [row.line for row in list_products(root)] or [f"the store {root.expanduser().absolute()} is empty"]
 
 
-def show(root: Path, word: str) -> dict[str, Any]:
-    """All that is known of the product whose key begins with `word`."""
+def show(root: Path, key: str) -> dict[str, Any]:
+    """All that is known of the product whose key begins with `key`."""
+    from storage import housekeeping
+    from storage.store import Store
+
     store = Store(root)
-    return housekeeping.contents(store, housekeeping.find(store, word))
+    return housekeeping.contents(store, housekeeping.find(store, key))
 
 
-def shown(root: Path, word: str) -> list[str]:
+def shown(root: Path, key: str) -> list[str]:
     """The same as lines of text."""
     lines: list[str] = []
-    for key, value in show(root, word).items():
+    for name, value in show(root, key).items():
         if isinstance(value, dict):
-            lines += [f"{key}:", *(f"  {k}: {v if isinstance(v, str) else json.dumps(v)}" for k, v in value.items())]
+            lines += [f"{name}:", *(f"  {k}: {v if isinstance(v, str) else json.dumps(v)}" for k, v in value.items())]
         elif isinstance(value, list):
-            lines += [f"{key}:", *(f"  {v if isinstance(v, str) else json.dumps(v)}" for v in value)]
+            lines += [f"{name}:", *(f"  {v if isinstance(v, str) else json.dumps(v)}" for v in value)]
         else:
-            lines.append(f"{key}: {value}")
+            lines.append(f"{name}: {value}")
     return lines
 
 
-def rm(root: Path, words: tuple[str, ...], force: bool = False) -> list[str]:
+def rm(root: Path, names: tuple[str, ...], force: bool = False) -> list[str]:
     """Forget products by key or by capture; returns one line for each."""
-    return [_gone(entry) for entry in housekeeping.remove(Store(root), words, force)]
+    from storage import housekeeping
+    from storage.store import Store
+
+    return [_removed_line(entry) for entry in housekeeping.remove(Store(root), names, force)]
 
 
 def prune(
     root: Path, older_than_days: float | None, keep: str | None, with_results: bool, dry_run: bool
 ) -> list[str]:  # fmt: skip
     """Make room; returns what was (or would be) removed, in words."""
-    room = parse_bytes(keep) if keep is not None else None
-    done = housekeeping.prune(Store(root), older_than_days, room, with_results, dry_run)
-    return [*(_gone(entry) for entry in done.removed), _summary(done, dry_run)]
+    from storage import housekeeping
+    from storage.store import Store
+
+    room = housekeeping.parse_bytes(keep) if keep is not None else None
+    pruned = housekeeping.prune(Store(root), older_than_days, room, with_results, dry_run)
+    return [*(_removed_line(entry) for entry in pruned.removed), _summary(pruned, dry_run)]
 
 
-def _gone(entry: Entry) -> str:
+def _root(store: Path | None) -> Path:
+    from flows.server.embedded import default_store
+
+    return store or default_store()
+
+
+def _removed_line(entry: "Entry") -> str:
+    from storage.housekeeping import human_bytes
+
     return f"{entry.product}  {human_bytes(entry.bytes)}  {entry.capture}"
 
 
-def _summary(done: Pruned, dry_run: bool) -> str:
+def _summary(pruned: "Pruned", dry_run: bool) -> str:
+    from storage.housekeeping import human_bytes
+
     verb = "would free" if dry_run else "freed"
-    more = f" and {done.parts} unfinished" if done.parts else ""
-    count = f"{len(done.removed)} products{more}"
-    return f"{verb} {human_bytes(done.freed_bytes)} ({count}); {human_bytes(done.kept_bytes)} kept"
+    more = f" and {pruned.parts} unfinished" if pruned.parts else ""
+    count = f"{len(pruned.removed)} products{more}"
+    return f"{verb} {human_bytes(pruned.freed_bytes)} ({count}); {human_bytes(pruned.kept_bytes)} kept"

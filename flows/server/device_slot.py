@@ -1,4 +1,4 @@
-"""One device is one slot: captures that want the same device queue, and the Prefect UI shows it."""
+"""One device, one slot: captures that want the same device queue, and the Prefect UI shows it."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ from prefect.states import Running
 
 from configs.schema import Limits
 from flows.server.embedded import cache_folder
-from flows.service.child_process import run_lock
+from flows.server.home import run_lock
 from storage.locks import is_held, one_of, take
 
 
@@ -28,21 +28,21 @@ def slot(device: str, root: Path, limits: Limits) -> Iterator[None]:
     """Compute on a device when it is free.
 
     The lock is a file's: it is free the moment its process is gone, whatever happened to the server. Prefect's global
-    concurrency limit of the same name is set beside it, to be seen; it is not asked, for it can outlive its holder.
+    concurrency limit of the same name is only set to show it: it is not relied on, for it can outlive its holder.
     """
     own = run_lock(root / "prefect", str(flow_run.id))
     process = take(own, "a run")  # None: the process holds it already
-    name, paths = _places(device, root, limits)
+    name, paths = _slots(device, root, limits)
     waited: list[str] = []
 
-    def wait(others: str) -> None:
-        waited.append(others)
-        _say(Running(name="Waiting", message=f"waits for {name}, held by {others}"))
+    def report_waiting(holders: str) -> None:
+        waited.append(holders)
+        _set_state(Running(name="Waiting", message=f"waits for {name}, held by {holders}"))
 
     try:
-        with one_of(paths, str(flow_run.name or "a capture"), wait):
+        with one_of(paths, str(flow_run.name or "a capture"), report_waiting):
             if waited:
-                _say(Running(message=f"has {name} for itself"))
+                _set_state(Running(message=f"has {name} for itself"))
             _show(name, paths)
             yield
     finally:
@@ -55,11 +55,11 @@ def slot(device: str, root: Path, limits: Limits) -> Iterator[None]:
 def show_slots(root: Path, limits: Limits) -> None:
     """Set the limits in the UI to what is really held: after a crash they may say something else."""
     for device in ("cpu", "cuda"):
-        _show(*_places(device, root, limits))
+        _show(*_slots(device, root, limits))
 
 
-def _places(device: str, root: Path, limits: Limits) -> tuple[str, list[Path]]:
-    """What the slot is called, and its lock files: a card is the user's, however many stores; a processor the store's."""
+def _slots(device: str, root: Path, limits: Limits) -> tuple[str, list[Path]]:
+    """Name and lock files of the slots: a card is shared by all stores of a user, a processor by the runs of one store."""
     if device == "cpu":
         return "stillsky-cpu", [root / "prefect" / "locks" / f"cpu-{k}.lock" for k in range(limits.cpu_captures)]
     card = "-".join(filter(None, (device, os.environ.get("CUDA_VISIBLE_DEVICES", "").replace(",", "-"))))
@@ -67,8 +67,8 @@ def _places(device: str, root: Path, limits: Limits) -> tuple[str, list[Path]]:
     return f"stillsky-{host}-{card}", [cache_folder() / "locks" / f"{host}-{card}.lock"]
 
 
-def _say(state: State[Any]) -> None:
-    """Tell in the log, and as the state's message unless the run is being cancelled meanwhile."""
+def _set_state(state: State[Any]) -> None:
+    """Log the message, and show it as the state's message unless the run is being cancelled meanwhile."""
     get_run_logger().info(state.message)
     with contextlib.suppress(HTTPError, PrefectException), get_client(sync_client=True) as client:
         run = client.read_flow_run(UUID(str(flow_run.id)))
@@ -77,7 +77,7 @@ def _say(state: State[Any]) -> None:
 
 
 def _show(name: str, paths: list[Path]) -> None:
-    """Let the limit in the UI say how many places are taken. A server that does not answer is no reason to stop."""
+    """Show in the UI how many slots are taken. A server that does not answer is no reason to stop."""
     taken = sum(is_held(path) for path in paths)
     with contextlib.suppress(HTTPError, PrefectException), get_client(sync_client=True) as client:
         client.upsert_global_concurrency_limit_by_name(name, len(paths))

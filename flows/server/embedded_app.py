@@ -4,37 +4,51 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-import uvicorn
-
+from flows.server.access import Guard
 from storage.locks import claim
+
+GRACE_S = 10.0
+"""A server that is asked to end may take this long."""
 
 
 def main() -> None:
     """Serve the Prefect API on the loopback interface until whoever started this process is gone."""
+    ending: list[Callable[[], None]] = []
+    threading.Thread(target=_end_with_parent, args=(ending,), daemon=True).start()
+    import uvicorn
     from prefect.server.api.server import create_app
 
-    config = uvicorn.Config(create_app(ephemeral=True), host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
-    server = uvicorn.Server(config)
+    app = Guard(create_app(ephemeral=True))
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning"))
 
-    def watch() -> None:
-        while os.read(0, 1):  # not sys.stdin: its lock, held by this thread, is fatal when the interpreter ends
-            pass
+    def stop() -> None:
         server.should_exit = True
 
-    def start() -> None:
-        """Two servers that set up one new database at the same moment break it: one after the other."""
+    def release_when_started() -> None:
         while not server.started and not server.should_exit:
             time.sleep(0.02)
-        turn.close()
+        if server.started:
+            ending.append(stop)
+        database.close()
 
-    turn = ExitStack()
-    turn.enter_context(claim(Path(os.environ["PREFECT_HOME"]) / "starting.lock", "the Prefect database"))
-    for each in (watch, start):
-        threading.Thread(target=each, daemon=True).start()
+    database = ExitStack()  # two servers that set up one new database at the same moment break it: one after the other
+    database.enter_context(claim(Path(os.environ["PREFECT_HOME"]) / "starting.lock", "the Prefect database"))
+    threading.Thread(target=release_when_started, daemon=True).start()
     server.run()
+
+
+def _end_with_parent(ending: list[Callable[[], None]]) -> None:
+    """When standard input ends: stop a server that runs tidily, one that is still starting at once."""
+    while os.read(0, 1):  # not sys.stdin: its lock, held by this thread, is fatal when the interpreter ends
+        pass
+    if ending:
+        ending[0]()
+        time.sleep(GRACE_S)
+    os._exit(1)
 
 
 if __name__ == "__main__":

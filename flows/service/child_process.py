@@ -1,6 +1,5 @@
 """A process under `stillsky serve`: the Prefect server, the worker or one run, ending when the one that started it does."""
 
-import asyncio
 import os
 import runpy
 import signal
@@ -10,12 +9,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from flows.server.embedded import hear
-from storage.locks import is_held, take
+from flows.server.embedded import enable_info_logging
+from flows.server.home import run_lock
+from storage.locks import take
 
 PARENT = "STILLSKY_PARENT"
 """Environment variable with the number of the process that starts a child."""
-LOOK_S = 0.3
+SERVER_NAMES = "STILLSKY_SERVER_NAMES"
+"""Environment variable with further host names of the server, separated by spaces."""
+POLL_S = 0.3
 """Pause between two looks whether the parent is still there."""
 GRACE_S = 10.0
 """A child may take this long to end tidily after its parent is gone."""
@@ -23,29 +25,19 @@ GRACE_S = 10.0
 
 def main() -> None:
     """`python -m flows.service.child_process server HOST PORT`, `... worker POOL LIMIT` or `... run`."""
-    kind, *words = sys.argv[1:]
-    _tie(int(os.environ[PARENT]))
-    os.environ[PARENT] = str(os.getpid())  # a run's process is tied to the worker
+    kind, *arguments = sys.argv[1:]
+    _end_with(int(os.environ[PARENT]))
+    os.environ[PARENT] = str(os.getpid())  # a run's process ends with the worker
     kinds: dict[str, Callable[..., None]] = {"server": _server, "worker": _worker, "run": _run}
-    kinds[kind](*words)
+    kinds[kind](*arguments)
 
 
-def run_lock(home: Path, run: str) -> Path:
-    """The lock that the process of a flow run holds while it lives."""
-    return home / "runs" / f"{run}.lock"
-
-
-def living_runs(home: Path) -> list[Path]:
-    """The locks of runs that a process is at."""
-    return [lock for lock in (home / "runs").glob("*.lock") if is_held(lock)]
-
-
-def _tie(parent: int) -> None:
+def _end_with(parent: int) -> None:
     """End this process soon after `parent` is gone, however that went: first as cancelling would, then at once."""
 
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(LOOK_S)
+            time.sleep(POLL_S)
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(GRACE_S)
         os._exit(128 + signal.SIGTERM)
@@ -57,18 +49,19 @@ def _server(host: str, port: str) -> None:
     import uvicorn
     from prefect.server.api.server import create_app
 
+    from flows.server.access import SERVER_VARIABLE, Guard
     from flows.ui.report_links import routes
 
     app = create_app(final=True)
     app.router.routes[:0] = routes()  # before Prefect's page, which answers everything
-    uvicorn.run(app, host=host, port=int(port), log_level="warning", timeout_graceful_shutdown=3)
+    guarded = Guard(app, os.environ.get(SERVER_NAMES, "").split(), os.environ.get(SERVER_VARIABLE, ""))
+    uvicorn.run(guarded, host=host, port=int(port), log_level="warning", timeout_graceful_shutdown=3)
 
 
 def _worker(pool: str, limit: str) -> None:
-    from prefect.workers.process import ProcessWorker
+    from flows.service.worker import work
 
-    worker = ProcessWorker(work_pool_name=pool, limit=int(limit), create_pool_if_not_found=False)
-    asyncio.run(worker.start())
+    work(pool, int(limit))
 
 
 def _run() -> None:
@@ -77,10 +70,13 @@ def _run() -> None:
     lock = run_lock(Path(os.environ["PREFECT_HOME"]), run)
     if take(lock, run) is None:
         sys.exit(0)
-    hear()
-    sys.argv = ["prefect.engine", run]
+    enable_info_logging()
     try:
-        runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
+        from flows.service.run_check import refuse_or_choose_flow
+
+        if refuse_or_choose_flow(run):
+            sys.argv = ["prefect.engine", run]
+            runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
     finally:
         lock.unlink(missing_ok=True)
 

@@ -1,8 +1,7 @@
-"""What the Prefect server is told: a work pool and the deployments `night` and `capture` with their typed forms."""
+"""A work pool and the deployments `night` and `capture`, with their typed forms, on the Prefect server."""
 
 import contextlib
-import shlex
-import sys
+import os
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,14 +23,15 @@ from prefect.workers.process import ProcessWorker
 
 from configs.load import BadConfig
 from configs.request import ServeRequest
+from flows.server.python_command import shell_command
 
-HEARTBEATS_S = 600
-"""A run sends a heartbeat every 180 s unless told otherwise; three missing ones tell that it is gone."""
+MAX_SILENCE_S = 600
+"""A run sends a heartbeat every 180 s unless told otherwise; after three missing ones it is taken for crashed."""
 
 
 @dataclass(frozen=True)
 class Deployments:
-    """What has been deployed."""
+    """The numbers of the deployments."""
 
     night: UUID
     capture: UUID
@@ -44,7 +44,7 @@ class Deployments:
 
 
 def deploy(request: ServeRequest, root: Path, timezone: str) -> Deployments:
-    """Create or renew pool and deployments. Runs that the schedule made and that nobody began are kept."""
+    """Create or renew pool and deployments. Scheduled runs that have not begun are kept."""
     from flows.capture import capture
     from flows.night import night
 
@@ -61,8 +61,7 @@ def deploy(request: ServeRequest, root: Path, timezone: str) -> Deployments:
 
 def request_defaults(request: ServeRequest, root: Path) -> dict[str, Any]:
     """What a capture's and a night's request have in common."""
-    shared = request.model_dump(include={"config", "profile", "words", "device", "dask"})
-    return {**shared, "config": request.config and request.config.absolute(), "store": root}
+    return {**request.model_dump(include={"config", "profile", "overrides", "device", "dask"}), "store": root}
 
 
 def schedule(request: ServeRequest, timezone: str) -> list[DeploymentScheduleCreate]:
@@ -89,20 +88,20 @@ def _deploy(
     defaults: dict[str, Any],
     schedules: list[DeploymentScheduleCreate],
 ) -> UUID:
-    given = {key: str(value) if isinstance(value, Path) else value for key, value in defaults.items()}
+    defaults = {key: str(value) if isinstance(value, Path) else value for key, value in defaults.items()}
     return client.create_deployment(
         flow_id=client.create_flow(flow),
         name=request.name,
         entrypoint=f"{flow.fn.__module__}.{flow.fn.__name__}",
         work_pool_name=request.name,
         schedules=schedules,
-        parameters={"request": {key: value for key, value in given.items() if value is not None}},
+        parameters={"request": {key: value for key, value in defaults.items() if value is not None}},
         description=flow.description,
         parameter_openapi_schema=parameter_schema(flow).model_dump_for_openapi(),
         enforce_parameter_schema=True,
         job_variables={
-            "command": shlex.join([sys.executable, "-m", "flows.service.child_process", "run"]),
-            "working_dir": str(Path.cwd()),  # a relative path in the form means what it means where serve was started
+            "command": shell_command("flows.service.child_process", "run"),
+            "working_dir": os.environ["PREFECT_HOME"],
         },
     )
 
@@ -115,7 +114,7 @@ def next_run(request: ServeRequest, timezone: str) -> str:
     return f"next run {first:%Y-%m-%d %H:%M} {timezone}"
 
 
-def watch_over_heartbeats(client: SyncPrefectClient) -> None:
+def crash_runs_without_heartbeat(client: SyncPrefectClient) -> None:
     """On a server that outlives this machine: a run whose heartbeats cease is Crashed, whether we come back or not."""
     name = "stillsky: runs without a heartbeat have crashed"
     if client.read_automations_by_name(name):
@@ -127,7 +126,7 @@ def watch_over_heartbeats(client: SyncPrefectClient) -> None:
         for_each={"prefect.resource.id"},
         posture=Posture.Proactive,
         threshold=1,
-        within=timedelta(seconds=HEARTBEATS_S),
+        within=timedelta(seconds=MAX_SILENCE_S),
     )
     action = ChangeFlowRunState(
         name="Crashed", state=StateType.CRASHED, message="no heartbeat: its machine is gone or asleep", force=False

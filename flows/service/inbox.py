@@ -1,4 +1,4 @@
-"""The watched folder: a capture that nobody writes to any more becomes a run, once."""
+"""The watched folder: for a capture that is no longer being written a run is created, once."""
 
 import hashlib
 from collections.abc import Iterable
@@ -9,34 +9,34 @@ from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
 
-from storage.captures.file_stability import Watch, mark_of
+from storage.captures.file_stability import StabilityCheck, state_digest
 from storage.captures.night import night_at, output_folder
 
 
 @dataclass
 class Inbox:
-    """A folder of captures, and which of them have been asked for."""
+    """A folder of captures, and those for which runs have been created."""
 
     folder: Path
     out: Path
     skip: Iterable[Path]
     """What inside the folder holds no captures."""
-    watch: Watch
+    watch: StabilityCheck
     sent: set[str] = field(default_factory=set)
 
     def send(self, client: SyncPrefectClient, deployment: UUID, request: dict[str, Any]) -> list[str]:
-        """Ask for a run of every capture that is whole; returns the names of new ones. Asking twice makes one run."""
+        """Create a run for every capture that is whole; returns the names of new ones. Calling it twice makes one run."""
         names = []
-        for found in night_at(self.folder, [self.out, *self.skip]).captures:
-            key = hashlib.sha256(f"{deployment} {found.path} {mark_of(found.path)}".encode()).hexdigest()
-            if key in self.sent or not self.watch.whole(found.path):
+        for recording in night_at(self.folder, [self.out, *self.skip]).captures:
+            key = hashlib.sha256(f"{deployment} {recording.path} {state_digest(recording.path)}".encode()).hexdigest()
+            if key in self.sent or not self.watch.is_complete(recording.path):
                 continue
-            out = output_folder(self.out, found.name)
-            wanted = {**request, "capture": str(found.path), "out": str(out), "night": str(self.folder)}
+            out = output_folder(self.out, recording.name)
+            wanted = {**request, "capture": str(recording.path), "out": str(out), "night": str(self.folder)}
             run = client.create_flow_run_from_deployment(
                 deployment, parameters={"request": wanted}, idempotency_key=key
             )
             self.sent.add(key)
             if run.run_count == 0 and run.state is not None and run.state.is_scheduled():
-                names.append(found.name)
+                names.append(recording.name)
         return names

@@ -1,4 +1,4 @@
-"""After a crash: runs whose process is gone are closed and go on, a schedule that was missed is caught up once."""
+"""After a crash: runs whose process is gone are closed and resumed, missed scheduled runs are caught up by one."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,17 +27,17 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import Cancelled, Crashed, Scheduled
 
-from flows.service.child_process import run_lock
+from flows.server.home import run_lock
 from storage.locks import is_held
 
-DEATHS = 5
+MAX_DEATHS = 5
 """A run whose own process died this many times is given up: it is the run that kills it."""
-RESUMES = 30
+MAX_RESUMES = 30
 """A run is resumed at most this often, whatever ended it."""
-YOUNG_S = 60
+START_S = 60
 """A run may have been started this long ago and not hold its lock yet."""
-SETTLED_S = 10
-"""A run that crashed this long ago is no more in the hands of its worker, which dies itself when it is handed it again."""
+REPORT_S = 10
+"""After this time a worker has finished with a run that crashed; handed the run earlier, it dies itself."""
 _UNDER_WAY = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 _OVER = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED]
 _DIED, _INTERRUPTED = "its process died", "interrupted"
@@ -52,33 +52,33 @@ class Runs:
     deployments: list[UUID]
 
     def recover(self, why: str = "") -> list[str]:
-        """Close and resume what nobody works on; returns what was done, in words.
+        """Close and resume runs without a process; returns a sentence about each.
 
-        With a reason (serve or its worker was killed) every run under way without a process is taken for interrupted;
+        With a reason (serve or its worker was killed) every run under way without a process counts as interrupted;
         without one only those that the worker reported dead, for it may be about to start or to report the others.
         """
         crashed = FlowRunFilterState(name=FlowRunFilterStateName(any_=["Crashed"]))
         under_way = FlowRunFilterState(type=FlowRunFilterStateType(any_=_UNDER_WAY))
         found = self._read(crashed) + (self._read(under_way) if why else [])
         if not why:
-            found = [run for run in found if run.state is not None and run.state.timestamp < _ago(SETTLED_S)]
-        return [self._recovered(run, why) for run in found if not self._alive(run)]
+            found = [run for run in found if run.state is not None and run.state.timestamp < _ago(REPORT_S)]
+        return [self._recovered(run, why) for run in found if not self._has_process(run)]
 
-    def sweep(self) -> None:
+    def close_leftovers(self) -> None:
         """Close what runs that are over left open: their task runs and their runs inside."""
         over = self._read(FlowRunFilterState(type=FlowRunFilterStateType(any_=_OVER)))
         self._close_inner([run.id for run in over], "its run is over")
 
-    def close_strays(self) -> None:
+    def close_killed_commands(self) -> None:
         """Close runs of killed `stillsky restore` commands on this machine's own server: nobody else would."""
         chosen = FlowRunFilter(
             deployment_id=FlowRunFilterDeploymentId(is_null_=True),
             parent_task_run_id=FlowRunFilterParentTaskRunId(is_null_=True),
             state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_UNDER_WAY)),
-            start_time=FlowRunFilterStartTime(before_=_ago(YOUNG_S)),
+            start_time=FlowRunFilterStartTime(before_=_ago(START_S)),
         )
         for run in self.client.read_flow_runs(flow_run_filter=chosen, limit=200):
-            if not self._alive(run):
+            if not self._has_process(run):
                 self._close(run, Crashed(message="its process is gone; run the same command again"))
                 self._close_inner([run.id], "its process is gone")
 
@@ -100,7 +100,7 @@ class Runs:
         chosen = FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=self.deployments), state=state)
         return self.client.read_flow_runs(flow_run_filter=chosen, limit=200, sort=FlowRunSort.EXPECTED_START_TIME_DESC)
 
-    def _alive(self, run: FlowRun) -> bool:
+    def _has_process(self, run: FlowRun) -> bool:
         return is_held(run_lock(self.home, str(run.id)))
 
     def _recovered(self, run: FlowRun, why: str) -> str:
@@ -112,20 +112,20 @@ class Runs:
         if not run.state.is_crashed():
             self._close(run, Crashed(message=reason))
         self._close_inner([run.id], reason)
-        if trouble := self._hopeless(run.id):
-            self._close(run, Crashed(name="GivenUp", message=trouble))
-            return f"{run.name}: {trouble}"
+        if reason_to_end := self._reason_to_give_up(run.id):
+            self._close(run, Crashed(name="GivenUp", message=reason_to_end))
+            return f"{run.name}: {reason_to_end}"
         resuming: State[Any] = Scheduled(name="Resuming", message=f"{reason}; goes on with what is in the store")
         self.client.set_flow_run_state(run.id, resuming, force=True)
         return f"{run.name}: {reason}; resumed"
 
-    def _hopeless(self, run: UUID) -> str:
+    def _reason_to_give_up(self, run: UUID) -> str:
         """Why a run is not resumed any more; empty while it is."""
-        told = [state.message or "" for state in self.client.read_flow_run_states(run) if state.name == "Resuming"]
-        deaths = 1 + sum(message.startswith(_DIED) for message in told)
-        if deaths < DEATHS and len(told) < RESUMES:
+        resumes = [state.message or "" for state in self.client.read_flow_run_states(run) if state.name == "Resuming"]
+        deaths = 1 + sum(message.startswith(_DIED) for message in resumes)
+        if deaths < MAX_DEATHS and len(resumes) < MAX_RESUMES:
             return ""
-        count = deaths if deaths >= DEATHS else len(told)
+        count = deaths if deaths >= MAX_DEATHS else len(resumes)
         return f"ended {count} times without a result and is given up; see its log, then retry it here"
 
     def _close(self, run: FlowRun, state: State[Any]) -> None:

@@ -1,4 +1,4 @@
-"""`stillsky serve`: one process that keeps server and worker alive, watches the inbox and puts right what a crash left."""
+"""`stillsky serve`: one process that keeps server and worker alive, watches the inbox and resumes what a crash interrupted."""
 
 import contextlib
 import os
@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 from configs.load import BadConfig, load_config
 from configs.request import ServeRequest
 from flows.server import embedded
-from flows.service.child_process import living_runs
-from flows.service.processes import Child
-from flows.service.settings import announce, local_timezone, settle_server
+from flows.server.home import check_room, living_runs, sweep_run_locks
+from flows.service.request_limits import hand_down, limits_of
+from flows.service.settings import ServerChoice, announce, choose_server, local_timezone
+from flows.service.supervised_process import SupervisedProcess
 from storage.errors import StillskyError
-from storage.locks import holder, take, tell
+from storage.locks import annotate, holder, take
 from storage.results.published import check_folder
 from storage.store import Store
 
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
     from flows.service.inbox import Inbox
     from flows.service.reconcile import Runs
 
-TICK_S = 3.0
-"""Pause between two looks at children, inbox and runs."""
-RUNS_STOP_S = 15.0
+POLL_S = 3.0
+"""Pause between two looks at child processes, inbox and runs."""
+MAX_RUNS_STOP_S = 15.0
 """Longest wait for runs to end whose worker is gone."""
 Say = Callable[[str], None]
 
@@ -42,20 +43,27 @@ class Stopped(Exception):
 
 def serve(request: ServeRequest, say: Say) -> None:
     """Serve until stopped. What was running when this ended, however it ended, goes on at the next start."""
-    load_config(request.config, request.profile, request.words)  # a misspelt setting is told before anything starts
+    request = request.anchored(Path.cwd())
+    load_config(
+        request.config, request.profile, request.overrides
+    )  # a misspelt setting is refused before anything starts
     store = Store(request.store or embedded.default_store())
     _check(request)
-    with _alone(store.root) as lock, _stoppable():
+    check_room(store.root)
+    with _only_serve(store.root) as lock, _stoppable():
         store.sweep()
-        own = settle_server(request, store.root)
-        tell(lock, os.environ["PREFECT_API_URL"])  # commands on this store find the server here
-        service = Service(request, store.root, say, own)
-        try:
-            service.run()
-        except Stopped:
-            say("stopping; what is under way goes on at the next start")
-        finally:
-            service.stop()
+        sweep_run_locks(store.root / "prefect")
+        server = choose_server(request, store.root)
+        hand_down(limits_of(request, store.root))
+        annotate(lock, os.environ["PREFECT_API_URL"])  # commands on this store find the server here
+        with embedded.home_as_working_directory():  # Prefect would read settings files of another one
+            service = Service(request, store.root, say, server)
+            try:
+                service.run()
+            except Stopped:
+                say("stopping; what is under way goes on at the next start")
+            finally:
+                service.stop()
 
 
 @dataclass
@@ -65,38 +73,40 @@ class Service:
     request: ServeRequest
     root: Path
     say: Say
-    own: bool
-    """Is the Prefect server a child of this process, not one joined by PREFECT_API_URL?"""
-    trouble: str = ""
-    """Why the inbox cannot be read, as told."""
+    choice: ServerChoice
+    """Is the Prefect server a child of this process, or joined by PREFECT_API_URL?"""
+    inbox_error: str = ""
+    """Why the inbox cannot be read, as printed."""
 
     def __post_init__(self) -> None:
         self.home = self.root / "prefect"
         host, port = self.request.host, str(embedded.port_of(os.environ["PREFECT_API_URL"]))
-        self.server = Child(("server", host, port), self.home / "server.log")
-        self.worker = Child(("worker", self.request.name, str(self.request.at_once)), self.home / "worker.log")
+        self.server = SupervisedProcess(("server", host, port), self.home / "server.log")
+        self.worker = SupervisedProcess(
+            ("worker", self.request.name, str(self.request.at_once)), self.home / "worker.log"
+        )
 
     def run(self) -> None:
-        """Start everything in order, then look after it until an exception ends it."""
-        if self.own:
+        """Start everything in order, then supervise it until an exception ends it."""
+        if self.choice.own:
             self.server.start()
         from prefect.client.orchestration import get_client
         from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
         from flows.service.deployments import deploy, next_run
 
-        embedded.wait_for_server(gone=self.server.died)
+        embedded.wait_for_server(ended=self.server.died)
         timezone = self.request.timezone or local_timezone()
         deployed = deploy(self.request, self.root, timezone)
         with get_client(sync_client=True) as client:
-            runs, inbox = self._begin(client, deployed)
+            runs, inbox = self._prepare(client, deployed)
             self.worker.start()
-            for line in announce(self.request, self.root, next_run(self.request, timezone)):
+            for line in announce(self.request, self.root, next_run(self.request, timezone), self.choice):
                 self.say(line)
-            with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):  # the next look is the repetition
+            with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):  # the next poll is the repetition
                 while True:
-                    time.sleep(TICK_S)
-                    self._look(client, deployed, runs, inbox)
+                    time.sleep(POLL_S)
+                    self._poll(client, deployed, runs, inbox)
 
     def stop(self) -> None:
         """End the worker, its runs, which tell the server so, then the server. A second Ctrl-C ends all at once."""
@@ -106,80 +116,79 @@ class Service:
         self._await_runs()
         self.server.stop()
 
-    def _begin(self, client: "SyncPrefectClient", deployed: "Deployments") -> "tuple[Runs, Inbox | None]":
-        """Put right what an earlier serve left, before a worker can take anything up."""
+    def _prepare(self, client: "SyncPrefectClient", deployed: "Deployments") -> "tuple[Runs, Inbox | None]":
+        """Close and resume what an earlier serve left, before a worker can start anything."""
         from flows.server.device_slot import show_slots
-        from flows.service.deployments import watch_over_heartbeats
+        from flows.service.deployments import crash_runs_without_heartbeat
         from flows.service.inbox import Inbox
         from flows.service.reconcile import Runs
-        from storage.captures.file_stability import Watch
+        from storage.captures.file_stability import StabilityCheck
 
         runs = Runs(client, self.home, deployed.ids)
         self._recover(runs, "stillsky serve was stopped or killed")
-        runs.sweep()
-        self._tell(runs.catch_up(deployed.night))
-        config = load_config(self.request.config, self.request.profile, self.request.words)
+        runs.close_leftovers()
+        self._say_all(runs.catch_up(deployed.night))
+        config = load_config(self.request.config, self.request.profile, self.request.overrides)
         show_slots(self.root, config.limits)
-        if self.own:
-            runs.close_strays()
+        if self.choice.own:
+            runs.close_killed_commands()
         else:
-            watch_over_heartbeats(client)
+            crash_runs_without_heartbeat(client)
         if self.request.inbox is None or self.request.results is None:
             return runs, None
-        watch = Watch(config.night.settle_s, config.night.look_s)
-        folder, out = self.request.inbox.absolute(), self.request.results.absolute()
-        return runs, Inbox(folder, out, [self.root], watch)
+        watch = StabilityCheck(config.night.settle_s, config.night.poll_s)
+        return runs, Inbox(self.request.inbox, self.request.results, [self.root], watch)
 
-    def _look(self, client: "SyncPrefectClient", deployed: "Deployments", runs: "Runs", inbox: "Inbox | None") -> None:
-        """One look at everything. A server that does not answer is looked at again later."""
+    def _poll(self, client: "SyncPrefectClient", deployed: "Deployments", runs: "Runs", inbox: "Inbox | None") -> None:
+        """Check everything once. A server that does not answer is checked again later."""
         from httpx import HTTPError
         from prefect.exceptions import PrefectException
 
         if self.server.died():
             self.say(f"the Prefect server died; it is started again (see {self.server.log})")
-        if self.own and self.server.due:
+        if self.choice.own and self.server.due:
             self.server.start()
         if self.worker.died():
             self.say(f"the worker died; it is started again (see {self.worker.log})")
-        if not _answers():
+        if not _server_answers():
             return
         with contextlib.suppress(HTTPError, PrefectException):
             if self.worker.due:
                 self._recover(runs, "its worker was killed")
                 self.worker.start()
             elif self.worker.process is not None:
-                self._tell(runs.recover())
-            self._tell(runs.catch_up(deployed.night))
+                self._say_all(runs.recover())
+            self._say_all(runs.catch_up(deployed.night))
             if inbox is not None:
-                self._empty(inbox, client, deployed)
+                self._send_inbox(inbox, client, deployed)
 
-    def _empty(self, inbox: "Inbox", client: "SyncPrefectClient", deployed: "Deployments") -> None:
-        """Ask for what has come in. A folder that cannot be read (a disk unplugged) is told once and looked at again."""
+    def _send_inbox(self, inbox: "Inbox", client: "SyncPrefectClient", deployed: "Deployments") -> None:
+        """Start runs of new captures. A folder that cannot be read (a disk unplugged) is reported once and tried again."""
         from flows.service.deployments import request_defaults
 
         try:
-            found = inbox.send(client, deployed.capture, request_defaults(self.request, self.root))
+            sent = inbox.send(client, deployed.capture, request_defaults(self.request, self.root))
         except (StillskyError, OSError) as error:
-            trouble = str(error)
+            inbox_error = str(error)
         else:
-            trouble = ""
-            self._tell([f"{name}: found in the inbox" for name in found])
-        if trouble and trouble != self.trouble:
-            self.say(trouble)
-        self.trouble = trouble
+            inbox_error = ""
+            self._say_all([f"{name}: found in the inbox" for name in sent])
+        if inbox_error and inbox_error != self.inbox_error:
+            self.say(inbox_error)
+        self.inbox_error = inbox_error
 
     def _recover(self, runs: "Runs", why: str) -> None:
-        """Give processes without a worker the time to end, then resume what they were at."""
+        """Give processes without a worker the time to end, then resume their runs."""
         self._await_runs()
-        self._tell(runs.recover(why))
+        self._say_all(runs.recover(why))
 
     def _await_runs(self) -> None:
         """Return when no run has a process any more, or when that takes too long: it is no run of the worker's then."""
-        end = time.monotonic() + RUNS_STOP_S
+        end = time.monotonic() + MAX_RUNS_STOP_S
         while living_runs(self.home) and time.monotonic() < end:
             time.sleep(0.1)
 
-    def _tell(self, lines: list[str]) -> None:
+    def _say_all(self, lines: list[str]) -> None:
         for line in lines:
             self.say(line)
 
@@ -194,7 +203,7 @@ def _check(request: ServeRequest) -> None:
 
 
 @contextlib.contextmanager
-def _alone(root: Path) -> Iterator[int]:
+def _only_serve(root: Path) -> Iterator[int]:
     """Only one serve on a store: the second is refused."""
     lock = root / "prefect" / "serve.lock"
     descriptor = take(lock, "stillsky serve")
@@ -223,7 +232,7 @@ def _stoppable() -> Iterator[None]:
             signal.signal(each, handler)
 
 
-def _answers() -> bool:
+def _server_answers() -> bool:
     """Does the Prefect API answer now?"""
     try:
         with urllib.request.urlopen(f"{os.environ['PREFECT_API_URL']}/health", timeout=5):

@@ -1,4 +1,4 @@
-"""The story of a run for the Prefect UI: progress inside long steps, the sky of every round, before and after at the end."""
+"""Artifacts of a run in the Prefect UI: progress inside long steps, the sky of every round, before and after at the end."""
 
 import time
 from collections.abc import Callable
@@ -22,11 +22,11 @@ from storage.store import Store
 from tasks.reporting.round_summary import before_and_after, round_picture, rounds_so_far
 from tasks.running.step import Work
 
-LONG_S = 3.0
+MIN_STEP_S = 3.0
 """A step that is done sooner gets no progress bar."""
-EVERY_S = 2.0
+UPDATE_S = 2.0
 """Least time between two updates of a bar."""
-ANSWER_S = 5.0
+CLIENT_TIMEOUT_S = 5.0
 """Longest wait for the server to take an artifact; after one failure the run goes on without."""
 
 METRICS = {
@@ -47,95 +47,95 @@ REPORTS = {"The whole report": "report.html", "the same for programs": "report.j
 
 
 @dataclass
-class Bar:
+class ProgressBar:
     """Progress of the step that runs now."""
 
     key: str
     begun: float
-    told: float = 0.0
-    """When the server last heard of it."""
+    updated: float = 0.0
+    """When it was last sent to the server."""
     artifact: UUID | None = None
 
 
-class Story:
-    """Tells the Prefect UI of one run. What cannot be told is logged and left out: no run fails for it."""
+class RunArtifacts:
+    """Creates the artifacts of one run. What the server does not take is logged and left out: no run fails for it."""
 
     def __init__(self, capture: Capture, config: Config) -> None:
         self.name = capture.name
         self.key = f"{slug(capture.name)}-{capture.fingerprint[:8]}"
         self.config = config
-        self.bar: Bar | None = None
-        self.mute = False
+        self.bar: ProgressBar | None = None
+        self.disabled = False
 
-    def around(self, work: Work, make: Callable[[], None]) -> Callable[[], None]:
-        """The making of a product with its bar, and with its picture where it makes the sky of a round."""
+    def with_artifacts(self, work: Work, make: Callable[[], None]) -> Callable[[], None]:
+        """`make` with a progress bar, and with a picture of the sky where it makes that of a round."""
 
-        def told() -> None:
+        def make_with_artifacts() -> None:
             missing = not work.store.has(work.product)
-            self.bar = Bar(f"{self.key}-{slug(work.label)}", time.monotonic())
+            self.bar = ProgressBar(f"{self.key}-{slug(work.label)}", time.monotonic())
             try:
                 make()
-                self._try(lambda: self._complete(work.label))
+                self._try(lambda: self._complete_bar(work.label))
                 if missing and work.product.step == "solve_sky":
-                    self._try(lambda: self._round(work))
+                    self._try(lambda: self._create_round(work))
             finally:
                 self.bar = None
 
-        return told
+        return make_with_artifacts
 
-    def progress(self, label: str, done: float, total: int) -> None:
-        """Listen to the steps: a bar for what takes long, at most every two seconds."""
+    def update_progress(self, label: str, done: float, total: int) -> None:
+        """Called by the steps: a bar for what takes long, updated at most every two seconds."""
         bar, now = self.bar, time.monotonic()
-        if bar is not None and done < total and now - bar.begun >= LONG_S and now - bar.told >= EVERY_S:
-            bar.told = now
-            words = how_far(label, done, total, now - bar.begun)
-            self._try(lambda: self._tell_bar(bar, 100 * done / total, words))
+        if bar is not None and done < total and now - bar.begun >= MIN_STEP_S and now - bar.updated >= UPDATE_S:
+            bar.updated = now
+            description = how_far(label, done, total, now - bar.begun)
+            self._try(lambda: self._update_bar(bar, 100 * done / total, description))
 
-    def ending(self, store: Store, result: Product, report: dict[str, Any], out: Path) -> None:
+    def publish_result(self, store: Store, result: Product, report: dict[str, Any], out: Path) -> None:
         """Before and after, the verdict, the metrics, and where everything is."""
-        self._try(lambda: self._ending(store, result, report, out))
+        self._try(lambda: self._publish_result(store, result, report, out))
 
-    def _tell_bar(self, bar: Bar, percent: float, words: str) -> None:
+    def _update_bar(self, bar: ProgressBar, percent: float, description: str) -> None:
         if bar.artifact is None:
-            bar.artifact = self._create("progress", bar.key, words, percent)
+            bar.artifact = self._create("progress", bar.key, description, percent)
         else:
             with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}), _client() as client:
-                client.update_artifact(bar.artifact, ArtifactUpdate(data=percent, description=words))
+                client.update_artifact(bar.artifact, ArtifactUpdate(data=percent, description=description))
 
-    def _complete(self, label: str) -> None:
+    def _complete_bar(self, label: str) -> None:
         if self.bar is not None and self.bar.artifact is not None:
-            self._tell_bar(self.bar, 100.0, f"{label}: done in {time.monotonic() - self.bar.begun:.1f} s")
+            self._update_bar(self.bar, 100.0, f"{label}: done in {time.monotonic() - self.bar.begun:.1f} s")
 
-    def _round(self, work: Work) -> None:
+    def _create_round(self, work: Work) -> None:
         rows = rounds_so_far(work.store, work.product, self.config.telescope)
-        words = [
+        parts = [
             f"# {text(self.name)}: {text(work.label)}",
             picture(round_picture(work.store, work.product, self.config.evaluate.stretch), "the sky after this round"),
             table([{name: figure(value) for name, value in row.items()} for row in rows]),
         ]
-        self._create("markdown", f"{self.key}-round-{len(rows)}", f"Sky of {text(work.label)}", "\n\n".join(words))
+        self._create("markdown", f"{self.key}-round-{len(rows)}", f"Sky of {text(work.label)}", "\n\n".join(parts))
 
-    def _ending(self, store: Store, result: Product, report: dict[str, Any], out: Path) -> None:
+    def _publish_result(self, store: Store, result: Product, report: dict[str, Any], out: Path) -> None:
         shown = {name: picture(png, name) for name, png in before_and_after(store, result).items()}
         channels = [
-            {"channel": f"channel {number}", **{word: figure(row.get(name)) for name, word in METRICS.items()}}
+            {"channel": f"channel {number}", **{label: figure(row.get(name)) for name, label in METRICS.items()}}
             for number, row in enumerate(report["channels"], start=1)
         ]
         truth = [
-            {"against the truth": what, **{word: figure(row[name]) for name, word in TRUTH.items()}}
+            {"against the truth": what, **{label: figure(row[name]) for name, label in TRUTH.items()}}
             for what, row in report["truth"].items()
         ]
-        words = [
+        parts = [
             f"# {text(self.name)}",
             *(text(line) for line in report["verdict"]),
             table([{"before: the stack": shown["before"], f"after: the {report['published']}": shown["after"]}]),
-            _turned(channels),
+            _transposed(channels),
             *([table(truth)] if truth else []),
             *([f"[Open the whole report]({page})"] if (page := address(out)) else []),
             *(f"{what}: {code(str((out / name).absolute()))}" for what, name in REPORTS.items()),
             f"Steps took {figure(report['seconds']['total'])} s when they were made.",
         ]
-        self._create("markdown", f"{self.key}-result", "Before and after", "\n\n".join(words))
+        self._create("markdown", f"{self.key}-result", "Before and after", "\n\n".join(parts))
 
     def _create(self, kind: str, key: str, description: str, data: Any) -> UUID:
         artifact = ArtifactCreate(type=kind, key=key, description=description, data=data)
@@ -144,23 +144,23 @@ class Story:
         with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}), _client() as client:
             return client.create_artifact(artifact).id
 
-    def _try(self, tell: Callable[[], object]) -> None:
-        """Tell, or fall silent for the rest of the run: neither a dead server nor a picture is worth a night's work."""
-        if self.mute:
+    def _try(self, create: Callable[[], object]) -> None:
+        """Create an artifact; after one failure create none for the rest of the run, which goes on."""
+        if self.disabled:
             return
         try:
-            tell()
+            create()
         except Exception as error:
-            self.mute = True
+            self.disabled = True
             get_run_logger().warning("the UI misses pictures and progress of this run: %s", error)
 
 
 def _client() -> Any:
-    """A client that gives up soon: the solver waits for it."""
-    return get_client({"timeout": ANSWER_S}, sync_client=True)
+    """A client with a short timeout: the solver waits for it."""
+    return get_client({"timeout": CLIENT_TIMEOUT_S}, sync_client=True)
 
 
-def _turned(columns: list[dict[str, str]]) -> str:
+def _transposed(columns: list[dict[str, str]]) -> str:
     """A table with the figures downwards and a column per channel."""
     rows = [{"": name} | {c["channel"]: c[name] for c in columns} for name in columns[0] if name != "channel"]
     return table(rows)

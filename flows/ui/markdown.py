@@ -14,15 +14,15 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-") or "capture"
 
 
-def text(words: str) -> str:
-    """Words as they are: no sign in them is taken for Markdown or HTML. (The UI shows character references as such.)"""
-    line = "".join(sign if sign.isprintable() else " " for sign in words)
+def text(plain: str) -> str:
+    """Text as it is: no character in it is taken for Markdown or HTML. (The UI shows character references as such.)"""
+    line = "".join(c if c.isprintable() else " " for c in plain)
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", line)
 
 
-def code(words: str) -> str:
-    """Words to be copied, such as a path: a code span longer than any run of backticks in them."""
-    line = "".join(c if c.isprintable() else " " for c in words)
+def code(plain: str) -> str:
+    """Text to be copied, such as a path: a code span longer than any run of backticks in them."""
+    line = "".join(c if c.isprintable() else " " for c in plain)
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
     return f"{fence} {line} {fence}" if "`" in line else f"`{line}`"
 
@@ -47,9 +47,9 @@ def figure(value: float | None) -> str:
 
 
 def how_far(label: str, done: float, total: int, seconds: float) -> str:
-    """Progress in words, with rate and time left: `solve psfs round 2: batch 3 of 12, 15.0 s each, 0:02:30 left`."""
-    words = f"{label}: batch {int(done) + 1}" if label.startswith("solve psfs") else f"{label}: {int(done)}"
+    """Progress as a sentence, with rate and time left: `solve psfs round 2: batch 3 of 12, 15.0 s each, 0:02:30 left`."""
+    progress = f"{label}: batch {int(done) + 1}" if label.startswith("solve psfs") else f"{label}: {int(done)}"
     if not done:
-        return f"{words} of {total}"
+        return f"{progress} of {total}"
     speed = f"{done / seconds:.1f}/s" if done >= seconds > 0 else f"{seconds / done:.1f} s each"
-    return f"{words} of {total}, {speed}, {timedelta(seconds=round((total - done) * seconds / done))} left"
+    return f"{progress} of {total}, {speed}, {timedelta(seconds=round((total - done) * seconds / done))} left"

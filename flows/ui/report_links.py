@@ -12,7 +12,7 @@ from starlette.routing import Route
 FOLDER = "STILLSKY_REPORTS"
 """Environment variable with the folder of results whose reports the server shows; missing: none."""
 PAGE = "report.html"
-FENCE = (
+PAGE_POLICY = (
     "sandbox allow-scripts; default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 )
 """A page may run its own script, but neither ask the server for anything nor pass for a page of the server's own."""
@@ -20,14 +20,14 @@ FENCE = (
 
 def routes() -> Iterator[Route]:
     """`/reports/NAME` is NAME/report.html in the folder; no other file can be asked for."""
-    if told := os.environ.get(FOLDER):
-        folder = Path(told)
+    if name := os.environ.get(FOLDER):
+        folder = Path(name)
 
         async def show(request: Request) -> Response:
             page = folder / request.path_params["name"] / PAGE
             try:
                 if page.is_file() and page.resolve().is_relative_to(folder.resolve()):
-                    return FileResponse(page, headers={"Content-Security-Policy": FENCE})
+                    return FileResponse(page, headers={"Content-Security-Policy": PAGE_POLICY})
             except (OSError, ValueError):  # a name too long, or with a null character
                 pass
             return PlainTextResponse("there is no such report", 404)
@@ -37,7 +37,7 @@ def routes() -> Iterator[Route]:
 
 def address(out: Path) -> str:
     """Where a browser finds the report in a folder of results; empty where no server shows it."""
-    told, api = os.environ.get(FOLDER), os.environ.get("PREFECT_API_URL", "")
-    if not told or not out.absolute().is_relative_to(told):
+    folder, api = os.environ.get(FOLDER), os.environ.get("PREFECT_API_URL", "")
+    if not folder or not out.absolute().is_relative_to(folder):
         return ""
-    return f"{api.removesuffix('/api')}/reports/{quote(os.fsencode(out.absolute().relative_to(told)))}"
+    return f"{api.removesuffix('/api')}/reports/{quote(os.fsencode(out.absolute().relative_to(folder)))}"

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.captures.file_stability import mark_of
+from storage.captures.file_stability import state_digest
 from storage.captures.readers import Header, fingerprint
 from storage.errors import BadCapture, Unsettled
 
 MIN_FRAMES = 4
-"""With fewer usable frames none can be held out to judge the result."""
+"""With fewer usable frames none can be held out to evaluate the result."""
 
 MIN_SIDE_PX = 16
 """Smaller frames hold too few frequencies to measure noise and seeing: below 10 pixels a step fails."""
@@ -35,27 +35,27 @@ class Capture:
     calibration: tuple[str, str] = ("", "")
     """Fingerprints of dark and flat."""
     exposure_s: float | None = None
-    """Exposure of a frame, where somebody else than the capture tells it."""
+    """Exposure of a frame from a log or the settings; None: the capture itself tells it."""
     mosaic: str = ""
-    """Colours of the sensor's cell, where somebody else than the capture tells them."""
-    mark: str = field(default="", compare=False, repr=False)
-    """How its files looked when the fingerprint was taken; empty where nobody looked."""
+    """Colours of the sensor's cell, from the settings; empty: the capture itself tells them."""
+    state: str = field(default="", compare=False, repr=False)
+    """Digest of sizes and times of its files when the fingerprint was taken; empty: not known."""
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """Its file name, printable whatever bytes the name has."""
         return os.fsencode(self.path.name).decode("utf-8", "replace")
 
     @property
     def identity(self) -> dict[str, Any]:
         """What makes its frames what they are: content only, so that a renamed or moved file is the same capture."""
-        told = {} if self.exposure_s is None else {"exposure_s": self.exposure_s}
+        exposure = {} if self.exposure_s is None else {"exposure_s": self.exposure_s}
         mosaic = {"mosaic": self.mosaic} if self.mosaic else {}
-        return {"fingerprint": self.fingerprint, "calibration": list(self.calibration), **told, **mosaic}
+        return {"fingerprint": self.fingerprint, "calibration": list(self.calibration), **exposure, **mosaic}
 
     def check(self) -> None:
-        """Are its files still those whose fingerprint was taken? What was read from others must not pass for them."""
-        if self.mark and mark_of(self.path) != self.mark:
+        """Refuse files that have changed since the fingerprint was taken."""
+        if self.state and state_digest(self.path) != self.state:
             raise Unsettled(
                 f"{self.path}: changed while it was read; wait until it is recorded or copied, then run the same again"
             )
@@ -70,9 +70,9 @@ def capture_at(
     mosaic: str | None = None,
 ) -> Capture:
     """Read the fingerprints of a capture and its calibration frames; `known` may remember them."""
-    mark = mark_of(path)
-    marks = tuple(known(p) if p is not None else "" for p in (dark, flat))
-    return Capture(path.absolute(), known(path), dark, flat, (marks[0], marks[1]), exposure_s, mosaic or "", mark)
+    state = state_digest(path)
+    prints = tuple(known(p) if p is not None else "" for p in (dark, flat))
+    return Capture(path.absolute(), known(path), dark, flat, (prints[0], prints[1]), exposure_s, mosaic or "", state)
 
 
 def check_size(path: Path, header: Header) -> None:

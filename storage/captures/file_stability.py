@@ -1,4 +1,4 @@
-"""Is a capture whole, and is it the one that was seen before? Sizes and times of its files, looked at twice."""
+"""Is a capture complete, and is it the file whose fingerprint is known? Told by sizes and times of its files."""
 
 import hashlib
 import json
@@ -16,10 +16,10 @@ from storage.store import Store
 
 
 @dataclass(frozen=True)
-class Look:
-    """A capture at a glance."""
+class FileState:
+    """Sizes and times of a capture's files at one moment."""
 
-    mark: str
+    digest: str
     """Changes when any file of it is replaced or written."""
     bytes: int
     """Size of all its files."""
@@ -27,7 +27,7 @@ class Look:
     """When the last of them was written, seconds of the wall clock."""
 
 
-def look_at(capture: Path) -> Look:
+def file_state(capture: Path) -> FileState:
     """Inode, size and times of a capture's file, or of all the files in its folder; OSError where it is gone."""
     files = [capture]
     if capture.is_dir():
@@ -36,83 +36,87 @@ def look_at(capture: Path) -> Look:
         )
     stats = [(p.name, p.stat()) for p in files]
     lines = [f"{name}\0{s.st_dev}:{s.st_ino}:{s.st_size}:{s.st_mtime_ns}:{s.st_ctime_ns}" for name, s in stats]
-    mark = hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
-    return Look(mark, sum(s.st_size for _, s in stats), max((s.st_mtime for _, s in stats), default=0.0))
+    digest = hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+    return FileState(digest, sum(s.st_size for _, s in stats), max((s.st_mtime for _, s in stats), default=0.0))
 
 
 @dataclass
-class Watch:
-    """Tells captures that are whole from those that are still being written; it knows what it saw when it looked before.
+class StabilityCheck:
+    """Tells complete captures from those that are still being written, from their states at several moments.
 
-    A wall clock that jumps neither lets an unfinished capture pass nor holds a whole one back for ever: a second look,
-    some time later by a clock that cannot be set, is always needed, and standing still for `settle_s` by that clock is
-    enough whatever the files' times say.
+    The wall clock may jump. So a second state is always needed, some time later by a clock that cannot be set, and files
+    that do not change for `settle_s` by that clock are complete whatever their times are.
     """
 
     settle_s: float
-    look_s: float
+    """A file that has not changed for this long is complete."""
+    poll_s: float
+    """Shortest time between two states that are compared."""
     clock: Callable[[], float] = time.monotonic
+    """A clock that cannot be set."""
     wall: Callable[[], float] = time.time
-    _seen: dict[Path, tuple[Look, float]] = field(default_factory=dict)
+    """The clock that file times are compared with."""
+    _states: dict[Path, tuple[FileState, float]] = field(default_factory=dict)
 
-    def whole(self, capture: Path) -> bool:
-        """Is it whole, as far as can be told now? False at the first look."""
+    def is_complete(self, capture: Path) -> bool:
+        """Is it complete, as far as its states tell? False at the first call."""
         try:
-            look = look_at(capture)
+            state = file_state(capture)
         except OSError:
-            self._seen.pop(capture, None)
+            self._states.pop(capture, None)
             return False
         now = self.clock()
-        before, since = self._seen.get(capture, (None, now))
-        if before != look:
-            self._seen[capture] = (look, now)
+        before, since = self._states.get(capture, (None, now))
+        if before != state:
+            self._states[capture] = (state, now)
             return False
-        still = now - since
-        if still >= max(self.settle_s, self.look_s):
+        unchanged_s = now - since
+        if unchanged_s >= max(self.settle_s, self.poll_s):
             return True
-        old = self.wall() - look.newest >= self.settle_s
-        return old and still >= self.look_s and not is_unfinished(capture, look.bytes)
+        old = self.wall() - state.newest >= self.settle_s
+        return old and unchanged_s >= self.poll_s and not is_unfinished(capture, state.bytes)
 
     def settled(self, capture: Path) -> bool:
-        """Has it stood still for `settle_s`, as far as was looked?"""
-        seen = self._seen.get(capture)
-        return seen is not None and self.clock() - seen[1] >= max(self.settle_s, self.look_s)
+        """Has it not changed for `settle_s`?"""
+        known = self._states.get(capture)
+        return known is not None and self.clock() - known[1] >= max(self.settle_s, self.poll_s)
 
 
-def recalled(store: Store, capture: Path) -> str | None:
+def remembered_fingerprint(store: Store, capture: Path) -> str | None:
     """The fingerprint of a capture that has not changed since it was read last; None where that is not known."""
     with suppress(OSError, ValueError, LookupError, TypeError):
-        held = json.loads(_memory(store, capture).read_text(encoding="utf-8"))
-        if held["mark"] == look_at(capture).mark and held["path"] == _name(capture):
-            return str(held["fingerprint"])
+        record = json.loads(_cache_file(store, capture).read_text(encoding="utf-8"))
+        if record["state"] == file_state(capture).digest and record["path"] == _name(capture):
+            return str(record["fingerprint"])
     return None
 
 
-def known_fingerprint(store: Store) -> Callable[[Path], str]:
-    """`fingerprint` with a memory in the store: a file that has not changed since is not read again."""
+def cached_fingerprint(store: Store) -> Callable[[Path], str]:
+    """`fingerprint`, cached in the store: a file that has not changed since is not read again."""
 
-    def known(capture: Path) -> str:
-        found = recalled(store, capture)
-        return found if found is not None else _remembered(store, capture)
+    def read(capture: Path) -> str:
+        remembered = remembered_fingerprint(store, capture)
+        return remembered if remembered is not None else _read_and_remember(store, capture)
 
-    return known
+    return read
 
 
-def _remembered(store: Store, capture: Path) -> str:
+def _read_and_remember(store: Store, capture: Path) -> str:
     """Read a capture's content and keep what identifies it, unless it changed meanwhile."""
-    before = mark_of(capture)
-    found = fingerprint(capture)
-    if before and before == mark_of(capture):
-        held = {"path": _name(capture), "mark": before, "fingerprint": found}
-        with suppress(OSError, StoreError), atomic(_memory(store, capture)) as temporary:  # a full disk costs only time
-            temporary.write_text(json.dumps(held), encoding="utf-8")
-    return found
+    before = state_digest(capture)
+    read = fingerprint(capture)
+    if before and before == state_digest(capture):
+        record = {"path": _name(capture), "state": before, "fingerprint": read}
+        # A full disk costs only the time to read the capture again.
+        with suppress(OSError, StoreError), atomic(_cache_file(store, capture)) as temporary:
+            temporary.write_text(json.dumps(record), encoding="utf-8")
+    return read
 
 
-def mark_of(capture: Path) -> str:
+def state_digest(capture: Path) -> str:
     """What changes when any file of a capture does; empty where it is gone."""
     try:
-        return look_at(capture).mark
+        return file_state(capture).digest
     except (OSError, ValueError):
         return ""
 
@@ -121,16 +125,16 @@ def _name(capture: Path) -> str:
     return os.fsencode(capture.absolute()).decode("utf-8", "backslashreplace")
 
 
-def _memory(store: Store, capture: Path) -> Path:
+def _cache_file(store: Store, capture: Path) -> Path:
     return store.root / "fingerprints" / f"{hashlib.sha256(_name(capture).encode()).hexdigest()[:32]}.json"
 
 
 def forget_missing(store: Store) -> int:
     """Drop the fingerprints of captures that are no more; returns how many."""
     gone = 0
-    for memory in (store.root / "fingerprints").glob("*.json"):
+    for file in (store.root / "fingerprints").glob("*.json"):
         with suppress(OSError, ValueError, LookupError, TypeError):
-            if not Path(json.loads(memory.read_text(encoding="utf-8"))["path"]).exists():
-                memory.unlink()
+            if not Path(json.loads(file.read_text(encoding="utf-8"))["path"]).exists():
+                file.unlink()
                 gone += 1
     return gone

@@ -11,11 +11,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
-from configs.load import Found, load_config
+from configs.load import Sidecars, load_config
 from configs.request import NightRequest
 from configs.schema import Config
 from storage.captures.capture import MIN_FRAMES
-from storage.captures.file_stability import look_at
+from storage.captures.file_stability import file_state
 from storage.captures.readers import FRAME_SUFFIXES, VIDEO_SUFFIXES, holds_one_frame, open_capture, started
 from storage.captures.readers.base import MAX_COMPRESSION, natural
 from storage.captures.sidecars import Log, log_of, profile_of
@@ -29,13 +29,13 @@ SETTINGS = "stillsky.toml"
 NOON_H = 12
 """A night lasts from noon to noon, local time, and has the date of its evening."""
 MAX_DEPTH = 64
-"""Captures are looked for in folders nested so deep, and no deeper."""
+"""Captures are searched for in folders nested this deep."""
 MAX_NAME_CHARS = 400
 """Longest name of a capture's folder of results; file systems take paths of some thousand characters."""
 _CALIBRATION = re.compile(
     r"(^|[\W_])(master[\W_]?)?(darks?|flats?|bias|offsets?|dark[\W_]?flats?)([\W_\d]|$)", re.IGNORECASE
 )
-_OURS = ("sky.fits", "stack.fits", "belief.fits", "sky_unbelieved.fits", "sky.png")
+_OURS = ("sky.fits", "stack.fits", "belief.fits", "sky_unbelieved.fits", "sky.png", "sky.tif")
 _OURS_ENDS = (".truth.fits", ".psfs.fits")
 
 
@@ -46,7 +46,7 @@ class Recording:
     path: Path
     """The file, or the folder of frames."""
     name: str
-    """Its folder below the folder of results: relative, without `..`, of harmless letters, of no other capture."""
+    """Its folder below the folder of results: relative, without `..`, of plain letters, unique."""
     started: datetime
     """When it was recorded, local time."""
     log: Log
@@ -62,8 +62,8 @@ class Recording:
 class Night:
     """The captures of a folder, in the order of their recording."""
 
-    folder: Path
     captures: tuple[Recording, ...]
+    """Every capture found."""
 
     def between(self, since: date | None, until: date | None) -> tuple[Recording, ...]:
         """Those of the nights from `since` to `until`, both included."""
@@ -78,27 +78,22 @@ def night_at(folder: Path, skip: Iterable[Path] = ()) -> Night:
     paths = [path for path in _found(folder, barred) if path.resolve() not in barred]
     names = _names(paths, folder)
     captures = [_recording(path, names[path]) for path in paths]
-    return Night(folder, tuple(sorted(captures, key=lambda c: (c.started, c.name))))
+    return Night(tuple(sorted(captures, key=lambda c: (c.started, c.name))))
 
 
-def find_captures(folder: Path, out: Path) -> list[Path]:
-    """The captures in a folder, those in `out` left out."""
-    return [capture.path for capture in night_at(folder, [out]).captures]
-
-
-def found_beside(capture: Path, folder: Path) -> tuple[Found, str | None]:
+def sidecars_of(capture: Path, folder: Path) -> tuple[Sidecars, str | None]:
     """What lies beside and above a capture, up to the night's folder: settings, and the kind of its target.
 
-    The log says best what the target is, then the capture's name, then the nearest of its folders.
+    The target is taken from the log, else from the capture's name, else from the nearest of its folders.
     """
     folder, capture = folder.absolute(), capture.absolute()
     above = [p for p in capture.parents if p == folder or folder in p.parents]
     places = [capture, *above] if capture.is_dir() else above
     files = tuple(p for p in (place / SETTINGS for place in reversed(places)) if _is_inside(p, folder))
-    told = _tried(capture, log_of) or Log()
+    notes = _tried(capture, log_of) or Log()
     names = [capture.stem, *(p.name for p in above)]
-    profile = told.profile or next(filter(None, map(profile_of, names)), None)
-    return Found(told.settings, files, folder), profile
+    profile = notes.profile or next(filter(None, map(profile_of, names)), None)
+    return Sidecars(notes.settings, files, folder), profile
 
 
 def output_folder(out: Path, name: str) -> Path:
@@ -122,14 +117,14 @@ def _found(folder: Path, barred: set[Path]) -> Iterator[Path]:
     while ahead:
         place, depth = ahead.pop()
         if depth > MAX_DEPTH:
-            log.warning("%s: nested more than %d folders deep; captures in it are not looked for", folder, MAX_DEPTH)
+            log.warning("%s: nested more than %d folders deep; captures below are not searched for", folder, MAX_DEPTH)
             continue
         try:
             inside = sorted((p for p in place.iterdir() if not _left_out(p)), key=natural)
             yield from _captures_in(place, [p for p in inside if p.is_file()])
             inner = [p for p in inside if p.is_dir() and not p.is_symlink() and p.resolve() not in barred]
         except OSError as error:
-            log.warning("%s: cannot be looked through (%s)", place, error.strerror)
+            log.warning("%s: cannot be listed (%s)", place, error.strerror)
             continue
         ahead += [(p, depth + 1) for p in reversed(inner)]
 
@@ -152,7 +147,7 @@ def _left_out(path: Path) -> bool:
 
 
 def _cubes(stills: list[Path]) -> Iterator[Path]:
-    """Files of many pictures among stills; a file as large as a single picture is one, without a look into it."""
+    """Files of many pictures among stills; a file as large as one that holds a single picture is not opened."""
     single: set[int] = set()
     for path in stills:
         size = path.stat().st_size
@@ -175,14 +170,14 @@ def _many(path: Path, beside: int) -> bool:
 
 
 def _recording(path: Path, name: str) -> Recording:
-    """One capture with its log; a file that cannot be understood tells nothing, and its own run will say why."""
-    told = _tried(path, log_of) or Log()
-    moment = _tried(path, started) or told.started or _tried(path, _written)
-    return Recording(path, name, moment or datetime.max - timedelta(days=1), told)
+    """One capture with its log. A file that cannot be parsed is left to its own run, which reports why."""
+    notes = _tried(path, log_of) or Log()
+    moment = _tried(path, started) or notes.started or _tried(path, _written)
+    return Recording(path, name, moment or datetime.max - timedelta(days=1), notes)
 
 
 def _tried(path: Path, read: Callable[[Path], T]) -> T | None:
-    """What `read` finds; None where it fails in any way: one file must not end a night."""
+    """The result of `read`; None where it raises anything: one file must not end a night."""
     try:
         return read(path)
     except Exception as error:
@@ -203,9 +198,9 @@ def _names(paths: list[Path], folder: Path) -> dict[Path, str]:
     for path in paths:
         inner = path.relative_to(folder).parts or (folder.resolve().name or "night",)
         last = inner[-1] if path.is_dir() else "_".join(filter(None, (path.stem, path.suffix[1:])))
-        name = "/".join(_harmless(part) for part in (*inner[:-1], last))
+        name = "/".join(_plain_name(part) for part in (*inner[:-1], last))
         if len(name) > MAX_NAME_CHARS:
-            name = f"{_harmless(last)}-{_digest('/'.join(inner))}"
+            name = f"{_plain_name(last)}-{_digest('/'.join(inner))}"
         if name.casefold() in taken:
             name = f"{name}-{_digest('/'.join(inner))}"
         taken.add(name.casefold())
@@ -213,8 +208,8 @@ def _names(paths: list[Path], folder: Path) -> dict[Path, str]:
     return names
 
 
-def _harmless(part: str) -> str:
-    """A name that no file system, shell or log misunderstands; what had to be changed gets a mark of its own."""
+def _plain_name(part: str) -> str:
+    """A name safe for file systems, shells and logs; where characters had to be replaced, with a digest of the original."""
     plain = re.sub(r"[^\w .+()=,@-]", "_", part).strip(" .")[:80].rstrip(" .") or "capture"
     return plain if plain == part else f"{plain}-{_digest(part)}"
 
@@ -224,12 +219,12 @@ def _digest(text: str) -> str:
 
 
 def night_settings(request: NightRequest) -> Config:
-    """The settings of a night as a whole, from the user alone; a misspelt one is told before anything starts.
+    """The settings of a night as a whole, from the user alone; a misspelt one is reported before anything starts.
 
     An aperture may stand there without the pixel scale: the captures' logs tell that.
     """
-    scale = Found({"telescope": {"pixel_scale_arcsec": 1.0}})
-    return load_config(request.config, request.profile, request.words, scale)
+    scale = Sidecars({"telescope": {"pixel_scale_arcsec": 1.0}})
+    return load_config(request.config, request.profile, request.overrides, scale)
 
 
 def results_folder(request: NightRequest) -> Path:
@@ -245,7 +240,7 @@ def results_folder(request: NightRequest) -> Path:
 def frame_bytes(capture: Path) -> int:
     """Size of a capture's frames as numbers: more than its file where that is compressed."""
     with suppress(OSError, StillskyError):
-        size = look_at(capture).bytes
+        size = file_state(capture).bytes
         with open_capture(capture) as reader:
             head = reader.header
         claimed = (head.frames or 0) * math.prod(head.shape) * head.dtype.itemsize

@@ -10,7 +10,7 @@ from typing import Any
 MAX_LOG_BYTES = 65536
 """A settings log has a few kilobytes; no more of it is read."""
 MAX_LOGS = 20
-"""So many text files in a folder of frames are looked at for a log."""
+"""At most this many text files in a folder of frames are searched for a log."""
 MAX_VALUE_CHARS = 200
 """No value in a log is longer; the rest of one that is is left out."""
 
@@ -30,7 +30,7 @@ FILTERS_NM = {
     "ir": 800, "uv": 360, "ch4": 889, "methane": 889, "ha": 656.3, "halpha": 656.3, "oiii": 500.7, "o3": 500.7,
     "sii": 671.6, "s2": 671.6, "hb": 486.1, "hbeta": 486.1, "cak": 393.4, "caii": 393.4, "continuum": 540, "na": 589.3,
 }  # fmt: skip
-"""Filter: mean wavelength it passes, nm; 0 where the colours of the camera say it."""
+"""Filter: mean wavelength it passes, nm; 0 where the camera has colours of its own."""
 BEYOND_CUT_NM = 60.0
 """A long-pass filter (IR685) is named after its edge; silicon fades behind it, and the mean lies this far beyond."""
 
@@ -41,7 +41,7 @@ _DAYS = {"dd": r"(?P<d>\d\d)", "MM": r"(?P<m>\d\d)", "yyyy": r"(?P<y>\d{4})", "y
 
 @dataclass(frozen=True)
 class Log:
-    """What a capture's log tells; None and empty where it does not, or says nonsense."""
+    """The contents of a capture's log; None and empty where they are missing or impossible."""
 
     target: str = ""
     """As it is called there."""
@@ -96,7 +96,7 @@ def log_of(capture: Path) -> Log:
 
 
 def profile_of(name: str) -> str | None:
-    """The kind of target that a name speaks of: the first word that is one (Jupiter_21_42_31, 2026-08-12 Moon)."""
+    """The kind of target in a name: the first word that is one (Jupiter_21_42_31, 2026-08-12 Moon)."""
     words = re.findall(r"[a-zà-ÿ]+", name.lower())
     return next((_PROFILE[word] for word in words if word in _PROFILE), None)
 
@@ -177,7 +177,7 @@ def _within(value: float | None, low: float, high: float) -> float | None:
 
 def _seconds(text: str, unit: str = "s") -> float | None:
     """0.0800ms, 12,5 ms, 1.5s; a number alone is in `unit`s."""
-    found = re.fullmatch(r"\s*(\d+(?:[.,]\d+)?)\s*([a-zµ]*)\s*(?:\(.*\))?\s*", text.lower().replace("μ", "µ"))
+    found = re.fullmatch(r"(\d+(?:[.,]\d+)?)\s*([a-zµ]*)\s*(?:\(.*\))?", text.strip().lower().replace("μ", "µ"))
     factor = _UNITS_S.get(found[2] or unit) if found else None
     value = float(found[1].replace(",", ".")) * factor if found and factor else None
     return value if value is not None and 1e-7 <= value < 100 else None
@@ -194,7 +194,7 @@ def _moment(text: str) -> datetime | None:
 
 
 def _local(pairs: dict[str, str]) -> datetime | None:
-    """Date=080619 in Date_format=ddMMyy and Start=134126.410; from UT where only that is told (LT=UT -5h)."""
+    """Date=080619 in Date_format=ddMMyy and Start=134126.410; from UT where only that is given (LT=UT -5h)."""
     pattern = re.sub("dd|MM|yyyy|yy", lambda m: _DAYS[m[0]], re.escape(pairs.get("date_format") or "ddMMyy"))
     once = all(pattern.count(f"?P<{part}>") == 1 for part in "dmy")
     day = re.fullmatch(pattern, pairs.get("date", "")) if once else None

@@ -1,4 +1,4 @@
-"""What the user gets: sky.fits, stack.fits, sky.png and report.json, each whole or not there."""
+"""What the user gets: sky.fits, stack.fits, sky.png, sky.tif and report.json, each whole or not there."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ def scale_cards(pixel_scale_arcsec: float | None, size: tuple[int, int]) -> dict
 
 
 def stretched(sky: Image, stretch: str) -> NDArray[np.uint16]:
-    """16 bit codes (y, x) or (y, x, 3) for the eye; the same black and white for all channels keeps the colour."""
+    """16 bit codes (y, x) or (y, x, 3) for display; the same black and white for all channels keeps the colour."""
     low, high = np.percentile(sky, (0.5, 99.9))
     light = np.clip((sky - low) / max(high - low, 1e-30), 0, 1)
     curve = {"linear": light, "gamma": light ** (1 / 1.8), "asinh": np.arcsinh(30 * light) / np.arcsinh(30.0)}[stretch]
@@ -55,9 +55,21 @@ def stretched(sky: Image, stretch: str) -> NDArray[np.uint16]:
 
 
 def save_png(path: Path, sky: Image, stretch: str) -> None:
-    """A sky as a 16 bit PNG, grey or RGB, stretched for the eye."""
+    """A sky as a 16 bit PNG, grey or RGB, stretched for display."""
     codes = stretched(sky, stretch)
     publish(path, lambda temporary: temporary.write_bytes(_png(codes[..., 0] if codes.shape[-1] != 3 else codes)))
+
+
+def save_tiff(path: Path, sky: Image) -> None:
+    """A sky as a 16 bit TIFF, grey or RGB, linear from its darkest to its brightest pixel, for further processing."""
+    import tifffile
+
+    low, high = float(sky.min()), float(sky.max())
+    codes = np.rint((sky - low) / max(high - low, 1e-30) * 65535).astype(np.uint16)
+    colour = len(codes) == 3
+    picture = np.moveaxis(codes, 0, -1) if colour else codes[0]
+    photometric = "rgb" if colour else "minisblack"
+    publish(path, lambda temporary: tifffile.imwrite(temporary, picture, photometric=photometric, compression="zlib"))
 
 
 def thumbnails(pictures: Sequence[Image], stretch: str) -> list[bytes]:

@@ -3,15 +3,18 @@
 import contextlib
 import json
 import logging
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from importlib.metadata import version
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Literal
 
 from storage.errors import StoreError
+from storage.locks import NO_LINKS
 from storage.results.export import save_json
 
 Outcome = Literal["restored", "cached", "failed", "skipped", "waiting"]
@@ -29,11 +32,11 @@ class Row:
     """The capture itself."""
     outcome: Outcome
     published: str | None = None
-    """sky, or stack where the sky was not believed."""
+    """sky, or stack where the sky did not pass its evaluation."""
     seconds: float = 0.0
     """What it took this night."""
     d_over_r0: float | None = None
-    """Strength of the air, mean of the channels."""
+    """Strength of the seeing, mean of the channels."""
     gain: float | None = None
     """Ratio of what stack and sky leave unexplained of the held-out frames: above one, the sky explains them better."""
     reason: str = ""
@@ -120,13 +123,25 @@ class NightRecord:
 
 
 class _Lines(logging.FileHandler):
-    """A log file with one line for one message, whatever names it speaks of; a full disk loses lines, not the night."""
+    """A log file with one line for one message, whatever names it contains; a full disk loses lines, not the night."""
 
     def format(self, record: logging.LogRecord) -> str:
         return "".join(c if c.isprintable() else repr(c)[1:-1] for c in super().format(record))
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802, the name is logging's
         pass
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(OSError):  # of opening it
+            super().emit(record)
+
+    def _open(self) -> TextIOWrapper:
+        """Neither a link in the file's place is followed nor a pipe waited for."""
+        path = Path(self.baseFilename)
+        if path.is_symlink():
+            path.unlink()
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | NO_LINKS | getattr(os, "O_NONBLOCK", 0)
+        return os.fdopen(os.open(path, flags, 0o666), "a", encoding=self.encoding, errors=self.errors)
 
     def close(self) -> None:
         with contextlib.suppress(OSError):

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.errors import StoreError
-from storage.results.export import save_fits, save_json, save_png, save_text, scale_cards
+from storage.results.export import save_fits, save_json, save_png, save_text, save_tiff, scale_cards
+from storage.results.white_balance import White, white_balanced
 
 Image = NDArray[np.float32]
 Cards = dict[str, tuple[Any, str]]
-FILES = ("stack.fits", "belief.fits", "sky.fits", "sky.png", "report.html", "report.json")
+FILES = ("stack.fits", "belief.fits", "sky.fits", "sky.png", "sky.tif", "report.html", "report.json")
 """What is published, in this order."""
 UNBELIEVED = "sky_unbelieved.fits"
 """A sky that is not published whole."""
@@ -52,6 +53,8 @@ class Pictures:
     """(channel, y, x) the shift-average."""
     stretch: str
     """How sky.png is stretched."""
+    white: White
+    """White balance of sky.png and sky.tif."""
     scale_arcsec: float | None
     """Sky angle of one pixel."""
     solved: Image
@@ -63,7 +66,7 @@ class Pictures:
 
 
 def publish(out: Path, pictures: Pictures, report: Mapping[str, Any], page: str) -> None:
-    """Leave sky.fits, stack.fits, belief.fits, sky.png and the reports in `out`; a sky that is not believed beside them."""
+    """Leave the files of FILES in `out`; a sky that is not published whole beside them."""
     check_folder(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -84,7 +87,9 @@ def publish(out: Path, pictures: Pictures, report: Mapping[str, Any], page: str)
     for name, picture, what, more in contents:
         cards = _cards(report, what) | more | scale_cards(pictures.scale_arcsec, (picture.shape[-2], picture.shape[-1]))
         save_fits(out / name, picture, cards, history)
-    save_png(out / "sky.png", pictures.sky, pictures.stretch)
+    balanced = white_balanced(pictures.sky, pictures.white)
+    save_png(out / "sky.png", balanced, pictures.stretch)
+    save_tiff(out / "sky.tif", balanced)
     save_text(out / "report.html", page)
     save_json(out / "report.json", report)
 

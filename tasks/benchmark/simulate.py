@@ -26,6 +26,7 @@ from storage.results.truth import (
     save_truth,
     true_psfs,
 )
+from tasks.benchmark.scene_request import RAD_ARCSEC, parse_wind, scene_of
 from tasks.numerics.simulator.observe import Block, SimulatedScene, air_psfs, canvas_px, clean_psfs, observe
 from tasks.numerics.simulator.observe import truth as ideal
 from tasks.numerics.simulator.targets import TARGETS
@@ -35,29 +36,10 @@ Progress = Callable[[str, int, int], None]
 
 EPOCH_S = 1_577_836_800.0
 """Time of the first frame, 2020-01-01 UTC: the same request gives the same file."""
-RAD_ARCSEC = 206264.806
 WIDEST_PSF_PX = 256
 """Pictures of stars are cut to this width: more is their background's noise."""
 FILLED = 0.1
 """A picture whose border is brighter than this share of its peak goes on beyond it."""
-RANGES: dict[str, tuple[float, float, str]] = {
-    "n_frames": (1, 1_000_000, ""),
-    "size_px": (16, 4096, "px"),
-    "psf_px": (32, 4096, "px"),
-    "d_over_r0": (0, 40, ""),
-    "photons_peak": (1, 1e7, "electrons"),
-    "read_noise_e": (0, 1000, "electrons"),
-    "background_e": (0, 1e7, "electrons"),
-    "bits": (8, 16, "bits"),
-    "exposure_s": (1e-6, 60, "s"),
-    "fps": (0.01, 10_000, "per second"),
-    "aperture_m": (0.01, 60, "m"),
-    "obstruction": (0, 0.94, ""),
-    "jitter_px": (0, 50, "px"),
-    "clouds": (0, 1, ""),
-    "seed": (0, 2**32 - 1, ""),
-}
-"""Least and largest value of what can be asked for, and its unit."""
 
 
 @dataclass(frozen=True)
@@ -80,56 +62,6 @@ class Simulation:
     """The words that asked for it, noted in the configuration."""
     force: bool = False
     """Write over a configuration that says something else."""
-
-
-def scene_of(
-    wanted: Mapping[str, Any], wavelength_nm: float = 550.0, pixel_scale_arcsec: float | None = None
-) -> SimulatedScene:
-    """A checked scene from the fields of SimulatedScene that a user gave (None: not given); the PSF grid follows from the air.
-
-    Without a pixel scale a pixel is lambda / 2D, Nyquist sampling.
-    """
-    given = {name: value for name, value in wanted.items() if value is not None}
-    for name, (low, high, unit) in RANGES.items():
-        if name in given and not low <= given[name] <= high:
-            raise BadConfig(f"{name} = {given[name]:g}: needed are {low:g} .. {high:g} {unit}".rstrip())
-    if not 200 <= wavelength_nm <= 20000:
-        raise BadConfig(f"wavelength_nm = {wavelength_nm:g}: needed are 200 .. 20000 nm")
-    if "exposure_s" in given:
-        given.setdefault("fps", min(SimulatedScene.fps, 1 / given["exposure_s"]))
-    scene = SimulatedScene(**given)
-    if scene.exposure_s * scene.fps > 1.0001:
-        raise BadConfig(f"exposure of {scene.exposure_s:g} s at {scene.fps:g} per second: lower --fps or --exposure-ms")
-    if not max(map(abs, scene.drift_px)) <= 4 * scene.size_px:
-        raise BadConfig(f"drift_px = {scene.drift_px}: at most {4 * scene.size_px} px, four frames; ask for less drift")
-    sampling = 2.0
-    if pixel_scale_arcsec is not None:
-        sampling = wavelength_nm * 1e-9 / scene.aperture_m * RAD_ARCSEC / max(pixel_scale_arcsec, 1e-9)
-        if not 1 <= sampling <= 16:
-            widest = pixel_scale_arcsec * sampling
-            raise BadConfig(
-                f"pixel_scale_arcsec = {pixel_scale_arcsec:g}: lambda/D is {sampling:.2g} px; needed are 1 .. 16 px, "
-                f"that is {widest / 16:.2g} .. {widest:.2g} arcsec per pixel"
-            )
-    finer = given.get("psf_px", 0) / sampling  # a wider grid than needed: a finer pupil
-    width = 2 * int(np.ceil(max(48.0, 6 * scene.d_over_r0, finer) * sampling / 2))
-    return replace(scene, psf_px=width, aperture_cells=width / sampling)
-
-
-def parse_wind(words: tuple[str, ...]) -> tuple[tuple[float, float, float], ...] | None:
-    """Layers SHARE,SPEED_M_S,DIRECTION_DEG as SimulatedScene wants them; none given: None."""
-    layers = []
-    for word in words:
-        try:
-            share, speed, angle = (float(part) for part in word.split(","))
-        except ValueError:
-            raise BadConfig(
-                f"--wind {word!r}: write SHARE,SPEED,DIRECTION, for example --wind 0.6,8,30 (m/s, degrees)"
-            ) from None
-        if not (0 < share < np.inf and abs(speed) <= 200 and np.isfinite(angle)):
-            raise BadConfig(f"--wind {word!r}: needed are a positive share and a speed of at most 200 m/s")
-        layers.append((share, speed, angle))
-    return tuple(layers) or None
 
 
 def simulate_capture(plan: Simulation, progress: Progress | None = None) -> list[Path]:

@@ -139,6 +139,7 @@ class Psfs(Content):
     """The PSFs of the frames that a round solved, and the sums A and B of each batch. A row is one solve of one frame."""
 
     step: ClassVar[str] = "solve_psfs"
+    also_from: ClassVar[tuple[str, ...]] = ("known_psfs",)
 
     frames: Annotated[I64, Array("row", "frame number", "The solved frames, batch by batch.")]
     half: Annotated[I8, Array("batch", "", "Half-set of each batch, 0 or 1.")]

@@ -10,7 +10,6 @@ from tasks.products.contents import Mean
 ARCSEC_RAD = 4.84813681e-6
 
 
-
 MAX_CUTOFF, MAX_CARRIED_CUTOFF = 0.5, 0.75
 """cycles/px that pixels can hold along their rows; and where colours share one optical path, whose apertures must keep the
 ratio of their wavelengths: light beyond 0.5 aliases in one of them."""

@@ -175,7 +175,7 @@ def _curves(
 def _batch_frames(psfs: Psfs, channel: int) -> NDArray[np.float64]:
     """How many frames each batch has, frames of several starts counted once."""
     sampling = read_sampling(psfs, channel)
-    return np.array([count_of(power, sampling) for power in psfs.A[channel]], np.float64)
+    return np.array([count_of(psfs.A[channel][k], sampling) for k in range(len(psfs.half))], np.float64)
 
 
 def _trust_charts(opened: OpenedProducts, judged: Evaluated, shown: Shown) -> tuple[Chart, ...]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from configs.load import HERE, BadConfig, Found, load_config
+from configs.load import HERE, BadConfig, Sidecars, load_config
 from configs.profiles import PROFILES
 from configs.schema import Config
 
@@ -184,7 +184,7 @@ def test_a_file_beside_the_capture_wins_over_the_users_and_a_word_over_both(tmp_
     outer.write_text("[evaluate]\nsteps = 11\nframes = 11\n")
     inner.write_text("[evaluate]\nsteps = 12\n")
     mine = written(tmp_path, "[evaluate]\nsteps = 10\nframes = 10\nstretch = 'asinh'\n")
-    found = Found({"camera": {"exposure_s": 0.01}}, (outer, inner), tmp_path)
+    found = Sidecars({"camera": {"exposure_s": 0.01}}, (outer, inner), tmp_path)
     config = load_config(mine, "sun", ["evaluate.frames=9"], found)
     assert (config.evaluate.steps, config.evaluate.frames, config.evaluate.stretch) == (12, 9, "asinh")
     assert config.camera.exposure_s == 0.01
@@ -204,13 +204,15 @@ LOG = {"telescope": {"focal_length_mm": 5000.0, "pixel_scale_arcsec": 0.12}}
 )
 def test_the_scale_of_the_log_gives_way_to_the_users(tmp_path: Path, mine: str, scale: float) -> None:
     file = written(tmp_path, f"[telescope]\n{mine}\n")
-    assert load_config(file, found=Found(LOG)).telescope.scale_arcsec == pytest.approx(scale)
+    assert load_config(file, sidecars=Sidecars(LOG)).telescope.scale_arcsec == pytest.approx(scale)
 
 
 def test_a_focal_length_of_the_log_alone_says_nothing() -> None:
-    assert load_config(found=Found({"telescope": {"focal_length_mm": 5000.0}})).telescope.scale_arcsec is None
+    assert load_config(sidecars=Sidecars({"telescope": {"focal_length_mm": 5000.0}})).telescope.scale_arcsec is None
     words = ["telescope.pixel_size_um=2.9"]
-    assert load_config(overrides=words, found=Found({"telescope": {"focal_length_mm": 5000.0}})).telescope.scale_arcsec
+    assert load_config(
+        overrides=words, sidecars=Sidecars({"telescope": {"focal_length_mm": 5000.0}})
+    ).telescope.scale_arcsec
 
 
 @pytest.mark.parametrize("text", ["[night]\nnotify = 'touch x'", "[store]\nkeep_days = 1"])
@@ -218,7 +220,7 @@ def test_a_file_among_captures_runs_and_removes_nothing(tmp_path: Path, text: st
     file = written(tmp_path, text)
     assert load_config(file), "in a file of the user's own it is fine"
     with pytest.raises(BadConfig, match="--config"):
-        load_config(found=Found(files=(file,), folder=tmp_path))
+        load_config(sidecars=Sidecars(files=(file,), folder=tmp_path))
 
 
 def test_calibration_named_among_captures_stays_among_them(tmp_path: Path) -> None:
@@ -228,9 +230,9 @@ def test_calibration_named_among_captures_stays_among_them(tmp_path: Path) -> No
     for name in ("../secret.fits", "/etc/passwd", "link.fits"):
         file = written(night, f"[camera]\ndark = '{name}'\n")
         with pytest.raises(BadConfig, match="outside the night's folder"):
-            load_config(found=Found(files=(file,), folder=night))
+            load_config(sidecars=Sidecars(files=(file,), folder=night))
     file = written(night, "[camera]\ndark = 'dark.fits'\n")
-    assert load_config(found=Found(files=(file,), folder=night)).camera.dark == (night / "dark.fits").resolve()
+    assert load_config(sidecars=Sidecars(files=(file,), folder=night)).camera.dark == (night / "dark.fits").resolve()
 
 
 @pytest.mark.parametrize(

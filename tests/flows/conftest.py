@@ -1,13 +1,16 @@
 """What tests of the command line share: a small capture, one Prefect server, and a process that answers commands."""
 
+import base64
 import json
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -102,9 +105,13 @@ class Desk:
         self.process.stdin.flush()
         return Answer(*json.loads(self.process.stdout.readline()))
 
+    def runs(self) -> list[FlowRun]:
+        """What Prefect recorded of all flow runs, oldest first."""
+        return recorded(self.folder / "prefect")
+
     def last_run(self) -> FlowRun:
         """What Prefect recorded of the newest flow run."""
-        return recorded(self.folder / "prefect")[-1]
+        return self.runs()[-1]
 
 
 PATIENCE_S = 120.0
@@ -128,10 +135,11 @@ class Served:
 
     @property
     def words(self) -> list[str]:
-        given = ["night.settle_s=0", "night.look_s=0.1", "night.spare_gb=0", *self.settings]
+        given = ["night.settle_s=0", "night.poll_s=0.1", "night.spare_gb=0", *self.settings]
         return [
             sys.executable, "-m", "flows.cli", "serve", "--inbox", str(self.inbox), "--store",
             str(self.folder / "store"), "--port", "0", "--timezone", "Europe/Berlin",
+            "--allow", str(self.folder),
             *self.extra, *(word for setting in given for word in ("--set", setting)),
         ]  # fmt: skip
 
@@ -165,17 +173,31 @@ class Served:
     def ask(self, path: str, **body: Any) -> Any:
         """One call of Prefect's API."""
         data = json.dumps(body).encode() if body or path.endswith("/filter") else None
-        request = urllib.request.Request(f"{self.api}/api/{path}", data, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            request = urllib.request.Request(f"{self.api}/api/{path}", data, {"Content-Type": "application/json"})
+            try:
+                with self.open(request) as answer:
+                    return json.load(answer)
+            except urllib.error.HTTPError as error:
+                if error.code != 503 or time.monotonic() > end:  # 503: the database is busy
+                    raise
+                time.sleep(0.2)
+
+    def open(self, request: urllib.request.Request) -> Any:
+        """Any call, with the password."""
+        password = (self.folder / "store" / "prefect" / "password").read_text().strip()
+        request.add_header("Authorization", f"Basic {base64.b64encode(password.encode()).decode()}")
+        return urllib.request.urlopen(request, timeout=30)
 
     def deployment(self, flow: str) -> Any:
         return self.ask(f"deployments/name/{flow}/stillsky")
 
     def begin(self, film: Path) -> str:
         """Ask for a capture, as the UI would; returns the run's number."""
-        wanted = {"capture": str(film), "out": str(self.folder / "out"), "store": str(self.folder / "store")}
-        body = {"parameters": {"request": {**wanted, "words": list(self.settings)}}}
+        path = shutil.copy(film, self.folder) if film.parent != self.folder else film
+        wanted = {"capture": str(path), "out": str(self.folder / "out"), "store": str(self.folder / "store")}
+        body = {"parameters": {"request": {**wanted, "overrides": list(self.settings)}}}
         return str(self.ask(f"deployments/{self.deployment('capture')['id']}/create_flow_run", **body)["id"])
 
     def state(self, run: str) -> str:
@@ -187,7 +209,7 @@ class Served:
 
     def solving(self) -> bool:
         """Is a solve in the middle of its parts?"""
-        return any(len(list(p.glob("0*.h5"))) for p in (self.folder / "store").glob("solve_psfs/*.parts"))
+        return any(len(list(p.glob("channel*.h5"))) for p in (self.folder / "store").glob("solve_psfs/*.parts"))
 
     def family(self) -> dict[int, str]:
         """Every process of this serve: number, and what it is."""

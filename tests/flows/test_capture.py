@@ -1,7 +1,89 @@
-"""A recorded run: what Prefect's database holds afterwards."""
+"""A recorded run, and what the user gets of it: five files that agree with the store and each other, each whole or not there."""
 
+import json
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from configs.load import load_config
+from configs.schema import Config
+from flows.capture import publish_result
+from flows.recipe import restore_capture
+from storage.atomic import HOST
+from storage.captures.capture import Capture, capture_at
+from storage.errors import StoreError
+from storage.product import Product
+from storage.store import Store
+from tasks.running.step import Run
+
+Done = tuple[Store, Product, Capture, Config]
+
+
+@pytest.fixture(scope="module")
+def done(film: Path, quick: list[str], tmp_path_factory: pytest.TempPathFactory) -> Done:
+    """A restored capture."""
+    store = Store(tmp_path_factory.mktemp("published") / "store")
+    capture, config = capture_at(film), load_config(film.with_suffix(".toml"), overrides=quick[1::2])
+    return store, restore_capture(Run(store), capture, config), capture, config
+
+
+def test_files_agree_with_the_store(done: Done, tmp_path: Path) -> None:
+    store, result, _, config = done
+    report = publish_result(*done, tmp_path / "deep" / "out")
+    out = tmp_path / "deep" / "out"
+    assert sorted(p.name for p in out.iterdir()) == ["report.html", "report.json", "sky.fits", "sky.png", "stack.fits"]
+    with store.open(result) as file, fits.open(out / "sky.fits") as hdus:
+        assert np.array_equal(hdus[0].data, file["published"][0])
+        assert hdus[0].header["PRODUCT"] == f"{result.step}/{result.key}"
+        assert hdus[0].header["CONTENT"] == file.attrs["verdict"]
+        assert hdus[0].header["CDELT1"] == pytest.approx(config.telescope.scale_arcsec)
+    read = json.loads((out / "report.json").read_text())
+    assert read["published"] == report["published"]
+    assert read["settings"] == json.loads(json.dumps(report["settings"]))
+    assert read["truth"]["solved"]["psnr_db"] > read["truth"]["stack"]["psnr_db"]
+
+
+def test_publishing_over_an_older_result_leaves_no_remains(done: Done, tmp_path: Path) -> None:
+    gone = 2**22 - 3  # no process has this number
+    (tmp_path / f".sky.fits.{HOST}.{gone}.abcdef.tmp").write_text("half")
+    living = tmp_path / f".sky.fits.{HOST}.{os.getpid()}.abcdef.tmp"
+    living.write_text("half")
+    (tmp_path / ".mine.tmp").write_text("kept")
+    (tmp_path / "sky.fits").write_text("old")
+    publish_result(*done, tmp_path)
+    assert sorted(p.name for p in tmp_path.glob(".*")) == [".mine.tmp", living.name]
+    assert fits.getdata(tmp_path / "sky.fits").shape == (64, 64)
+
+
+def test_folder_that_cannot_be_made(done: Done, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(StoreError, match="choose another folder with --out"):
+        publish_result(*done, tmp_path / "file" / "out")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_folder_that_the_disk_refuses(done: Done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(StoreError, match="out cannot be made: No space left on device; choose another folder"):
+        publish_result(*done, tmp_path / "out")
+
+
+def test_the_page_shows_the_result_under_the_name_it_has_now(done: Done, tmp_path: Path) -> None:
+    store, result, capture, config = done
+    named = replace(capture, path=capture.path.with_name("<img src=x onerror=alert(1)>.ser"))
+    publish_result(store, result, named, config, tmp_path)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<img src=x" not in text
+    assert "<h1>&lt;img src=x onerror=alert(1)&gt;.ser</h1>" in text
+    assert json.loads((tmp_path / "report.json").read_text())["verdict"][0] in text
 
 
 def test_failed_run_is_recorded_with_its_reason(desk: Any, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from storage.captures.night import night_at
 
 Copy = Callable[..., Path]
-EASY = ("night.settle_s=0.2", "night.look_s=0.05", "night.spare_gb=0")
+EASY = ("night.settle_s=0.2", "night.poll_s=0.05", "night.spare_gb=0")
 
 
 @pytest.fixture
@@ -69,7 +69,14 @@ def test_a_night(desk: Any, folder: Path, copy: Copy, tmp_path: Path, words: lis
     assert second.code == 1
     assert outcomes(folder) == {"jupiter_ser": "cached", "deep/jupiter_ser": "cached", "broken_ser": "failed"}
     assert (made(store), written(out)) == (products, results)
-    assert desk.last_run().name == "broken.ser", "the others had no run at all"
+    assert desk.last_run().name == "night", "no capture had a run: one that failed and has not changed, neither"
+    assert "failed before, unchanged: " in second.out
+    assert "not a SER capture" in second.out
+
+    assert desk.ask("night", folder, *words, "--retry-failed").code == 1
+    assert desk.last_run().name == "broken.ser"
+    assert desk.ask("night", folder, *words, "--set", "timeouts.ingest_s=999").code == 1
+    assert [run for run in desk.runs()[-4:] if run.name == "broken.ser"], "other settings are worth another attempt"
 
     (folder / "broken.ser").unlink()
     copy(folder / "new.ser", 2)
@@ -98,7 +105,7 @@ def test_a_night(desk: Any, folder: Path, copy: Copy, tmp_path: Path, words: lis
     assert desk.ask("night", folder, *words).code == 0
     assert len(set(made(store)) - set(before)) == 1, "only what the missing result needs is made again"
     lines = (out / "night.log").read_text().splitlines()
-    assert sum("begins" in line for line in lines) == 8
+    assert sum("begins" in line for line in lines) == 10
 
 
 def test_each_capture_has_its_settings(desk: Any, copy: Copy, tmp_path: Path, words: list[str]) -> None:

@@ -129,7 +129,7 @@ def nights(
     for number in range(count):
         copy(folder / f"c{number:02d}.ser", number, 20)
     words = ["--store", str(tmp_path / "store"), "--device", "cpu", *quick]
-    for setting in ("night.settle_s=0.3", "night.look_s=0.1", "night.spare_gb=0"):
+    for setting in ("night.settle_s=0.3", "night.poll_s=0.1", "night.spare_gb=0"):
         words += ["--set", setting]
     return Nights(folder, tmp_path / "store", tmp_path / "journal", words, environment)
 

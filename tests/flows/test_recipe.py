@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from configs.load import load_config
-from flows.recipe import lineage
+from flows.recipe import planned_products
 from storage.captures.capture import Capture
 from storage.store import Store
 
@@ -11,8 +11,8 @@ CAPTURE = Capture(Path("/night/jupiter.ser"), "f" * 64)
 
 
 def test_plan_follows_the_recipe_and_makes_nothing(store: Store) -> None:
-    line = lineage(store, CAPTURE, load_config())
-    first = ["ingest", "average", "align", "shift_average", "seeing"]
+    line = planned_products(store, CAPTURE, load_config())
+    first = ["ingest", "average", "align", "shift_average", "measure_seeing"]
     assert [p.step for p in line] == [*first, *["solve_psfs", "solve_sky"] * 2, "evaluate"]
     assert len(set(line)) == len(line)
     assert list(store.root.iterdir()) == []
@@ -23,13 +23,13 @@ def test_same_content_is_the_same_line_wherever_the_file_is(store: Store) -> Non
     moved = Capture(Path("/archive/renamed.ser"), CAPTURE.fingerprint)
     other = Capture(CAPTURE.path, "e" * 64)
     dark = Capture(CAPTURE.path, CAPTURE.fingerprint, Path("/dark.fits"), None, ("d" * 64, ""))
-    assert lineage(store, moved, config) == lineage(store, CAPTURE, config)
+    assert planned_products(store, moved, config) == planned_products(store, CAPTURE, config)
     for changed in (other, dark):
-        assert not set(lineage(store, changed, config)) & set(lineage(store, CAPTURE, config))
+        assert not set(planned_products(store, changed, config)) & set(planned_products(store, CAPTURE, config))
 
 
 def test_one_round_is_two_steps_less(store: Store) -> None:
     config = load_config()
     short = config.model_copy(update={"rounds": config.rounds[:1]})
-    assert [p.step for p in lineage(store, CAPTURE, short)].count("solve_sky") == 1
-    assert lineage(store, CAPTURE, short)[:7] == lineage(store, CAPTURE, config)[:7]
+    assert [p.step for p in planned_products(store, CAPTURE, short)].count("solve_sky") == 1
+    assert planned_products(store, CAPTURE, short)[:7] == planned_products(store, CAPTURE, config)[:7]

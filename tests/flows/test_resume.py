@@ -19,12 +19,12 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from configs.load import load_config
-from flows.recipe import lineage
+from flows.recipe import planned_products
 from storage.captures.capture import capture_at
 from storage.product import Product
 from storage.store import Store
 
-STEPS = ("ingest", "average", "align", "shift_average", "seeing", "solve_psfs", "solve_sky", "evaluate")
+STEPS = ("ingest", "average", "align", "shift_average", "measure_seeing", "solve_psfs", "solve_sky", "evaluate")
 
 
 RESTORE = """
@@ -32,9 +32,10 @@ import os, signal, torch
 from pathlib import Path
 from configs.load import load_config
 from flows.recipe import restore_capture
-from flows.publish import publish_result
+from flows.capture import publish_result
 from storage.captures.capture import capture_at
 from storage.store import Store
+from tasks.running.step import Run
 
 torch.set_num_threads(1)
 count = 0
@@ -49,7 +50,7 @@ os.fsync = sync
 store, film = Store(Path(root)), Path(film)
 capture, config = capture_at(film), load_config(film.with_suffix(".toml"), overrides=words)
 store.sweep()
-publish_result(store, restore_capture(store, capture, config), capture, config, Path(root).parent / "out")
+publish_result(store, restore_capture(Run(store), capture, config), capture, config, Path(root).parent / "out")
 """
 """What the command line does, without Prefect; killed at its n-th fsync: the first comes before a file appears, the
 second right after."""
@@ -81,7 +82,7 @@ class Restorer:
     def line(self, root: Path, *more: str) -> list[Product]:
         """Every product of the recipe in its order."""
         config = load_config(self.film.with_suffix(".toml"), overrides=[*self.words, *more])
-        return lineage(Store(root), capture_at(self.film), config)
+        return planned_products(Store(root), capture_at(self.film), config)
 
 
 def _there(root: Path) -> Iterator[Path]:
@@ -116,7 +117,7 @@ def _products(made: dict[str, int]) -> dict[str, int]:
 @pytest.fixture(scope="module")
 def restorer(film: Path, quick: list[str]) -> Restorer:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["flows.recipe", "flows.publish", "astropy.io.fits"])
+    context.set_forkserver_preload(["flows.recipe", "flows.capture", "astropy.io.fits"])
     return Restorer(film, quick[1::2], context)
 
 

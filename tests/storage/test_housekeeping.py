@@ -179,3 +179,14 @@ def test_sizes_are_read_and_said() -> None:
     with pytest.raises(BadConfig, match="20GB"):
         parse_bytes("much")
     assert [human_bytes(n) for n in (12, 1234, 123456, 2.5e9)] == ["12 B", "1.2 kB", "123 kB", "2.5 GB"]
+
+
+def test_prefects_records_go_with_their_products(night: Night) -> None:
+    store, made = night
+    records = store.root / "prefect" / "storage"
+    records.mkdir(parents=True)
+    for name in ("orphan", "result2"):
+        (records / f"{made[name].step}-{made[name].key}-0123abcd").write_text("{}")
+    (records / "of-somebody").write_text("else")
+    prune(store, 24)
+    assert sorted(p.name for p in records.iterdir()) == [f"evaluate-{made['result2'].key}-0123abcd", "of-somebody"]

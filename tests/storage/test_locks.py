@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from storage.errors import StoreError
-from storage.locks import claim, claim_if_free, holder, is_held, one_of, take, tell
+from storage.locks import annotate, claim, claim_if_free, holder, is_held, one_of, take
 
 HOLD = """
 import sys
@@ -43,7 +43,7 @@ def test_a_lock_is_taken_once(lock: Path) -> None:
     assert descriptor is not None
     assert take(lock, "another") is None
     assert is_held(lock)
-    tell(descriptor, "http://127.0.0.1:4200/api")
+    annotate(descriptor, "http://127.0.0.1:4200/api")
     assert holder(lock) == f"process {os.getpid()} (http://127.0.0.1:4200/api)"
     os.close(descriptor)
     assert not is_held(lock)
@@ -182,11 +182,34 @@ def test_looking_at_a_lock_takes_it_from_nobody(lock: Path) -> None:
             watcher.join(30)
 
 
+def test_many_that_look_do_not_take_each_other_for_holders(lock: Path) -> None:
+    descriptor = take(lock, "first")
+    assert descriptor is not None
+    os.close(descriptor)
+    seen: list[bool] = []
+    watchers = [threading.Thread(target=lambda: seen.extend(is_held(lock) for _ in range(50))) for _ in range(2)]
+    for watcher in watchers:
+        watcher.start()
+    for watcher in watchers:
+        watcher.join(30)
+    assert seen == [False] * 100
+
+
+def test_a_link_in_place_of_a_lock_is_not_followed(lock: Path, tmp_path: Path) -> None:
+    lock.parent.mkdir()
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    lock.symlink_to(precious)
+    with pytest.raises(StoreError, match=r"the lock .* cannot be made"):
+        take(lock, "x")
+    assert precious.read_text() == "mine"
+
+
 def test_a_full_disk_leaves_the_note_out(lock: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*words: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "pwrite", full)
+    monkeypatch.setattr(os, "write", full)
     with claim(lock, "it"):
         assert is_held(lock)
         assert holder(lock) == "another process"

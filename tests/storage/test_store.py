@@ -6,14 +6,16 @@ import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import h5py
 import numpy as np
 import pytest
 
 from storage.atomic import HOST, atomic, publish
+from storage.declared import Content, Value
 from storage.errors import BadCapture, StoreError
 from storage.product import Product
 from storage.store import Store, clock
@@ -21,6 +23,14 @@ from storage.store import Store, clock
 SKY = Product("sky", "a" * 32)
 OTHER = Product("sky", "b" * 32)
 RECIPE = {"version": "1", "inputs": [["shifts", "c" * 32]], "capture": "jupiter.ser"}
+
+
+@dataclass(frozen=True)
+class Number(Content):
+    """A part of a journal, and a product of the step `sky`."""
+
+    step: ClassVar[str] = "sky"
+    value: Annotated[float, Value("", "A number.")]
 
 
 def make(store: Store, product: Product = SKY, size: int = 1000) -> None:
@@ -56,6 +66,25 @@ def test_what_is_made_can_be_read(store: Store) -> None:
         np.testing.assert_array_equal(file["sky"][:], np.arange(1000))
         assert json.loads(file.attrs["recipe"]) == RECIPE
     assert files(store) == [f"sky/{SKY.key}.h5"]
+
+
+def test_a_draft_becomes_a_product_with_its_recipe_and_time(store: Store) -> None:
+    with store.draft(SKY, RECIPE, lambda: 2.5) as draft:
+        draft.fill(Number(7.0))
+        assert not store.has(SKY)
+    with store.view(Number, SKY) as found:
+        assert found == Number(7.0)
+    assert store.recipe(SKY) == RECIPE
+    assert store.seconds(SKY) == 2.5
+
+
+def test_a_product_is_seen_only_as_what_its_step_leaves(store: Store) -> None:
+    strange = Product("shifts", "c" * 32)
+    with pytest.raises(TypeError, match=r"shifts/cccccccccccc is no Number, which sky leaves"):
+        store.view(Number, strange).__enter__()
+    make(store)
+    with pytest.raises(StoreError, match=r"has no value: it is no Number of this version; delete it and run the same"):
+        store.view(Number, SKY).__enter__()
 
 
 def test_nothing_is_visible_before_the_end(store: Store) -> None:
@@ -141,19 +170,28 @@ def test_sweep_takes_half_a_part_and_leaves_the_whole_ones(store: Store) -> None
     code = """
         import sys, time
         from pathlib import Path
+        from dataclasses import dataclass
+        from typing import Annotated
+        import numpy as np
+        from storage.declared import F32, Array, Content
         from storage.product import Product
         from storage.store import Store
         store, product = Store(Path(sys.argv[1])), Product("sky", "a" * 32)
-        def stay(file):
-            print("ready", flush=True)
-            time.sleep(60)
-        with store.part(product, 3, lambda file: None):
-            store.part(product, 1, stay).__enter__()
+        class Stays:
+            shape, dtype = (1,), "f4"
+            def __array__(self, *_, **__):
+                print("ready", flush=True)
+                time.sleep(60)
+        @dataclass(frozen=True)
+        class Part(Content):
+            values: Annotated[F32, Array("value", "", "Numbers.")]
+        with store.part(product, "three", Part, lambda: Part(np.zeros(1, "f4"))):
+            store.part(product, "one", Part, lambda: Part(Stays())).__enter__()
     """
     killed(code, store.root)
     assert len(files(store)) == 2
     assert store.sweep() == 1
-    assert files(store) == [f"sky/{SKY.key}.parts/00003.h5"]
+    assert files(store) == [f"sky/{SKY.key}.parts/three.h5"]
 
 
 @pytest.mark.parametrize("name", [".swap.tmp", ".a.b.c.tmp", ".nfs0001.tmp"])
@@ -208,59 +246,75 @@ def test_a_product_that_is_not_there_is_told(store: Store) -> None:
 
 
 def test_parts_are_made_once(store: Store) -> None:
-    made: list[int] = []
+    made: list[float] = []
 
-    def fill(number: int) -> Any:
-        def write(file: Any) -> None:
-            made.append(number)
-            file["n"] = number
+    def part(number: float) -> Number:
+        made.append(number)
+        return Number(number)
 
-        return write
-
-    for number in (0, 1, 0, 1):
-        with store.part(SKY, number, fill(number)) as part:
-            assert part["n"][()] == number
-    assert made == [0, 1]
+    for number in (0.0, 1.0, 0.0, 1.0):
+        with store.part(SKY, f"part{number:.0f}", Number, lambda n=number: part(n)) as found:
+            assert found.value == number
+    assert made == [0.0, 1.0]
+    assert files(store) == [f"sky/{SKY.key}.parts/part{number}.h5" for number in (0, 1)]
 
 
 def test_a_part_that_fails_is_not_there(store: Store) -> None:
-    def fail(file: Any) -> None:
+    def fail() -> Number:
         raise ValueError("bad")
 
     with pytest.raises(ValueError, match="bad"):
-        store.part(SKY, 0, fail).__enter__()
+        store.part(SKY, "first", Number, fail).__enter__()
     assert files(store) == []
+
+
+def test_a_parts_file_is_opened_when_its_content_is_known(store: Store) -> None:
+    """A long solve holds no file open, and what it needs of other parts is written meanwhile."""
+
+    def make() -> Number:
+        assert files(store) == []
+        with store.part(SKY, "inner", Number, lambda: Number(2.0)) as inner:
+            assert files(store) == [f"sky/{SKY.key}.parts/inner.h5"]
+            return Number(1 + inner.value)
+
+    with store.part(SKY, "outer", Number, make) as outer:
+        assert outer.value == 3.0
+    assert files(store) == [f"sky/{SKY.key}.parts/{name}.h5" for name in ("inner", "outer")]
 
 
 def test_parts_survive_a_kill_and_go_with_the_product(store: Store) -> None:
     code = """
         import sys, time
         from pathlib import Path
+        from dataclasses import dataclass
+        from typing import Annotated
+        from storage.declared import Content, Value
         from storage.product import Product
         from storage.store import Store
         store, product = Store(Path(sys.argv[1])), Product("sky", "a" * 32)
-        def fill(file):
-            file["n"] = 7
-        def stay(file):
+        @dataclass(frozen=True)
+        class Part(Content):
+            value: Annotated[float, Value("", "A number.")]
+        def stay():
             print("ready", flush=True)
             time.sleep(60)
         with store.create(product, {}) as file:
-            for number, make in enumerate((fill, fill, stay)):
-                with store.part(product, number, make) as part:
+            for number, make in enumerate((lambda: Part(7.0), lambda: Part(7.0), stay)):
+                with store.part(product, f"part{number}", Part, make) as part:
                     pass
     """
     killed(code, store.root)
     assert not store.has(SKY)
 
-    def refuse(file: Any) -> None:
+    def refuse() -> Number:
         raise AssertionError("made twice")
 
     with store.create(SKY, RECIPE) as file:
         for number in (0, 1):
-            with store.part(SKY, number, refuse) as part:
-                assert part["n"][()] == 7
+            with store.part(SKY, f"part{number}", Number, refuse) as part:
+                assert part.value == 7
         with pytest.raises(AssertionError, match="made twice"):
-            store.part(SKY, 2, refuse).__enter__()
+            store.part(SKY, "part2", Number, refuse).__enter__()
         file["sky"] = np.arange(3)
     assert store.has(SKY)
     assert not store.parts(SKY).exists()
@@ -307,9 +361,10 @@ def test_a_store_that_cannot_be_made(tmp_path: Path) -> None:
 AS_NOBODY = """
     import os, sys
     from pathlib import Path
+    from storage.atomic import publish
     from storage.errors import StoreError
     from storage.product import Product
-    from storage.store import Store, publish
+    from storage.store import Store
     store, product = Store(Path(sys.argv[1])), Product("sky", "a" * 32)
     (store.root / "sky").mkdir(exist_ok=True)
     (store.root / "sky").chmod(0o555)
@@ -357,7 +412,7 @@ def test_entries_tell_what_is_there(store: Store) -> None:
 def test_remove_takes_the_product_and_its_parts(store: Store) -> None:
     make(store)
     make(store, OTHER)
-    store.part(SKY, 0, lambda file: None).__enter__()
+    store.part(SKY, "first", Number, lambda: Number(1.0)).__enter__()
     store.remove(SKY)
     store.remove(SKY)
     assert [e.product for e in store.entries()] == [OTHER]
@@ -407,3 +462,16 @@ def test_sweep_removes_claims_of_nobody(store: Store) -> None:
         store.sweep()
         assert [p.name for p in claims.iterdir()] == ["a-" + "0" * 32 + ".lock"]
     assert list(claims.iterdir()) == []
+
+
+def test_a_step_may_leave_what_another_one_leaves(store: Store) -> None:
+    class Either(Number):
+        also_from: ClassVar[tuple[str, ...]] = ("known",)
+
+    for product in (SKY, Product("known", "d" * 32)):
+        with store.draft(product, RECIPE, lambda: 0.0) as draft:
+            draft.fill(Either(1.0))
+        with store.view(Either, product) as found:
+            assert found.value == 1.0
+    with pytest.raises(TypeError, match="known/dddddddddddd is no Number"):
+        store.view(Number, Product("known", "d" * 32)).__enter__()

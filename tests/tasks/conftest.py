@@ -128,7 +128,7 @@ class Filmed:
 
     def judged(self, sky: Product) -> Product:
         """The verdict on a sky."""
-        return evaluate(self.run, self.inputs, sky, self.config.telescope, self.config.evaluate)
+        return evaluate(self.run, self.inputs, sky, self.config.telescope, self.config.evaluate, self.config.colour)
 
     def elsewhere(self, root: Path) -> "Filmed":
         """The same capture and settings with an empty store."""

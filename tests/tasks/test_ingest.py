@@ -1,5 +1,6 @@
 """ingest keeps every code, says what is wrong with a frame, and refuses in words what cannot be solved."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,9 @@ from storage.errors import BadCapture, Unsettled
 from storage.product import Product
 from storage.store import Store
 from tasks.ingest import ingest
-from tasks.products.frames import FrameStack, reasons
+from tasks.products.contents import Frames
+from tasks.products.frames import CalibratedFrames, reasons
+from tasks.running.step import Run
 
 Codes = NDArray[np.uint16]
 
@@ -35,7 +38,7 @@ def codes() -> Codes:
 
 def taken(store: Store, path: Path, dark: Path | None = None, flat: Path | None = None, block: int = 5) -> Product:
     settings = load_config(overrides=[f"ingest.block_frames={block}"]).ingest
-    return ingest(store, capture_at(path, dark, flat), settings)
+    return ingest(Run(store), capture_at(path, dark, flat), settings)
 
 
 def filmed(path: Path, codes: Codes) -> Path:
@@ -62,7 +65,7 @@ def test_truncated_ser_keeps_whole_frames_and_says_so(store: Store, tmp_path: Pa
     path.write_bytes(path.read_bytes()[: 178 + 9 * codes[0].nbytes + 100])
     with store.open(taken(store, path)) as file:
         np.testing.assert_array_equal(file["raw"][:, 0], codes[:9])
-        assert file.attrs["meta_truncated"] == "3"
+        assert json.loads(file.attrs["facts"])["truncated"] == "3"
 
 
 def test_dark_and_flat_are_applied(store: Store, tmp_path: Path, codes: Codes) -> None:
@@ -72,9 +75,9 @@ def test_dark_and_flat_are_applied(store: Store, tmp_path: Path, codes: Codes) -
     dark = filmed(tmp_path / "dark.ser", np.repeat(pattern[None], 3, 0).astype(np.uint16))
     flat = filmed(tmp_path / "flat.ser", np.rint(np.full((2, 20, 24), 2000.0) * shade).astype(np.uint16))
     product = taken(store, filmed(tmp_path / "a.ser", seen), dark, flat)
-    with store.open(product) as file:
-        np.testing.assert_array_equal(file["raw"][:, 0], seen)  # calibrated when read, never on disk
-        light = FrameStack(file).read(0, 12)[:, 0]
+    with store.view(Frames, product) as frames:
+        np.testing.assert_array_equal(frames.raw[:, 0], seen)  # calibrated when read, never on disk
+        light = CalibratedFrames(frames).read(0, 12)[:, 0]
     ratio = light / codes
     np.testing.assert_allclose(ratio / np.median(ratio), 1, atol=0.06)
     assert abs(np.median(ratio[..., :4]) / np.median(ratio[..., -4:]) - 1) < 0.01
@@ -102,11 +105,27 @@ def test_a_flat_without_light_is_refused(store: Store, tmp_path: Path, codes: Co
         taken(store, filmed(tmp_path / "a.ser", codes), flat=black)
 
 
-def test_mosaic_is_refused_in_words(store: Store, tmp_path: Path, codes: Codes) -> None:
-    write_ser(tmp_path / "bayer.ser", codes, 12, bayer="RGGB")
-    with pytest.raises(BadCapture, match=r"mosaic \(RGGB\).*convert"):
-        taken(store, tmp_path / "bayer.ser")
-    assert not store.entries()
+def test_a_mosaic_keeps_its_pattern(store: Store, tmp_path: Path, codes: Codes) -> None:
+    write_ser(tmp_path / "bayer.ser", codes, 12, bayer="GBRG")
+    with store.view(Frames, taken(store, tmp_path / "bayer.ser")) as frames:
+        assert frames.mosaic == "GBRG"
+        np.testing.assert_array_equal(frames.raw[:, 0], codes)
+
+
+def test_a_file_that_does_not_say_is_told_its_mosaic(store: Store, tmp_path: Path, codes: Codes) -> None:
+    capture = capture_at(filmed(tmp_path / "raw.ser", codes), mosaic="RGGB")
+    with store.view(Frames, ingest(Run(store), capture, load_config().ingest)) as frames:
+        assert frames.mosaic == "RGGB"
+    assert capture.identity != capture_at(tmp_path / "raw.ser").identity
+
+
+def test_other_mosaics_are_refused_in_words(store: Store, tmp_path: Path, codes: Codes) -> None:
+    write_ser(tmp_path / "cmyg.ser", codes, 12, bayer="CYYM")
+    with pytest.raises(BadCapture, match=r"mosaic CYYM.*convert"):
+        taken(store, tmp_path / "cmyg.ser")
+    write_ser(tmp_path / "rgb.ser", np.repeat(codes[:, None], 3, axis=1), 12)
+    with pytest.raises(BadCapture, match=r"3 channels have no mosaic"):
+        ingest(Run(store), capture_at(tmp_path / "rgb.ser", mosaic="RGGB"), load_config().ingest)
 
 
 def test_png_frames_are_read_as_linear_light(store: Store, tmp_path: Path, codes: Codes) -> None:
@@ -115,10 +134,11 @@ def test_png_frames_are_read_as_linear_light(store: Store, tmp_path: Path, codes
     pictures = np.clip(codes / 8, 0, 255).astype(np.uint8)
     for k, picture in enumerate(pictures):
         Image.fromarray(picture).save(folder / f"{k}.png")
-    with store.open(taken(store, folder)) as file:
-        table = file["response"][:]
-        np.testing.assert_array_equal(file["raw"][:, 0], pictures)
-        np.testing.assert_array_equal(FrameStack(file).read(0, 12)[:, 0], table[pictures])
+    with store.view(Frames, taken(store, folder)) as frames:
+        assert frames.response is not None
+        table = frames.response[:]
+        np.testing.assert_array_equal(frames.raw[:, 0], pictures)
+        np.testing.assert_array_equal(CalibratedFrames(frames).read(0, 12)[:, 0], table[pictures])
     assert table.shape == (256,)
     assert (np.diff(table) > 0).all()
     assert table[[0, 255]] == pytest.approx([0, 255])
@@ -198,14 +218,14 @@ def test_a_capture_that_changes_while_it_is_read_leaves_nothing(store: Store, tm
     capture = capture_at(filmed(tmp_path / "a.ser", codes))
     filmed(tmp_path / "a.ser", codes + 1)
     with pytest.raises(Unsettled, match="changed while it was read"):
-        ingest(store, capture, load_config().ingest)
+        ingest(Run(store), capture, load_config().ingest)
     assert store.entries() == []
 
 
 def test_an_exposure_told_by_others_is_that_of_the_frames(store: Store, tmp_path: Path, codes: Codes) -> None:
     path = filmed(tmp_path / "a.ser", codes)
-    plain, told = (ingest(store, capture_at(path, exposure_s=e), load_config().ingest) for e in (None, 0.005))
+    plain, told = (ingest(Run(store), capture_at(path, exposure_s=e), load_config().ingest) for e in (None, 0.005))
     assert plain != told
-    with store.open(told) as file, store.open(plain) as other:
-        assert float(file.attrs["meta_exposure"]) == 0.005
-        assert "meta_exposure" not in other.attrs
+    with store.view(Frames, told) as frames, store.view(Frames, plain) as other:
+        assert float(frames.facts["exposure"]) == 0.005
+        assert "exposure" not in other.facts

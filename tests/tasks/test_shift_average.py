@@ -14,6 +14,7 @@ from tasks.average import average
 from tasks.ingest import ingest
 from tasks.numerics.judging.metrics import psnr
 from tasks.products.frames import reasons
+from tasks.running.step import Run
 from tasks.shift_average import shift_average
 
 
@@ -37,7 +38,7 @@ def test_order_is_by_sharpness(planet: Any) -> None:
 
 
 def test_lucky_is_sharper_than_the_stack_which_beats_the_plain_mean(planet: Any) -> None:
-    stack, lucky = planet.read(planet.stack, "stack")[0], planet.read(planet.stack, "sky")[0]
+    stack, lucky = planet.read(planet.stack, "stack")[0], planet.read(planet.stack, "lucky_stack")[0]
     assert sharpness(lucky) > 1.2 * sharpness(stack)
     assert psnr(planet.truth, lucky) > psnr(planet.truth, stack) + 0.5
     assert psnr(planet.truth, stack) > psnr(planet.truth, planet.read(planet.mean, "mean")[0]) + 0.5
@@ -47,7 +48,7 @@ def test_flux_is_conserved(planet: Any) -> None:
     order = planet.read(planet.stack, "order")
     light = planet.raw[order].mean() - 8
     assert planet.read(planet.stack, "stack").mean() - 8 == pytest.approx(light, rel=0.01)
-    assert planet.read(planet.stack, "sky").mean() - 8 == pytest.approx(light, rel=0.02)
+    assert planet.read(planet.stack, "lucky_stack").mean() - 8 == pytest.approx(light, rel=0.02)
 
 
 def test_clouds_become_gains(spoiled: Any) -> None:
@@ -71,14 +72,14 @@ def test_colours_keep_their_light(coloured: Any) -> None:
 
 
 def test_blocks_do_not_change_the_result_but_the_seed_does(planet: Any, tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    frames = ingest(store, planet.capture, planet.config.ingest)
-    mean = average(store, frames, planet.config.average)
-    shifts = align(store, frames, mean, planet.config.align)
+    run = Run(Store(tmp_path))
+    frames = ingest(run, planet.capture, planet.config.ingest)
+    mean = average(run, frames, planet.config.average)
+    shifts = align(run, frames, mean, planet.config.align)
     found = {}
     for words in ("block_frames=5", "seed=1"):
         settings = load_config(overrides=[f"shift_average.{words}"]).shift_average
-        with store.open(shift_average(store, frames, mean, shifts, planet.config.telescope, settings)) as file:
+        with run.store.open(shift_average(run, frames, mean, shifts, planet.config.telescope, settings)) as file:
             found[words] = (file["stack"][:], file["held"][:], file["order"][:])
     np.testing.assert_allclose(found["block_frames=5"][0], planet.read(planet.stack, "stack"), rtol=1e-4)
     np.testing.assert_array_equal(found["block_frames=5"][1], planet.read(planet.stack, "held"))
@@ -87,6 +88,6 @@ def test_blocks_do_not_change_the_result_but_the_seed_does(planet: Any, tmp_path
 
 def test_wavelengths_of_other_channels_are_refused(planet: Any) -> None:
     telescope = planet.config.telescope.model_copy(update={"wavelength_nm": (650.0, 550.0, 450.0)})
-    given = (planet.store, planet.frames, planet.mean, planet.shifts, telescope, planet.config.shift_average)
+    given = (planet.run, planet.frames, planet.mean, planet.shifts, telescope, planet.config.shift_average)
     with pytest.raises(Hopeless, match=r"3 wavelengths .* 1 channel;"):
         shift_average(*given)

@@ -1,7 +1,5 @@
 """solve_psfs: every frame of a round has its PSF once, the sums fit them, a killed solve goes on where it was."""
 
-import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-import tasks.solve_psfs
 from configs.load import load_config
 from tasks.numerics.judging.metrics import psnr
-from tasks.numerics.psf_models.table import Batch
-from tasks.numerics.sky.likelihood import sums
+from tasks.numerics.psf_models.table import PSF_MODELS
+from tasks.products.contents import Psfs
 from tasks.solve_psfs import SEGMENT
 
 
@@ -32,7 +29,7 @@ def test_sums_hold_the_light_of_every_frame(planet: Any) -> None:
         power = planet.read(psfs, "A/0").sum(0)
         assert power[0, 0] == pytest.approx(count, rel=1e-3)  # every PSF sums to one
         assert power.max() <= count * 1.001  # and none amplifies
-        assert (planet.read(psfs, "channel0/light") > 0).all()
+        assert (planet.read(psfs, "frame_power") > 0).all()
 
 
 @pytest.mark.parametrize("starts", [1, 2])
@@ -74,7 +71,7 @@ def test_a_killed_solve_goes_on_and_ends_the_same(planet: Any, tmp_path: Path, m
     with store.open(whole) as file:
         wanted = file["psfs/0"][:], file["B/0"][:]
     store.remove(whole)
-    model = tasks.solve_psfs.MODELS["pupil"]
+    model = PSF_MODELS["pupil"]
     turns: list[int] = []
 
     def dying(batch: Any, plan: Any, memory: Any, steps: int) -> Any:
@@ -83,17 +80,17 @@ def test_a_killed_solve_goes_on_and_ends_the_same(planet: Any, tmp_path: Path, m
         turns.append(steps)
         return model.advance(batch, plan, memory, steps)
 
-    monkeypatch.setitem(tasks.solve_psfs.MODELS, "pupil", model._replace(advance=dying))
+    monkeypatch.setitem(PSF_MODELS, "pupil", model._replace(advance=dying))
     with pytest.raises(KeyboardInterrupt):
         filmed.psfs_of(filmed.stack, settings)
     assert not store.has(whole)
-    assert len(list(store.parts(whole).glob("*.h5"))) == 1
+    assert [part.stem for part in store.parts(whole).glob("*.h5")] == ["channel0-batch0000-step00050"]
 
     def counted(batch: Any, plan: Any, memory: Any, steps: int) -> Any:
         turns.append(steps)
         return model.advance(batch, plan, memory, steps)
 
-    monkeypatch.setitem(tasks.solve_psfs.MODELS, "pupil", model._replace(advance=counted))
+    monkeypatch.setitem(PSF_MODELS, "pupil", model._replace(advance=counted))
     assert filmed.psfs_of(filmed.stack, settings) == whole
     assert turns == [SEGMENT, SEGMENT]  # the first segment was not repeated
     with store.open(whole) as file:
@@ -113,7 +110,7 @@ SMALL = (
 
 def cramped(monkeypatch: pytest.MonkeyPatch, most: int) -> list[Any]:
     """A device whose memory holds so many frames; what was solved there."""
-    model = tasks.solve_psfs.MODELS["pupil"]
+    model = PSF_MODELS["pupil"]
     solved: list[Any] = []
 
     def advance(batch: Any, plan: Any, memory: Any, steps: int) -> Any:
@@ -122,7 +119,7 @@ def cramped(monkeypatch: pytest.MonkeyPatch, most: int) -> list[Any]:
         solved.append(batch)
         return model.advance(batch, plan, memory, steps)
 
-    monkeypatch.setitem(tasks.solve_psfs.MODELS, "pupil", model._replace(advance=advance))
+    monkeypatch.setitem(PSF_MODELS, "pupil", model._replace(advance=advance))
     return solved
 
 
@@ -140,7 +137,8 @@ def test_a_batch_that_does_not_fit_into_memory_is_solved_in_halves(
     np.testing.assert_array_equal(filmed.read(whole, "frames"), wanted.read(whole, "frames"))
     assert filmed.read(whole, "psfs/0").shape == (14, 6)
     assert filmed.read(whole, "A/0")[:, 0, 0] == pytest.approx([7, 7], rel=1e-3)
-    notes = json.loads(filmed.note(whole, "notes"))
+    with filmed.store.view(Psfs, whole) as found:
+        notes = found.notes
     assert notes[0] == "7 frames together ran out of memory; done as 4 and 3"
     assert len(notes) == {4: 2, 2: 6}[most]
     beside = [0 if batch.others is None else batch.others.frames for batch in solved[::2]]  # two segments each
@@ -156,50 +154,64 @@ def test_a_batch_that_does_not_fit_into_memory_is_solved_in_halves(
 
 
 def test_a_killed_half_goes_on(planet: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its segments have numbers of their own, whichever batches fit this time."""
+    """Its segments have names of their own, whichever batches fit this time."""
     filmed = planet.elsewhere(tmp_path)
     settings = load_config(overrides=SMALL).rounds[0].psfs
     filmed.stack  # noqa: B018
     solved = cramped(monkeypatch, 4)
-    advance = tasks.solve_psfs.MODELS["pupil"].advance
+    advance = PSF_MODELS["pupil"].advance
 
     def dying(batch: Any, plan: Any, memory: Any, steps: int) -> Any:
         if len(solved) == 3:
             raise KeyboardInterrupt
         return advance(batch, plan, memory, steps)
 
-    model = tasks.solve_psfs.MODELS["pupil"]
-    monkeypatch.setitem(tasks.solve_psfs.MODELS, "pupil", model._replace(advance=dying))
+    model = PSF_MODELS["pupil"]
+    monkeypatch.setitem(PSF_MODELS, "pupil", model._replace(advance=dying))
     with pytest.raises(KeyboardInterrupt):
         filmed.psfs_of(filmed.stack, settings)
-    monkeypatch.setitem(tasks.solve_psfs.MODELS, "pupil", model)
+    monkeypatch.setitem(PSF_MODELS, "pupil", model)
     found = filmed.psfs_of(filmed.stack, settings)
     assert len(solved) == 8, "two batches of two halves of two segments, none twice"
     assert np.isfinite(filmed.read(found, "psfs/0")).all()
 
 
-def test_the_loss_falls_from_segment_to_segment_and_is_summed(planet: Any) -> None:
+def starts(filmed: Any, most: int) -> list[np.ndarray]:
+    """The starting phases (frame, mode) of every batch, or part of one, on a device whose memory holds so many frames."""
+    filmed.stack  # noqa: B018  made while there is room
+    begin, found = PSF_MODELS["pupil"].begin, []
+
+    def noted(batch: Any, plan: Any) -> Any:
+        memory = begin(batch, plan)
+        if len(batch.spectra) <= most:
+            found.append(memory["phases"].numpy())
+        return memory
+
+    with pytest.MonkeyPatch.context() as patch:
+        cramped(patch, most)
+        patch.setitem(PSF_MODELS, "pupil", PSF_MODELS["pupil"]._replace(begin=noted))
+        filmed.psfs_of(filmed.stack, load_config(overrides=SMALL).rounds[0].psfs)
+    return found
+
+
+@pytest.mark.parametrize(("most", "sizes"), [(4, [4, 3, 4, 3]), (2, [2, 2, 2, 1, 2, 2, 2, 1])])
+def test_a_split_batch_starts_where_the_whole_would(planet: Any, tmp_path: Path, most: int, sizes: list[int]) -> None:
+    """Every frame keeps the starting phases of the undivided batch: running out of memory changes no seed."""
+    whole, parts = starts(planet.elsewhere(tmp_path / "roomy"), 7), starts(planet.elsewhere(tmp_path / "cramped"), most)
+    assert ([len(part) for part in whole], [len(part) for part in parts]) == ([7, 7], sizes)
+    np.testing.assert_array_equal(np.concatenate(parts), np.concatenate(whole))
+    assert len(np.unique(np.concatenate(whole), axis=0)) == 14, "no two frames start alike"
+
+
+def test_the_loss_falls_from_segment_to_segment(planet: Any) -> None:
     losses = []
     for psfs, _ in planet.rounds:
-        found = planet.read(psfs, "channel0/loss")
+        found = planet.read(psfs, "loss")[0]
         assert found.shape == (len(planet.read(psfs, "A/0")), {True: 2, False: 1}[not losses])
+        assert planet.read(psfs, "loss_steps").tolist() == {True: [50, 100], False: [30]}[not losses]
         assert np.isfinite(found).all()
-        assert planet.note(psfs, "loss") == pytest.approx(found[:, -1].sum())
         losses.append(found)
     assert (losses[0][:, 1] < losses[0][:, 0]).all()
-
-
-def test_halves_have_the_loss_of_the_whole() -> None:
-    """What the second half adds, given the first, is the likelihood of both together."""
-    dice = torch.Generator().manual_seed(1)
-    spectra = torch.fft.rfft2(torch.randn(4, 32, 32, generator=dice) * 10)
-    transfer = torch.fft.rfft2(torch.rand(4, 32, 32, generator=dice) / 1024)
-    power = torch.rand(24, generator=dice) * 1e4
-    whole = Batch(spectra, 10.0, 0.0, 3.0, 5.0, None, spectra[0], None)
-    one, other = (sums(spectra[part], transfer[part]) for part in (slice(0, 2), slice(2, 4)))
-    together = tasks.solve_psfs._loss(whole, one + other, power)
-    apart = tasks.solve_psfs._loss(whole, one, power) + tasks.solve_psfs._loss(replace(whole, others=one), other, power)
-    assert apart == pytest.approx(together, rel=1e-5)
 
 
 def test_the_sharpest_psfs_belong_to_the_luckiest_frames(planet: Any) -> None:

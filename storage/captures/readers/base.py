@@ -22,7 +22,7 @@ MAX_FRAME_PX = 128_000_000
 MAX_COMPRESSION = 1100
 """Frames may be this many times larger than the bytes they are stored in: deflate packs 1032 times at most."""
 MAX_REASON_CHARS = 300
-"""As much is repeated of what a format library says."""
+"""An error of a format library is quoted up to this length."""
 HEAD_BYTES = 28800
 """Enough of a file to hold the header that tells when it was recorded."""
 
@@ -77,7 +77,7 @@ class Reader(Protocol):
         """Successive raw blocks (n <= size, channel, y, x) in the machine's byte order; may be asked for again."""
 
 
-def _not_told(head: bytes) -> datetime | None:
+def _unknown_start(head: bytes) -> datetime | None:
     return None
 
 
@@ -103,8 +103,8 @@ class Format:
     """A folder of files of one of its kinds is a capture, each file a frame."""
     single: tuple[str, ...] = ()
     """Suffixes of files that never hold more than one frame."""
-    started: Callable[[bytes], datetime | None] = _not_told
-    """Local time when a file was recorded, from its first HEAD_BYTES bytes; None where they do not tell."""
+    started: Callable[[bytes], datetime | None] = _unknown_start
+    """Local time when a file was recorded, from its first HEAD_BYTES bytes; None: not known."""
     unfinished: Callable[[bytes, int], bool] = _finished
     """Do the first bytes of a file of this size promise more than is there, as while it is being recorded?"""
 
@@ -224,7 +224,7 @@ def check_regular(path: Path) -> None:
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Whatever goes wrong inside while reading `path` comes out as a stillsky error that says what to do."""
+    """Turn any exception while reading `path` into a stillsky error with a remedy."""
     try:
         yield
     except StillskyError:
@@ -241,7 +241,7 @@ def explained(path: Path) -> Iterator[None]:
         raise StillskyError(
             f"{path}: there is not enough memory to read it; close other programs or lower ingest.block_frames."
         ) from error
-    except Exception as error:  # the format libraries raise whatever they stumble over
+    except Exception as error:  # format libraries raise exceptions of any class
         if isinstance(error, OSError) and error.errno in _PASSING:
             raise StillskyError(
                 f"{path}: reading failed ({error}); check its disk or mount, then try again."

@@ -106,7 +106,7 @@ def open_fits(path: Path) -> Iterator[_Fits]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """A FITS file with its headers read; astropy's grumbling (cut files, odd cards) is said in stillsky's own words."""
+    """A FITS file with its headers read; astropy's warnings (cut files, odd cards) are replaced by stillsky's errors."""
     from astropy.io import fits
     from astropy.utils.exceptions import AstropyWarning
 
@@ -155,7 +155,7 @@ def _parts(path: Path, folder: bool) -> list[_Part]:
 
 
 def _whole_frames(path: Path, hdu: Any, promised: int) -> int:
-    """Frames that are there to the last byte; a compressed extension is taken at its word."""
+    """Frames that are there to the last byte; of a compressed extension, what its header says."""
     if type(hdu).__name__ == "CompImageHDU":
         return promised
     stride = int(np.prod(hdu.shape)) // promised * abs(hdu.header["BITPIX"]) // 8

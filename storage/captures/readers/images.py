@@ -95,7 +95,7 @@ def _count(file: Path) -> int:
 
 
 def _says_linear(file: Path) -> bool:
-    """TIFF is linear by rule, a PNG by its own word."""
+    """TIFF is linear by convention, a PNG where it states gamma 1."""
     head = _head(file)
     if head.startswith(_TIFF) or not head.startswith(_PNG):
         return head.startswith(_TIFF)

@@ -24,7 +24,7 @@ _MOSAICS = {8: "RGGB", 9: "GRBG", 10: "GBRG", 11: "BGGR", 16: "CYYM", 17: "YCMY"
 _MONO, _RGB, _BGR = 0, 100, 101
 _TICKS = 10_000_000
 _EPOCH_TICKS = 621_355_968_000_000_000  # 1970-01-01 in 100 ns ticks since year 1
-_LAST_SECOND = 7_258_118_400.0  # year 2200: later timestamps are rubbish
+_LAST_SECOND = 7_258_118_400.0  # year 2200: later timestamps are not real
 _TEXTS = ("observer", "camera", "telescope")
 
 
@@ -108,19 +108,19 @@ def _facts(path: Path, file: BufferedReader) -> _Facts:
 
 
 def _started(head: bytes) -> datetime | None:
-    """Local time of the recording from the first bytes of a file, from universal time where only that is told."""
+    """Local time of the recording from the first bytes of a file, from universal time where only that is given."""
     if len(head) < _LAYOUT.size:
         return None
     *_, local, utc = _LAYOUT.unpack_from(head)
     seconds = [(ticks - _EPOCH_TICKS) / _TICKS for ticks in (local, utc)]
-    told = [0 < each < _LAST_SECOND for each in seconds]
-    if told[0]:
+    known = [0 < each < _LAST_SECOND for each in seconds]
+    if known[0]:
         return datetime.fromtimestamp(seconds[0], UTC).replace(tzinfo=None)
-    return datetime.fromtimestamp(seconds[1]) if told[1] else None
+    return datetime.fromtimestamp(seconds[1]) if known[1] else None
 
 
 def _unfinished(head: bytes, size: int) -> bool:
-    """A count of none stands in the header while a recording goes on."""
+    """The header has a frame count of zero while a recording goes on."""
     try:
         colour, _, width, height, depth, frames = _SIZES.unpack_from(head)
     except struct.error:
@@ -183,7 +183,7 @@ def _roughness(codes: Raw) -> float:
 
 
 def _timestamps(file: BufferedReader, header: Header) -> NDArray[np.float64] | None:
-    """The trailer in Unix seconds; None where it is missing, of another length or filled with nonsense."""
+    """The trailer in Unix seconds; None where it is missing, of another length or impossible."""
     frames = header.frames or 0
     if "truncated" in header.meta:
         return None

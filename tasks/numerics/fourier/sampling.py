@@ -92,14 +92,14 @@ def _places(size: int, period: int, device: str) -> tuple[Tensor, Tensor, Tensor
 def gather(values: Tensor, period: int) -> Tensor:
     """Values (..., y, x//2+1) on the half-plane as aliases (..., alias, m, m//2+1)."""
     at, twin, _, _ = _places(values.shape[-2], period, str(values.device))
-    found = values.flatten(-2)[..., at.reshape(-1)].unflatten(-1, at.shape)
+    found = values.flatten(-2)[..., at.reshape(-1)].view(*values.shape[:-2], *at.shape)
     return torch.where(twin, found.conj(), found) if values.is_complex() else found
 
 
 def scatter(aliases: Tensor, period: int) -> Tensor:
     """Aliases (..., alias, m, m//2+1) on the half-plane (..., y, x//2+1)."""
     _, _, slot, flip = _places(aliases.shape[-2] * period, period, str(aliases.device))
-    found = aliases.flatten(-3)[..., slot.reshape(-1)].unflatten(-1, slot.shape)
+    found = aliases.flatten(-3)[..., slot.reshape(-1)].view(*aliases.shape[:-3], *slot.shape)
     return torch.where(flip, found.conj(), found) if aliases.is_complex() else found
 
 

@@ -47,7 +47,7 @@ def ring_products(
     power = torch.zeros_like(cross)
     for half in (first, ~first):
         fitted = half | inner
-        phases = fit(held, sky, torch.where(fitted, level, ignored), sigma, steps)
+        phases = fit(held.pupil, held.spectra, sky, torch.where(fitted, level, ignored), sigma, steps, held.sampling)
         for start in range(0, len(phases), CHUNK):
             part = slice(start, start + CHUNK)
             model = masked(otfs(held.pupil, phases[part]) * sky, held.sampling)

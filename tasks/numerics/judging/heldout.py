@@ -85,16 +85,23 @@ class HeldoutFit:
     """(2, frame) as `chi2`, of the coarse rings alone."""
 
 
-def fit_frames(held: HeldoutFrames, skies: tuple[Tensor, Tensor], d_over_r0: float, steps: int) -> HeldoutFit:
-    """Fit the phases of held-out frames to each of two sky spectra."""
-    pupil, spectra, sampling = held.pupil, held.spectra, held.sampling
+def fit_frames(
+    pupil: Pupil,
+    spectra: Tensor,
+    skies: tuple[Tensor, Tensor],
+    noise: float,
+    d_over_r0: float,
+    steps: int,
+    sampling: Sampling = FULL,
+) -> HeldoutFit:
+    """Fit the phases of frames (frame, y, x//2+1) to each of two sky spectra; `noise` is the power per coefficient."""
     used = (frequencies(pupil.size, spectra.device) < pupil.cutoff).float()
-    level = torch.tensor(held.noise, device=spectra.device)
+    level = torch.tensor(noise, device=spectra.device)
     sigma = torch.from_numpy(phase_sigma(len(pupil.modes), d_over_r0)).to(spectra.device)
     coarse = (frequencies(pupil.size, spectra.device) < COARSE_FRACTION * pupil.cutoff).float()
     chi2s, transfers, coarse_chi2s = [], [], []
     for sky in skies:
-        phases = fit(held, sky, level, sigma, steps)
+        phases = fit(pupil, spectra, sky, level, sigma, steps, sampling)
         transfers.append(torch.cat([otfs(pupil, phases[i : i + CHUNK]) for i in range(0, len(phases), CHUNK)]))
         chi2s.append(chi2(spectra, transfers[-1], sky, level, used, sampling))
         coarse_chi2s.append(chi2(spectra, transfers[-1], sky, level, coarse, sampling))
@@ -132,26 +139,33 @@ def _whiteness(power: Tensor, cutoff: float) -> float:
     return float((inside - 1).abs().mean())
 
 
-def fit(held: HeldoutFrames, sky: Tensor, noise: Tensor, phase_sigma: Tensor, steps: int) -> Tensor:
+def fit(
+    pupil: Pupil,
+    spectra: Tensor,
+    sky: Tensor,
+    noise: Tensor,
+    phase_sigma: Tensor,
+    steps: int,
+    sampling: Sampling = FULL,
+) -> Tensor:
     """Phases (frame, mode) that fit each frame to a given sky: annealed Adam from flat phases."""
-    sky = band_limited(held.pupil, sky)
-    phases = torch.zeros(len(held.spectra), len(phase_sigma), device=sky.device)
+    sky, phases = band_limited(pupil, sky), torch.zeros(len(spectra), len(phase_sigma), device=spectra.device)
     first, second = torch.zeros_like(phases), torch.zeros_like(phases)
     for step in range(steps):
         hot = max(1.0, 100.0 ** (1 - step / (0.6 * steps)))
-        gradient = _gradient(held, sky, noise * hot, phases) + phases / phase_sigma**2
+        gradient = _gradient(pupil, spectra, sky, noise * hot, phases, sampling) + phases / phase_sigma**2
         first, second, direction = adam_step(gradient, first, second, step)
         phases = phases - cosine_rate(0.15, step, steps) * direction
     return phases
 
 
-def _gradient(held: HeldoutFrames, sky: Tensor, noise: Tensor, phases: Tensor) -> Tensor:
+def _gradient(pupil: Pupil, spectra: Tensor, sky: Tensor, noise: Tensor, phases: Tensor, sampling: Sampling) -> Tensor:
     """Gradient of half the chi squared of every frame by its phases."""
-    grads, pupil = [], held.pupil
+    grads = []
     for start in range(0, len(phases), CHUNK):
         cells = pupil_function(pupil, phases[start : start + CHUNK])
         amplitude = amplitudes(pupil, cells)
         transfer = spectra_of(pupil, intensity(pupil, amplitude))
-        rest = masked(sky * transfer, held.sampling) - held.spectra[start : start + CHUNK]
+        rest = masked(sky * transfer, sampling) - spectra[start : start + CHUNK]
         grads.append(phase_gradient(pupil, cells, amplitude, rest * (sky.conj() / noise)))
     return torch.cat(grads)

@@ -24,7 +24,11 @@ def advance(batch: Batch, plan: Plan, memory: Memory, steps: int) -> Memory:
     """So many steps more; the momentum starts anew."""
     psfs, count = memory["psfs"], len(batch.spectra)
     blocks = (slice(start, start + CHUNK) for start in range(0, count, CHUNK))
-    return {"psfs": torch.cat([fit(batch.spectra[block], batch.sky, psfs[block], steps, batch.sampling) for block in blocks])}
+    return {
+        "psfs": torch.cat(
+            [fit(batch.spectra[block], batch.sky, psfs[block], steps, batch.sampling) for block in blocks]
+        )
+    }
 
 
 def finish(batch: Batch, plan: Plan, memory: Memory) -> Solved:

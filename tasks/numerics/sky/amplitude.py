@@ -28,7 +28,10 @@ MIN_COMMON_FRACTION = 0.9
 HELD_RINGS = 5
 """Last trusted rings of a mosaic whose mean ratio holds for the aliased ones beyond."""
 MIN_SEEING_WEIGHT = 0.75
-"""Smallest weight of the power ratio from seeing. On simulated captures it is nearer the truth than the one from the PSFs."""
+"""Smallest weight of the power ratio from seeing. On simulated captures it is nearer the truth than the one from the PSFs.
+
+What is left for the PSFs shrinks with the share of the pixels that a colour has, as they do with what is known of them.
+"""
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,8 @@ def ring_gain(sums: HalfSums, floor: Tensor, seeing: SeeingPower, cutoff: float)
     used = used & torch.from_numpy((frequency > 0) & (frequency < 1))
     difference = torch.log(power_ratio_from_seeing * kept**2 / common)
     difference = difference - difference[COARSE].mean()  # a common scale divides out below
-    weight = seeing.weight * seeing_weight(difference[used], sigma[used])
+    least = 1 - (1 - MIN_SEEING_WEIGHT) * total.sampling.density
+    weight = seeing.weight * max(least, seeing_weight(difference[used], sigma[used]))
     gain = (common / kept) ** (1 - weight) * (common * power_ratio_from_seeing).sqrt() ** weight
     gain = gain / gain[COARSE].mean()
     if (

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from tasks.numerics.fourier.canvas import centred, fast_even
 from tasks.numerics.fourier.rings import multiplicity, radius
+from tasks.numerics.fourier.sampling import FULL, Sampling
 
 MARGIN = 0.25
 """How far the canvas extends beyond the frame on each side, as a fraction of the frame's longer side."""
@@ -27,8 +28,11 @@ def extended_size(height: int, width: int) -> int:
     return fast_even(int(max(height, width) * (1 + 2 * MARGIN)))
 
 
-def paste(frames: NDArray[np.float32], whole: NDArray[np.int64], size: int) -> tuple[Tensor, Tensor]:
-    """Frames (frame, y, x) moved back by `whole` (frame, 2) px on the canvas, and the mask of the pixels they cover."""
+def paste(
+    frames: NDArray[np.float32], whole: NDArray[np.int64], size: int, sampling: Sampling = FULL
+) -> tuple[Tensor, Tensor]:
+    """Frames (frame, y, x) moved back by `whole` (frame, 2) px on the canvas, and the mask of the pixels that they have there."""
+    pixels = sampling.mask(*frames.shape[-2:])
     light = np.zeros((len(frames), size, size), np.float32)
     mask = np.zeros_like(light)
     height, width = frames.shape[-2:]
@@ -37,10 +41,9 @@ def paste(frames: NDArray[np.float32], whole: NDArray[np.int64], size: int) -> t
         top, left = middle[0].start - int(dy), middle[1].start - int(dx)
         rows = slice(max(0, top), max(0, min(size, top + height)))
         columns = slice(max(0, left), max(0, min(size, left + width)))
-        light[k, rows, columns] = frames[
-            k, rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
-        ]
-        mask[k, rows, columns] = 1
+        shown = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
+        light[k, rows, columns] = frames[k][shown]
+        mask[k, rows, columns] = pixels[shown]
     return torch.from_numpy(light), torch.from_numpy(mask)
 
 
@@ -49,9 +52,26 @@ def resampled_rings(curve: Tensor, size_from: int, size_to: int) -> NDArray[np.f
     return np.interp(radius((size_to, size_to)) * size_from, np.arange(len(curve)), curve.cpu().numpy())
 
 
-def solve_extended(frames: Pass, floor: Tensor, iterations: int, metric: Tensor | None = None) -> Tensor:
+def enlarged(spectrum: Tensor, size_to: int) -> Tensor:
+    """A sky's spectrum (y, x//2+1) on a larger canvas, dark beyond its own."""
+    size = spectrum.shape[-2]
+    sky = torch.zeros(size_to, size_to)
+    sky[centred((size, size), size_to)] = torch.fft.irfft2(spectrum, s=(size, size))
+    larger: Tensor = torch.fft.rfft2(sky)
+    return larger
+
+
+def solve_extended(
+    frames: Pass,
+    floor: Tensor,
+    iterations: int,
+    density: float = 1.0,
+    start: Tensor | None = None,
+    metric: Tensor | None = None,
+) -> Tensor:
     """Spectrum (y, x//2+1) of the sky that best fits all windows; `floor` is noise over sky power.
 
+    `density` is the share of its pixels that a frame has; with fewer of them a good `start` saves many iterations.
     `metric` (y, x//2+1) weighs the windows' residuals where their noise is not white: the least noise over the noise.
     """
     size = floor.shape[-2]
@@ -73,8 +93,11 @@ def solve_extended(frames: Pass, floor: Tensor, iterations: int, metric: Tensor 
     for light, mask, transfer in frames():
         residual = residual + (transfer.conj() * _weighted(mask * light, mask, metric)).sum(0)
         power = power + (transfer.real**2 + transfer.imag**2).sum(0)
-    preconditioner = 1 / ((power if metric is None else metric * power) + floor)
-    sky, direction = torch.zeros_like(residual), preconditioner * residual
+    preconditioner = 1 / ((power if metric is None else metric * power) * density + floor)
+    sky = torch.zeros_like(residual)
+    if start is not None:
+        sky, residual = start, residual - normal_matrix(start)
+    direction = preconditioner * residual
     norm = dot(residual, direction)
     for _ in range(iterations):
         product = normal_matrix(direction)

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tasks.numerics.fourier.shifts import phase_ramp
 from tasks.numerics.fourier.sampling import FULL, Sampling
+from tasks.numerics.fourier.shifts import phase_ramp
 from tasks.numerics.sky.aliases import turned
 from tasks.numerics.sky.amplitude import batch_sky, sky_offset
 from tasks.numerics.sky.likelihood import Sums, count_of, sums_of_arrays

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import flows.benchmark
+import tasks.benchmark.benchmark
 from configs.load import BadConfig
-from flows.cli import bench as bench_
-from flows.cli.bench import bench
+from flows.cli.bench import run_cases
 from flows.cli.main import main
 from tasks.benchmark.benchmark import Case
 
@@ -21,7 +22,8 @@ QUICK = (
 @pytest.fixture(autouse=True)
 def _one_small_case(monkeypatch: pytest.MonkeyPatch) -> None:
     scene = {"size_px": 64, "psf_px": 96, "n_subexposures": 3, "n_frames": 32, "d_over_r0": 4.0, "photons_peak": 8000.0}
-    monkeypatch.setattr(bench_, "CASES", {"tiny": Case("planet", scene)})
+    for module in (flows.benchmark, tasks.benchmark.benchmark):
+        monkeypatch.setattr(module, "CASES", {"tiny": Case("planet", scene)})
 
 
 def test_a_row_per_case_and_seed(tmp_path: Path) -> None:
@@ -46,18 +48,18 @@ def test_a_row_per_case_and_seed(tmp_path: Path) -> None:
 def test_the_model_is_the_one_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def restore(store: object, capture: object, config: object) -> None:
+    def restore(run: object, capture: object, config: object) -> None:
         asked.append([turn.psfs.model for turn in config.rounds])  # type: ignore[attr-defined]
         raise InterruptedError
 
-    monkeypatch.setattr(bench_, "restore_capture", restore)
+    monkeypatch.setattr(flows.benchmark, "restore_capture", restore)
     with pytest.raises(InterruptedError):
-        list(bench(model="freeform"))
+        list(run_cases(model="freeform", device="cpu"))
     assert asked == [["freeform", "freeform"]]
 
 
 def test_unknown_names_are_told_before_anything_starts() -> None:
     with pytest.raises(BadConfig, match="--only mars: known are tiny"):
-        list(bench(["mars"]))
+        list(run_cases(["mars"]))
     with pytest.raises(BadConfig, match="stepps"):
-        list(bench(words=["rounds.0.psfs.stepps=3"]))
+        list(run_cases(overrides=["rounds.0.psfs.stepps=3"]))

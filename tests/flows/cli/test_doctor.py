@@ -43,7 +43,7 @@ def test_store_that_cannot_be_made_is_bad(tmp_path: Path, monkeypatch: pytest.Mo
     finding = found(examine(tmp_path / "file", "cpu"), "store")
     assert not finding.ok
     assert "--store" in finding.remedy
-    monkeypatch.setattr(doctor, "LEAST_FREE_BYTES", 1 << 80)
+    monkeypatch.setattr(doctor, "MIN_FREE_BYTES", 1 << 80)
     assert "prune" in found(examine(tmp_path, "cpu"), "free space").remedy
 
 

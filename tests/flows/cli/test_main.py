@@ -52,6 +52,8 @@ def test_what_is_asked_wrongly_is_bad_use(desk: Any, film: Path, tmp_path: Path)
     assert (answer.code, "is a file" in answer.err) == (2, True)
     assert (tmp_path / "out").read_text() == "mine"
     assert desk.ask("restore", film).code == 2
+    nameless = desk.ask("restore", film, "--out", "", "--store", tmp_path / "store")
+    assert (nameless.code, "the name is empty" in nameless.err) == (2, True)
     assert desk.ask("restore", film, "--out", tmp_path / "o", "--profile", "pluto").code == 2
     assert _whole(tmp_path) == ["out"]
 
@@ -84,11 +86,11 @@ def test_captures_that_cannot_be_restored(desk: Any, film: Path, tmp_path: Path,
     told = {
         "stub": "no whole frame",
         "nonsense": "not a SER capture",
-        "mosaic": "a colour mosaic (RGGB)",
+        "mosaic": "a colour mosaic CYYM",
         "few": "at least 4 are needed",
         "dark": "give a dark of the same camera settings",
     }[kind]
-    write_ser(path, frames[:3] if kind == "few" else frames, 12, bayer="RGGB" if kind == "mosaic" else None)
+    write_ser(path, frames[:3] if kind == "few" else frames, 12, bayer="CYYM" if kind == "mosaic" else None)
     if kind == "stub":
         path.write_bytes(film.read_bytes()[:300])
     elif kind == "nonsense":
@@ -146,7 +148,7 @@ def test_full_disk_then_room_again(desk: Any, film: Path, tmp_path: Path, quick:
     assert kept.err.count("\n") == 1
     assert "cannot be written (File too large" in kept.err
     done = [name for name in _whole(tmp_path / "store") if ".parts" not in name]
-    assert any(name.startswith("seeing") for name in done)
+    assert any(name.startswith("measure_seeing") for name in done)
     assert not [name for name in done if name.endswith(".tmp")]
     assert not (tmp_path / "out").exists()
     assert desk.ask(*words).code == 0

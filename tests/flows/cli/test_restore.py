@@ -16,7 +16,7 @@ from astropy.io import fits
 from flows.server.embedded import default_store
 
 TASKS = [
-    "ingest", "average", "align", "shift average", "seeing", "solve psfs round 1", "solve sky round 1",
+    "ingest", "average", "align", "shift average", "measure seeing", "solve psfs round 1", "solve sky round 1",
     "solve psfs round 2", "solve sky round 2", "evaluate",
 ]  # fmt: skip
 WAIT_S = 90.0
@@ -76,7 +76,7 @@ def test_killed_and_run_again(
     assert list(run.tasks.values()).count("Cached") <= len(before)
 
     sky = fits.getdata(out / "sky.fits").tobytes()
-    victim = next(name for name in between if name.startswith("seeing"))
+    victim = next(name for name in between if name.startswith("measure_seeing"))
     (store / victim).unlink()
     third = subprocess.run(program, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=WAIT_S)
     assert third.returncode == 0, third.stderr
@@ -84,7 +84,7 @@ def test_killed_and_run_again(
     assert after.pop(victim) > between.pop(victim)
     assert after == between
     states = record(store / "prefect")[-1].tasks
-    assert {name for name, state in states.items() if state != "Cached"} == {"seeing"}
+    assert {name for name, state in states.items() if state != "Cached"} == {"measure seeing"}
     assert fits.getdata(out / "sky.fits").tobytes() == sky
     assert not [p for p in tmp_path.rglob("*.tmp") if "prefect" not in p.parts]
 

@@ -12,7 +12,8 @@ from configs.load import BadConfig, load_config
 from storage.captures.readers import open_capture
 from storage.errors import Hopeless
 from storage.results.truth import beside, true_psfs, truth_beside
-from tasks.benchmark.simulate import fit_canvas, parse_wind, scene_of, simulate
+from tasks.benchmark.scene_request import parse_wind, scene_of
+from tasks.benchmark.simulate import fit_canvas, simulate
 
 SMALL: dict[str, Any] = {"n_frames": 5, "size_px": 40, "d_over_r0": 3.0, "seed": 4, "drift_px": (2.0, 0.0)}
 

@@ -14,6 +14,7 @@ from storage.errors import StoreError
 from storage.product import Product
 from storage.store import Store
 from tasks.ingest import ingest
+from tasks.running.step import Run
 
 FRAMES, RESULT, ORPHAN = Product("ingest", "ab" * 16), Product("evaluate", "cd" * 16), Product("average", "ef" * 16)
 
@@ -45,7 +46,7 @@ def test_show_unfolds_a_product(root: Path) -> None:
 def test_show_tells_the_settings_a_step_was_given(root: Path, tmp_path: Path) -> None:
     write_ser(tmp_path / "a.ser", np.random.default_rng(1).integers(20, 250, (6, 16, 16)).astype(np.uint8), 8)
     product = ingest(
-        Store(root), capture_at(tmp_path / "a.ser"), load_config(overrides=["ingest.black_share=0.3"]).ingest
+        Run(Store(root)), capture_at(tmp_path / "a.ser"), load_config(overrides=["ingest.black_share=0.3"]).ingest
     )
     told = show(root, product.key)
     assert told["settings"]["settings.black_share"] == 0.3

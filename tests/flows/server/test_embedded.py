@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.server import embedded
+from flows.server import embedded, home
+from flows.server.python_command import python_command
+from storage.errors import StillskyError, StoreError
 
 PARENT = """
 import time
@@ -98,6 +100,49 @@ def test_server_of_the_user_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_server_that_does_not_answer_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
-    monkeypatch.setattr(embedded, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(embedded, "MAX_START_S", 0.1)
     with pytest.raises(Exception, match=r"did not answer within .* see .*server\.log"):
         embedded.wait_for_server()
+
+
+def test_nothing_in_the_working_directory_runs_or_counts(tmp_path: Path, environment: dict[str, str]) -> None:
+    """Neither modules nor settings files of Prefect's, which may name a logging file that runs code."""
+    night, touched = tmp_path / "night", tmp_path / "touched"
+    night.mkdir()
+    (night / "a.ser").write_bytes(b"no capture")
+    for name in ("uvicorn", "fastapi", "prefect", "storage", "sitecustomize"):
+        (night / f"{name}.py").write_text(f"from pathlib import Path; Path({str(touched)!r}).touch()")
+    (night / "log.yml").write_text(f"version: 1\nfilters: {{f: {{(): os.mkdir, path: {touched}}}}}\n")
+    (night / ".env").write_text("PREFECT_LOGGING_SETTINGS_PATH=log.yml\n")
+    (night / "prefect.toml").write_text(
+        "[logging]\nsettings_path = 'log.yml'\n[api]\nurl = 'http://evil.example/api'\n"
+    )
+    words = ["restore", "a.ser", "--out", "out", "--store", str(tmp_path / "store")]
+    program = [str(Path(sys.executable).with_name("stillsky")), *words]
+    done = subprocess.run(program, cwd=night, env=environment, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, "not a SER capture" in done.stderr) == (1, True), done.stderr
+    assert not touched.exists()
+
+
+def test_a_server_whose_parent_is_gone_does_not_start(tmp_path: Path, environment: dict[str, str]) -> None:
+    """It ends at once, by itself, not after its start."""
+    done = subprocess.run(
+        python_command("flows.server.embedded_app", "0"), stdin=subprocess.DEVNULL, cwd=tmp_path, timeout=120,
+        env={**environment, "PREFECT_HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 1
+
+
+def test_a_server_that_ended_is_said_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
+    with pytest.raises(StillskyError, match=r"ended as it started; .*server\.log says why"):
+        embedded.wait_for_server(lambda: True)
+
+
+def test_a_full_store_is_said_before_a_server_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")})
+    monkeypatch.setattr(home, "MIN_FREE_BYTES", 1 << 80)
+    with pytest.raises(StoreError, match="Prefect's records need"), embedded.server(tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == []

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from flows.service.child_process import living_runs, run_lock
+from flows.server.home import living_runs, run_lock
 from storage.locks import take
 
 PARENT = """
@@ -17,8 +17,8 @@ sys.stdin.read()
 """
 CHILD = """
 import os, sys
-from flows.service.child_process import _tie
-_tie(int(sys.argv[1]))
+from flows.service.child_process import _end_with
+_end_with(int(sys.argv[1]))
 print(os.getpid(), flush=True)
 while True:
     os.read(os.pipe()[0], 1)

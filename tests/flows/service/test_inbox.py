@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from flows.service.inbox import Inbox
-from storage.captures.file_stability import Watch
+from storage.captures.file_stability import StabilityCheck
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Desk:
 
     def restart(self) -> None:
         """A serve that knows nothing of what it has sent."""
-        watch = Watch(30, 2, clock=self.clock, wall=lambda: 0.0)
+        watch = StabilityCheck(30, 2, clock=self.clock, wall=lambda: 0.0)
         self.inbox = Inbox(self.folder, self.folder / "restored", [self.folder / "store"], watch)
 
     def look(self, later_s: float = 0) -> list[str]:

@@ -14,8 +14,8 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import Cancelling, Completed, Crashed, Pending, Running, Scheduled
 from prefect.testing.utilities import prefect_test_harness
 
+from flows.server.home import run_lock
 from flows.service import reconcile
-from flows.service.child_process import run_lock
 from flows.service.reconcile import Runs
 from storage.locks import take
 
@@ -91,14 +91,14 @@ def test_while_the_worker_lives_only_its_own_word_counts(runs: Runs, monkeypatch
     """A run under way may be about to take its lock; one that has just crashed is still in the worker's books."""
     under_way, crashed = made(runs, Running()), made(runs, Running(), Crashed(message="exit status -9"))
     assert runs.recover() == []
-    monkeypatch.setattr(reconcile, "SETTLED_S", 0)
+    monkeypatch.setattr(reconcile, "REPORT_S", 0)
     (told,) = runs.recover()
     assert "its process died (exit status -9)" in told
     assert [state_of(runs, run)[0] for run in (under_way, crashed)] == ["Running", "Resuming"]
 
 
 def test_a_run_that_kills_its_process_is_given_up(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconcile, "SETTLED_S", 0)
+    monkeypatch.setattr(reconcile, "REPORT_S", 0)
     run = made(runs)
     names = []
     for _ in range(5):
@@ -128,7 +128,7 @@ def test_a_task_run_that_a_dead_process_left_running_is_closed(runs: Runs) -> No
         made_task = client.create_task_run(task(_nothing), run.id, dynamic_key="0", state=Running())
         tasks.append(made_task.id)
     runs.recover("serve was killed")
-    runs.sweep()
+    runs.close_leftovers()
     names = [state.name for t in tasks if (state := client.read_task_run(t).state)]
     assert names == ["Crashed", "Crashed"]
 
@@ -170,8 +170,8 @@ def _mark_auto(runs: Runs, made: list[FlowRun]) -> None:
 
 def test_a_restore_killed_long_ago_is_closed(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     old = runs.client.create_flow_run(night, state=Running())
-    runs.close_strays()
+    runs.close_killed_commands()
     assert state_of(runs, old)[0] == "Running", "it may be about to take its lock"
-    monkeypatch.setattr(reconcile, "YOUNG_S", 0)
-    runs.close_strays()
+    monkeypatch.setattr(reconcile, "START_S", 0)
+    runs.close_killed_commands()
     assert state_of(runs, old)[0] == "Crashed"

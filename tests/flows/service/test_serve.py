@@ -96,11 +96,66 @@ def test_a_capture_in_the_inbox_is_restored(served: Any, film: Path) -> None:
     served.until(lambda: states() == ["Completed"], "the run does not end")
     told = served.ask("artifacts/filter", artifacts={"key": {"like_": "-result"}})
     (page,) = re.findall(r"\[Open the whole report\]\((.+?)\)", told[0]["data"])
-    with urllib.request.urlopen(page, timeout=30) as answer:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(page, timeout=30)
+    assert refused.value.code == 401
+    with served.open(urllib.request.Request(page)) as answer:
         assert answer.read() == (out / "report.html").read_bytes()
     limits = served.ask("v2/concurrency_limits/filter")
     (cpu,) = [limit for limit in limits if limit["name"] == "stillsky-cpu"]
     assert (cpu["limit"], cpu["active_slots"]) == (1, 0)
+
+
+def test_nobody_without_the_password_and_no_foreign_page_gets_in(served: Any) -> None:
+    url = f"{served.api}/api/flows/filter"
+
+    def code(with_password: bool, **headers: str) -> int:
+        request = urllib.request.Request(url, b"{}", {"Content-Type": "application/json", **headers})
+        try:
+            with served.open(request) if with_password else urllib.request.urlopen(request, timeout=30) as answer:
+                assert answer.headers["access-control-allow-origin"] in (None, served.api)
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    assert code(True) == 200
+    assert code(False) == 401
+    assert code(True, Origin="http://evil.example") == 403
+    assert code(True, Host="evil.example") == 421
+    assert code(True, Origin=served.api) == 200
+    password = served.folder / "store" / "prefect" / "password"
+    assert password.stat().st_mode & 0o077 == 0
+    assert sum(password.read_text().strip() in line for line in served.lines) == 1
+
+
+def test_requests_run_no_commands(served: Any, film: Path) -> None:
+    """Job variables, settings and deployments of somebody who has the password."""
+    touched = served.folder / "touched"
+    deployment = served.deployment("capture")
+    path = shutil.copy(film, served.folder / "film.ser")
+    request = {"capture": str(path), "out": str(served.folder / "attack"), "overrides": list(served.settings)}
+    shell = f"sh -c 'touch {touched}'"
+    start = f"deployments/{deployment['id']}/create_flow_run"
+    notify = [*served.settings, f"night.notify='touch {touched}'"]
+    evil = served.ask(
+        "deployments/", name="evil", flow_id=deployment["flow_id"], work_pool_name="stillsky", entrypoint="evil.py:flow",
+        pull_steps=[{"prefect.deployments.steps.run_shell_script": {"script": f"touch {touched}"}}],
+        job_variables={"command": shell, "env": {"PREFECT__FLOW_ENTRYPOINT": "this.this"}},
+    )  # fmt: skip
+    runs = {
+        "job variables are not taken": served.ask(start, parameters={"request": request}, job_variables={"command": shell}),
+        "night.notify is not taken": served.ask(start, parameters={"request": {**request, "overrides": notify}}),
+        "capture = /etc/passwd": served.ask(start, parameters={"request": {**request, "capture": "/etc/passwd"}}),
+        "out = /elsewhere": served.ask(
+            f"deployments/{evil['id']}/create_flow_run",
+            parameters={"request": {**request, "capture": str(served.inbox), "out": "/elsewhere"}},
+        ),
+    }  # fmt: skip
+    for reason, run in runs.items():
+        served.until(lambda run=run: served.state(run["id"]) == "Refused", f"not refused: {reason}")
+        assert reason in served.ask(f"flow_runs/{run['id']}")["state"]["message"]
+    assert not touched.exists()
+    assert not (served.folder / "attack").exists()
 
 
 @pytest.mark.slow
@@ -133,10 +188,11 @@ def test_two_on_one_store_are_refused(served: Any) -> None:
 def test_an_inbox_that_cannot_be_read_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that was unplugged ends nothing; when it is there again it is read again."""
     from flows.service.serve import Service
+    from flows.service.settings import ServerChoice
 
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:4200/api")
     said: list[str] = []
-    service = Service(ServeRequest(), tmp_path, said.append, own=True)
+    service = Service(ServeRequest(), tmp_path, said.append, ServerChoice(own=True))
     outcomes: list[Any] = [Hopeless("no such folder"), Hopeless("no such folder"), ["a_ser"], OSError("gone")]
 
     def send(*given: Any) -> list[str]:
@@ -146,7 +202,7 @@ def test_an_inbox_that_cannot_be_read_is_told_once(tmp_path: Path, monkeypatch: 
         return list(outcome)
 
     for _ in range(4):
-        service._empty(SimpleNamespace(send=send), None, SimpleNamespace(capture=None))  # type: ignore[arg-type]
+        service._send_inbox(SimpleNamespace(send=send), None, SimpleNamespace(capture=None))  # type: ignore[arg-type]
     assert said == ["no such folder", "a_ser: found in the inbox", "gone"]
 
 
@@ -206,7 +262,7 @@ def test_ten_captures_queue_for_one_device(
         films = [copy(tmp_path / f"c{number}.ser", number, 20) for number in range(10)]
         runs = [one.ask(f"deployments/{one.deployment('capture')['id']}/create_flow_run", parameters={"request": {
             "capture": str(film), "out": str(tmp_path / film.stem), "store": str(tmp_path / "store"),
-            "words": list(one.settings)}})["id"] for film in films]  # fmt: skip
+            "overrides": list(one.settings)}})["id"] for film in films]  # fmt: skip
         waited, most, end = False, 0, time.monotonic() + 4 * PATIENCE_S
         while (names := [one.state(run) for run in runs]).count("Completed") < 10:
             assert time.monotonic() < end, names

@@ -23,7 +23,7 @@ from PIL import Image
 
 from configs.load import load_config
 from flows.server import embedded
-from flows.ui import artifacts as story
+from flows.ui import artifacts as ui
 from storage.captures.capture import Capture
 from storage.results.export import THUMB_BYTES
 from storage.results.truth import beside
@@ -42,11 +42,11 @@ def run(*more):
 with embedded.server(Path.cwd()):
     embedded.wait_for_server()
     from prefect.client.orchestration import SyncPrefectClient
-    from flows.ui import artifacts as story
-    story.LONG_S, story.EVERY_S = 0.0, 0.05
+    from flows.ui import artifacts as ui
+    ui.MIN_STEP_S, ui.UPDATE_S = 0.0, 0.05
     run()
     run()
-    story._client = lambda: SyncPrefectClient("http://127.0.0.1:9/api")
+    ui._client = lambda: SyncPrefectClient("http://127.0.0.1:9/api")
     run("--set", "rounds.1.sky.air_share=0.5")
 """
 """Three runs: all is to do, nothing is to do, and the last round is to do while nobody takes artifacts."""
@@ -83,7 +83,7 @@ class Runs:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory, film: Path, quick: list[str], environment: dict[str, str]) -> Runs:
-    folder = tmp_path_factory.mktemp("story")
+    folder = tmp_path_factory.mktemp("artifacts")
     shutil.copy(film, folder / NAME)
     shutil.copy(beside(film)["truth"], beside(folder / NAME)["truth"])
     shutil.copy(beside(film)["config"], folder / "film.toml")
@@ -144,11 +144,11 @@ def test_the_end_shows_before_and_after_in_one_scale(runs: Runs) -> None:
 
 def test_bars_of_steps_belong_to_them_and_end_full(runs: Runs) -> None:
     bars = [a for a in runs.told[0] if a.type == "progress"]
-    assert {a.task for a in bars} >= {"align", "seeing", "solve psfs round 2"}
+    assert {a.task for a in bars} >= {"align", "measure seeing", "solve psfs round 2"}
     for bar in bars:
         assert bar.data == 100
         assert re.fullmatch(rf"{bar.task}: done in \d+\.\d s", bar.description)
-        assert bar.key.endswith(story.slug(bar.task))
+        assert bar.key.endswith(ui.slug(bar.task))
 
 
 def test_keys_are_those_of_the_capture(runs: Runs) -> None:
@@ -162,7 +162,7 @@ def test_a_run_with_nothing_to_do_tells_only_its_end(runs: Runs) -> None:
     assert [(a.key[-7:], a.data) for a in runs.told[1]] == [("-result", runs.told[0][-1].data)]
 
 
-def test_no_run_fails_for_want_of_an_ear(runs: Runs) -> None:
+def test_no_run_fails_when_the_ui_is_not_reached(runs: Runs) -> None:
     assert runs.states == ["Completed"] * 3
     assert runs.told[2] == []
     assert runs.logs[2].count("the UI misses pictures and progress of this run") == 1, "told once, not at every step"
@@ -171,19 +171,19 @@ def test_no_run_fails_for_want_of_an_ear(runs: Runs) -> None:
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """A story whose clock is moved by hand and whose bar is written down."""
+    """Artifacts whose clock is moved by hand and whose bar is written down."""
     now = SimpleNamespace(s=100.0, bars=[])
-    monkeypatch.setattr(story.time, "monotonic", lambda: now.s)
+    monkeypatch.setattr(ui.time, "monotonic", lambda: now.s)
     capture = Capture(Path("a.ser"), "0123456789")
-    now.story = story.Story(capture, load_config(None))
-    monkeypatch.setattr(now.story, "_tell_bar", lambda bar, percent, words: now.bars.append((percent, words)))
-    now.story.bar = story.Bar("a", now.s)
+    now.artifacts = ui.RunArtifacts(capture, load_config(None))
+    monkeypatch.setattr(now.artifacts, "_update_bar", lambda bar, percent, words: now.bars.append((percent, words)))
+    now.artifacts.bar = ui.ProgressBar("a", now.s)
     return now
 
 
 def test_bars_only_for_what_takes_long_and_not_too_often(told: SimpleNamespace) -> None:
     for done in range(101):
-        told.story.progress("align", done, 100)
+        told.artifacts.update_progress("align", done, 100)
         told.s += 0.125
     assert [percent for percent, _ in told.bars] == [24, 40, 56, 72, 88]
     assert told.bars[0][1] == "align: 24 of 100, 8.0/s, 0:00:10 left"
@@ -191,7 +191,7 @@ def test_bars_only_for_what_takes_long_and_not_too_often(told: SimpleNamespace) 
 
 def test_no_bar_where_the_end_is_not_known(told: SimpleNamespace) -> None:
     told.s += 60
-    told.story.progress("ingest", 500, 0)
+    told.artifacts.update_progress("ingest", 500, 0)
     assert told.bars == []
 
 

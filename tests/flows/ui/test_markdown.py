@@ -62,7 +62,7 @@ def test_figures_have_the_digits_people_read(value: float | None, shown: str) ->
         (("average", 300, 900, 3.0), "average: 300 of 900, 100.0/s, 0:00:06 left"),
         (("solve psfs round 2", 2, 12, 30.0), "solve psfs round 2: batch 3 of 12, 15.0 s each, 0:02:30 left"),
         (("solve psfs round 1", 0.25, 1, 30.0), "solve psfs round 1: batch 1 of 1, 120.0 s each, 0:01:30 left"),
-        (("seeing", 0, 12, 30.0), "seeing: 0 of 12"),
+        (("measure seeing", 0, 12, 30.0), "measure seeing: 0 of 12"),
     ],
 )
 def test_progress_has_rate_and_time_left(told: tuple[str, float, int, float], words: str) -> None:

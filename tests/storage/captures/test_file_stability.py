@@ -10,12 +10,12 @@ import pytest
 
 from storage.captures import file_stability as looks
 from storage.captures.file_stability import (
-    Watch,
+    StabilityCheck,
+    cached_fingerprint,
+    file_state,
     forget_missing,
-    known_fingerprint,
-    look_at,
-    mark_of,
-    recalled,
+    remembered_fingerprint,
+    state_digest,
 )
 from storage.captures.readers import fingerprint, is_unfinished
 from storage.captures.readers.ser import write_ser
@@ -49,8 +49,8 @@ def clocks() -> Clocks:
 
 
 @pytest.fixture
-def watch(clocks: Clocks) -> Watch:
-    return Watch(30, 2, lambda: clocks.steady, lambda: clocks.wall)
+def watch(clocks: Clocks) -> StabilityCheck:
+    return StabilityCheck(30, 2, lambda: clocks.steady, lambda: clocks.wall)
 
 
 def grow(path: Path, when: float) -> None:
@@ -59,49 +59,49 @@ def grow(path: Path, when: float) -> None:
     os.utime(path, (when, when))
 
 
-def test_an_old_file_is_whole_at_the_second_look(path: Path, watch: Watch, clocks: Clocks) -> None:
+def test_an_old_file_is_whole_at_the_second_look(path: Path, watch: StabilityCheck, clocks: Clocks) -> None:
     clocks.wall += 100
-    assert not watch.whole(path)
+    assert not watch.is_complete(path)
     clocks.after(2)
-    assert watch.whole(path)
+    assert watch.is_complete(path)
 
 
-def test_a_young_file_must_stand_still(path: Path, watch: Watch, clocks: Clocks) -> None:
+def test_a_young_file_must_stand_still(path: Path, watch: StabilityCheck, clocks: Clocks) -> None:
     for _ in range(4):
-        assert not watch.whole(path)
+        assert not watch.is_complete(path)
         clocks.after(7)
     clocks.after(3)
-    assert watch.whole(path)
+    assert watch.is_complete(path)
 
 
-def test_a_growing_file_never_passes(path: Path, watch: Watch, clocks: Clocks) -> None:
+def test_a_growing_file_never_passes(path: Path, watch: StabilityCheck, clocks: Clocks) -> None:
     for _ in range(20):
-        assert not watch.whole(path)
+        assert not watch.is_complete(path)
         clocks.after(10)
         grow(path, clocks.wall)
     assert not watch.settled(path)
 
 
-def test_a_clock_that_jumps_ahead_takes_no_growing_file(path: Path, watch: Watch, clocks: Clocks) -> None:
-    assert not watch.whole(path)
+def test_a_clock_that_jumps_ahead_takes_no_growing_file(path: Path, watch: StabilityCheck, clocks: Clocks) -> None:
+    assert not watch.is_complete(path)
     clocks.wall += 86400 * 365
     clocks.after(2)
     grow(path, 1e9 + 2)
-    assert not watch.whole(path), "old by the wall clock, but another than before"
+    assert not watch.is_complete(path), "old by the wall clock, but another than before"
 
 
-def test_a_clock_that_jumps_back_holds_nothing_for_ever(path: Path, watch: Watch, clocks: Clocks) -> None:
+def test_a_clock_that_jumps_back_holds_nothing_for_ever(path: Path, watch: StabilityCheck, clocks: Clocks) -> None:
     clocks.wall -= 86400 * 365
-    assert not watch.whole(path)
+    assert not watch.is_complete(path)
     clocks.after(29)
-    assert not watch.whole(path)
+    assert not watch.is_complete(path)
     clocks.after(1)
-    assert watch.whole(path)
+    assert watch.is_complete(path)
 
 
 @pytest.mark.parametrize("frames", [0, 9])
 def test_a_recording_that_promises_more_than_it_holds_waits_longer(
-    path: Path, watch: Watch, clocks: Clocks, frames: int
+    path: Path, watch: StabilityCheck, clocks: Clocks, frames: int
 ) -> None:
     content = bytearray(path.read_bytes())
     content[38:42] = frames.to_bytes(4, "little")
@@ -109,34 +109,34 @@ def test_a_recording_that_promises_more_than_it_holds_waits_longer(
     os.utime(path, (1e9, 1e9))
     assert is_unfinished(path, len(content))
     clocks.wall += 100
-    assert not watch.whole(path)
+    assert not watch.is_complete(path)
     clocks.after(2)
-    assert not watch.whole(path)
+    assert not watch.is_complete(path)
     clocks.after(28)
-    assert watch.whole(path), "a recorder that died leaves such a file; its frames are good"
+    assert watch.is_complete(path), "a recorder that died leaves such a file; its frames are good"
 
 
-def test_a_file_that_vanishes_is_not_whole(path: Path, watch: Watch, clocks: Clocks) -> None:
-    watch.whole(path)
+def test_a_file_that_vanishes_is_not_whole(path: Path, watch: StabilityCheck, clocks: Clocks) -> None:
+    watch.is_complete(path)
     path.unlink()
     clocks.after(100)
-    assert not watch.whole(path)
+    assert not watch.is_complete(path)
     assert not watch.settled(path)
 
 
 def test_a_file_is_read_once(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store(tmp_path / "store")
-    assert recalled(store, path) is None
-    first = known_fingerprint(store)(path)
-    assert first == fingerprint(path) == recalled(store, path)
+    assert remembered_fingerprint(store, path) is None
+    first = cached_fingerprint(store)(path)
+    assert first == fingerprint(path) == remembered_fingerprint(store, path)
     monkeypatch.setattr(looks, "fingerprint", None)
-    assert known_fingerprint(store)(path) == first
+    assert cached_fingerprint(store)(path) == first
 
 
 @pytest.mark.parametrize("change", ["replaced", "written", "same size and time"])
 def test_another_file_of_the_same_name_is_read_anew(path: Path, tmp_path: Path, change: str) -> None:
     store = Store(tmp_path / "store")
-    known_fingerprint(store)(path)
+    cached_fingerprint(store)(path)
     if change == "replaced":
         write_ser(tmp_path / "b.ser", FRAMES + 1, 8)
         shutil.move(tmp_path / "b.ser", path)
@@ -147,22 +147,22 @@ def test_another_file_of_the_same_name_is_read_anew(path: Path, tmp_path: Path, 
         content[-1] ^= 1
         path.write_bytes(content)
         os.utime(path, (1e9, 1e9))
-    assert recalled(store, path) is None
-    assert known_fingerprint(store)(path) == fingerprint(path)
+    assert remembered_fingerprint(store, path) is None
+    assert cached_fingerprint(store)(path) == fingerprint(path)
 
 
 def test_a_broken_memory_is_no_memory(path: Path, tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
-    known_fingerprint(store)(path)
+    cached_fingerprint(store)(path)
     [memory] = (store.root / "fingerprints").iterdir()
     for text in ("", "[]", "{}", '{"path": 3, "mark": 4}'):
         memory.write_text(text)
-        assert known_fingerprint(store)(path) == fingerprint(path)
+        assert cached_fingerprint(store)(path) == fingerprint(path)
 
 
 def test_what_is_gone_is_forgotten(path: Path, tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
-    known_fingerprint(store)(path)
+    cached_fingerprint(store)(path)
     assert forget_missing(store) == 0
     path.unlink()
     assert forget_missing(store) == 1
@@ -170,9 +170,9 @@ def test_what_is_gone_is_forgotten(path: Path, tmp_path: Path) -> None:
 
 def test_a_log_that_grows_beside_frames_is_no_frame(tmp_path: Path) -> None:
     (tmp_path / "f1.png").write_bytes(b"x")
-    before = mark_of(tmp_path)
+    before = state_digest(tmp_path)
     (tmp_path / "log.txt").write_text("x")
-    assert mark_of(tmp_path) == before
+    assert state_digest(tmp_path) == before
     (tmp_path / "f2.png").write_bytes(b"yy")
-    assert mark_of(tmp_path) != before
-    assert look_at(tmp_path).bytes == 3
+    assert state_digest(tmp_path) != before
+    assert file_state(tmp_path).bytes == 3

@@ -12,13 +12,12 @@ from PIL import Image
 
 from configs.request import NightRequest
 from storage.captures.night import (
-    find_captures,
-    found_beside,
     frame_bytes,
     night_at,
     night_settings,
     output_folder,
     results_folder,
+    sidecars_of,
 )  # fmt: skip
 from storage.captures.readers.ser import write_ser
 from storage.errors import Hopeless
@@ -86,9 +85,7 @@ def test_what_is_no_capture_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
     mine = video(tmp_path / "mine.ser")
     assert names(tmp_path, tmp_path / "restored", tmp_path / "store", mine) == {"jupiter.ser": "jupiter_ser"}
-    assert sorted(find_captures(tmp_path, tmp_path / "restored")) == [
-        tmp_path / n for n in ("jupiter.ser", "mine.ser", "store/x.ser")
-    ]
+    assert set(names(tmp_path, tmp_path / "restored")) == {"jupiter.ser", "mine.ser", "store/x.ser"}
 
 
 @pytest.mark.parametrize("name", ["darkness.ser", "inflated.ser", "biased.ser", "Flatland2.ser"])
@@ -186,26 +183,26 @@ def test_settings_beside_and_above_a_capture_nearest_last(tmp_path: Path) -> Non
     places = [tmp_path, night, night / "deep", night / "deep" / "down"]
     for place in places:
         (place / "stillsky.toml").write_text("")
-    found, _ = found_beside(path, night)
+    found, _ = sidecars_of(path, night)
     assert found.files == tuple(p / "stillsky.toml" for p in places[1:]), "what lies above the night is not its own"
     assert found.folder == night
     (night / "deep" / "stillsky.toml").unlink()
     (night / "deep" / "stillsky.toml").symlink_to(tmp_path / "stillsky.toml")
-    assert len(found_beside(path, night)[0].files) == 2
+    assert len(sidecars_of(path, night)[0].files) == 2
 
 
 def test_what_the_target_is(tmp_path: Path) -> None:
     night = tmp_path / "Moon 2026"
     path = video(night / "2026-11-20" / "Saturn" / "21_42_31.ser")
-    assert found_beside(path, night)[1] == "planet", "SharpCap names the folder after the target"
-    assert found_beside(video(night / "21.ser"), night)[1] == "moon"
-    assert found_beside(video(night / "Saturn" / "sun 1.ser"), night)[1] == "sun"
+    assert sidecars_of(path, night)[1] == "planet", "SharpCap names the folder after the target"
+    assert sidecars_of(video(night / "21.ser"), night)[1] == "moon"
+    assert sidecars_of(video(night / "Saturn" / "sun 1.ser"), night)[1] == "sun"
     path.with_suffix(".txt").write_text("FireCapture v2.6 Settings\nProfile=ISS\n")
-    assert found_beside(path, night)[1] == "satellite"
+    assert sidecars_of(path, night)[1] == "satellite"
 
 
 def test_an_aperture_may_wait_for_the_scale_of_the_logs(tmp_path: Path) -> None:
-    settings = night_settings(NightRequest(folder=tmp_path, words=("telescope.aperture_m=0.3",)))
+    settings = night_settings(NightRequest(folder=tmp_path, overrides=("telescope.aperture_m=0.3",)))
     assert settings.night.settle_s > 0
 
 
@@ -245,7 +242,7 @@ def test_a_reader_that_fails_in_any_way_costs_what_it_would_have_told(
     monkeypatch.setattr("storage.captures.night.started", fail)
     monkeypatch.setattr("storage.captures.night.log_of", fail)
     assert [c.path.name for c in night_at(tmp_path).captures] == ["a.ser"]
-    assert found_beside(tmp_path / "a.ser", tmp_path)[0].files == ()
+    assert sidecars_of(tmp_path / "a.ser", tmp_path)[0].files == ()
 
 
 def test_folders_nested_without_end_are_left_at_some_depth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

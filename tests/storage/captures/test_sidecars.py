@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from configs.load import Found, load_config
+from configs.load import Sidecars, load_config
 from storage.captures.sidecars import MAX_LOG_BYTES, Log, log_of, profile_of, wavelength_nm
 
 FIRECAPTURE = """FireCapture v2.6  Settings
@@ -72,7 +72,7 @@ def test_firecapture(tmp_path: Path) -> None:
     assert log.started == datetime(2019, 6, 8, 13, 41, 26)
     told = {"pixel_scale_arcsec": 0.10, "focal_length_mm": 5950.0, "wavelength_nm": 640.0}
     assert log.settings == {"telescope": told, "camera": {"exposure_s": pytest.approx(0.00506)}}
-    assert load_config(found=Found(log.settings)).telescope.scale_arcsec == 0.10
+    assert load_config(sidecars=Sidecars(log.settings)).telescope.scale_arcsec == 0.10
 
 
 def test_sharpcap(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_nonsense_tells_nothing_and_breaks_nothing(tmp_path: Path, text: bytes) 
     for name in ("a.txt", "a.CameraSettings.txt"):
         log = beside(tmp_path, name, text)
         assert (log.settings, log.profile, log.started) == ({}, None, None)
-        load_config(found=Found(log.settings))
+        load_config(sidecars=Sidecars(log.settings))
 
 
 def test_only_a_file_in_the_same_folder_is_read(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_what_is_told_can_always_be_used(tmp_path: Path) -> None:
     values: list[Any] = ["0.001", "19.99", "20", "0", "25", "1e-9"]
     for value in values:
         log = beside(tmp_path, "a.txt", f'FireCapture\nResolution={value}"\nFocalLength={value}\nShutter={value}\n')
-        load_config(found=Found(log.settings))
+        load_config(sidecars=Sidecars(log.settings))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,27 @@ def test_a_disk_that_refuses_the_summary_ends_no_night(tmp_path: Path, monkeypat
 
     monkeypatch.setattr("storage.results.night_record.save_json", refuse)
     NightRecord(tmp_path, tmp_path).end("done")
+
+
+def test_no_output_of_a_night_follows_a_link(tmp_path: Path) -> None:
+    """Somebody else who fills the folder of results cannot choose what is written to."""
+    precious, out = tmp_path / "precious", tmp_path / "out"
+    precious.write_text("mine")
+    out.mkdir()
+    for name in ("night.log", "night.json"):
+        (out / name).symlink_to(precious)
+    record = NightRecord(tmp_path, out)
+    with record.logged():
+        record.add(Row("a", "/n/a", "waiting"))
+    assert precious.read_text() == "mine"
+    assert not (out / "night.log").is_symlink()
+    assert "a waiting" in (out / "night.log").read_text()
+    assert json.loads((out / "night.json").read_text())["counts"] == {"waiting": 1}
+
+
+def test_a_pipe_in_place_of_the_log_stops_nothing(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "night.log")
+    record = NightRecord(tmp_path, tmp_path)
+    with record.logged():
+        record.add(Row("a", "/n/a", "waiting"))
+    assert json.loads(record.file.read_text())["counts"] == {"waiting": 1}

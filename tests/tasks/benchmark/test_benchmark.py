@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tasks.benchmark.benchmark import CASES, HEAD, Row, as_json, row, summary
-from tasks.benchmark.simulate import scene_of
+from tasks.benchmark.scene_request import scene_of
 from tasks.numerics.simulator.targets import TARGETS
 
 ROWS = [
@@ -44,7 +44,7 @@ def test_row_of_a_report() -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_cases_can_be_simulated(name: str) -> None:
     case = CASES[name]
-    scene = scene_of(case.words(3))
+    scene = scene_of(case.fields(3))
     assert case.target in TARGETS
     assert scene.seed == 3
     assert scene.n_subexposures >= 8

@@ -21,9 +21,9 @@ def oracle(planet: Any) -> tuple[Product, Product]:
     """(PSFs, sky) of one who knows the air."""
     truth, last = capture_at(beside(planet.path)["psfs"]), planet.config.rounds[-1]
     telescope = planet.config.telescope
-    known = known_psfs(planet.store, planet.inputs, truth, telescope)
+    known = known_psfs(planet.run, planet.inputs, truth, telescope)
     settings = last.sky.model_copy(update={"air_share": 0.0})
-    return known, solve_sky(planet.store, planet.inputs, known, planet.stack, telescope, settings)
+    return known, solve_sky(planet.run, planet.inputs, known, planet.stack, telescope, settings)
 
 
 def test_true_psfs_beat_solved_ones(planet: Any, oracle: tuple[Product, Product]) -> None:
@@ -35,8 +35,8 @@ def test_true_psfs_beat_solved_ones(planet: Any, oracle: tuple[Product, Product]
 
 def test_solved_psfs_are_measured_against_the_true_ones(planet: Any, oracle: tuple[Product, Product]) -> None:
     psfs = beside(planet.path)["psfs"]
-    base, telescope = [planet.mean, planet.stack, planet.seeing], planet.config.telescope
-    solved = psf_error(planet.store, [*base, *planet.rounds[-1]], telescope, psfs)
+    solved = psf_error(planet.store, planet.result, planet.config.telescope, psfs)
+    assert solved is not None
     assert 0.05 < solved < 0.6
     report = describe(planet.store, planet.result, planet.config.model_dump(mode="json"), planet.truth[None], psfs)
     assert report["psf_rms_error"] == pytest.approx(solved)
@@ -48,6 +48,6 @@ def test_psfs_of_another_capture_are_refused(planet: Any, tmp_path: Path) -> Non
         file.add(np.ones((3, 16, 16), np.float32) / 256, np.zeros((3, 2)))
     other = capture_at(tmp_path / "other.psfs.fits")
     with pytest.raises(Hopeless, match="3 PSFs, the capture 32 frames"):
-        known_psfs(planet.store, planet.inputs, other, planet.config.telescope)
+        known_psfs(planet.run, planet.inputs, other, planet.config.telescope)
     report = describe(planet.store, planet.result, {}, None, other.path)  # a restore is not lost for it
     assert report["psf_rms_error"] is None

@@ -1,4 +1,4 @@
-"""What tests of the air share: frames of a known sky through air that the tables have not seen."""
+"""Frames of known skies through turbulence that is not in the speckle table."""
 
 from collections.abc import Callable
 
@@ -15,13 +15,13 @@ Frames = Callable[..., tuple[NDArray[np.float32], NDArray[np.complex64]]]
 
 @pytest.fixture(scope="session")
 def air() -> NDArray[np.float32]:
-    """Phases at D/r0 = 1 that the table has not seen."""
+    """Phases at D/r0 = 1 from another seed than the table's."""
     return phases(0.1, 3, 64, seed=7)
 
 
 @pytest.fixture(scope="session")
 def frames_through(air: NDArray[np.float32]) -> Frames:
-    """Makes aligned frames of a small planet, a field of stars or a field without end, and their transfer functions."""
+    """Makes registered frames of a small planet, a field of stars or a field without end, and their transfer functions."""
 
     def make(strength: float, noise: float, sky: str = "disc") -> tuple[NDArray[np.float32], NDArray[np.complex64]]:
         rng = np.random.default_rng(5)

@@ -1,84 +1,80 @@
 """Frames as they come out of an ingest product: linear, calibrated, in any order."""
 
-from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-import h5py
 import numpy as np
 import pytest
 
-from tasks.products.frames import FLAGS, LEAST_FLAT, FrameStack, flag, reasons
+from tasks.products.contents import Frames
+from tasks.products.frames import FLAGS, MIN_FLAT, CalibratedFrames, flag, reasons
 
 RAW = np.random.default_rng(2).integers(100, 4000, (7, 2, 6, 5)).astype(np.uint16)
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Iterator[Any]:
-    with h5py.File(tmp_path / "frames.h5", "w") as file:
-        file["raw"] = RAW
-        file["flags"] = np.array([0, 1, 0, 2, 5, 0, 32], np.uint8)
-        yield file
+FLAGGED = np.array([0, 1, 0, 2, 5, 0, 32], np.uint8)
+CONTENT = Frames(RAW, FLAGGED, np.ones(7, np.float32), "a.ser", "f" * 64, 4095.0, {})
+"""An ingest product without calibration."""
 
 
-def test_without_calibration_frames_are_the_codes(file: Any) -> None:
-    frames = FrameStack(file).read(0, 7)
-    assert frames.dtype == np.float32
-    np.testing.assert_array_equal(frames, RAW)
+def frames(**calibration: Any) -> CalibratedFrames:
+    """The frames with dark, flat or response."""
+    return CalibratedFrames(replace(CONTENT, **calibration))
 
 
-def test_shape_and_flags(file: Any) -> None:
-    stack = FrameStack(file)
+def test_without_calibration_frames_are_the_codes() -> None:
+    light = frames().read(0, 7)
+    assert light.dtype == np.float32
+    np.testing.assert_array_equal(light, RAW)
+
+
+def test_shape_and_flags() -> None:
+    stack = frames()
     assert stack.shape == (7, 2, 6, 5)
     assert stack.flags.tolist() == [0, 1, 0, 2, 5, 0, 32]
 
 
-def test_calibration_is_response_then_dark_then_flat(file: Any) -> None:
+def test_calibration_is_response_then_dark_then_flat() -> None:
     rng = np.random.default_rng(3)
     response = np.sqrt(np.arange(65536, dtype=np.float32))
     dark = rng.uniform(0, 5, (2, 6, 5)).astype(np.float32)
     flat = rng.uniform(0.5, 1.5, (2, 6, 5)).astype(np.float32)
-    file.update({"response": response, "dark": dark, "flat": flat})
     level = np.median(flat, axis=(-2, -1), keepdims=True)
-    np.testing.assert_allclose(FrameStack(file).read(2, 5), (response[RAW[2:5]] - dark) / (flat / level), rtol=1e-5)
+    light = frames(response=response, dark=dark, flat=flat).read(2, 5)
+    np.testing.assert_allclose(light, (response[RAW[2:5]] - dark) / (flat / level), rtol=1e-5)
 
 
-def test_a_flat_does_not_change_the_level(file: Any) -> None:
+def test_a_flat_does_not_change_the_level() -> None:
     """The same flat in other units is the same calibration."""
-    file["flat"] = np.full((2, 6, 5), 20000.0, np.float32)
-    np.testing.assert_allclose(FrameStack(file).read(0, 7), RAW)
+    np.testing.assert_allclose(frames(flat=np.full((2, 6, 5), 20000.0, np.float32)).read(0, 7), RAW)
 
 
-def test_a_dead_corner_of_the_flat_stays_finite(file: Any) -> None:
+def test_a_dead_corner_of_the_flat_stays_finite() -> None:
     flat = np.ones((2, 6, 5), np.float32)
-    flat[0, 0, :3] = (0.0, -1.0, 0.5 * LEAST_FLAT)
-    file["flat"] = flat
-    frames = FrameStack(file).read(0, 7)
-    np.testing.assert_array_equal(frames[:, 0, 0, :3], RAW[:, 0, 0, :3])
+    flat[0, 0, :3] = (0.0, -1.0, 0.5 * MIN_FLAT)
+    light = frames(flat=flat).read(0, 7)
+    np.testing.assert_array_equal(light[:, 0, 0, :3], RAW[:, 0, 0, :3])
 
 
-def test_holes_in_float_frames_are_filled_with_nothing(tmp_path: Path) -> None:
+def test_holes_in_float_frames_are_filled_with_nothing() -> None:
     raw = RAW.astype(np.float32)
     raw[3, 0, 2, 2] = np.nan
-    with h5py.File(tmp_path / "floats.h5", "w") as file:
-        file["raw"] = raw
-        frames = FrameStack(file).read(3, 4)
-    assert np.isfinite(frames).all()
-    assert frames[0, 0, 2, 2] == 0
+    light = frames(raw=raw).read(3, 4)
+    assert np.isfinite(light).all()
+    assert light[0, 0, 2, 2] == 0
 
 
-def test_take_is_read_in_another_order(file: Any) -> None:
-    file["dark"] = np.full((2, 6, 5), 7, np.float32)
-    stack = FrameStack(file)
+def test_take_is_read_in_another_order() -> None:
+    stack = frames(dark=np.full((2, 6, 5), 7, np.float32))
     everything = stack.read(0, 7)
     np.testing.assert_array_equal(stack.take([5, 0, 5]), everything[[5, 0, 5]])
-    np.testing.assert_array_equal(stack.take(np.array([6, 1]), channel=1), everything[[6, 1], 1:2])
+    np.testing.assert_array_equal(stack.take(np.array([6, 1])), everything[[6, 1]])
     assert stack.take([]).shape == (0, 2, 6, 5)
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 100])
-def test_blocks_of_any_size_are_all_frames(file: Any, size: int) -> None:
-    blocks = list(FrameStack(file).blocks(size))
+def test_blocks_of_any_size_are_all_frames(size: int) -> None:
+    blocks = list(frames().blocks(size))
     assert [start for start, _ in blocks] == list(range(0, 7, size))
     np.testing.assert_array_equal(np.concatenate([block for _, block in blocks]), RAW)
 

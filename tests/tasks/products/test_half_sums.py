@@ -1,16 +1,17 @@
 """Two halves agree as far as there is light in the frames, and no farther: coarse light does not pass for fine."""
 
-import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tasks.numerics.judging.metrics import frc_cutoff
-from tasks.products.half_sums import frames_in, halves_agree, sums_in
+from tasks.products.contents import Evaluated, Sky
+from tasks.products.half_sums import count_frames, half_agreement, read_half_sums, read_sums
 
 
-def drawn(fine: float) -> dict[str, Any]:
+def drawn(fine: float) -> Sky:
     """An open solve_sky product of a bright coarse sky seen through 20 frames, its rings from `fine` cycles/px on noise."""
     size, dice = 64, np.random.default_rng(1)
     fy, fx = np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None]
@@ -23,32 +24,48 @@ def drawn(fine: float) -> dict[str, Any]:
 
     one, other = (10 * sky + noise(10) for _ in range(2))
     ring = np.arange(46) / size
-    found = {
-        "A": np.full(f.shape, 20.0), "A_half": np.full(f.shape, 10.0), "B": one + other, "B_half": one,
-        "sky_power": np.where(ring < fine, 1e9 * np.maximum(ring * size, 1) ** -3.0, 1.0), "noise": np.array(2.0),
-        "shared": np.array(0.0),
-    }  # fmt: skip
-    kinds = {"B": np.complex64, "B_half": np.complex64}
-    return {name: np.asarray(values, kinds.get(name, np.float32))[None] for name, values in found.items()}
+    nothing = np.zeros((1, 1, 1), np.float32)
+    return Sky(
+        sky=nothing,
+        tapered=nothing,
+        spectrum=nothing.astype(np.complex64),
+        sky_power=np.where(ring < fine, 1e9 * np.maximum(ring * size, 1) ** -3.0, 1.0).astype(np.float32)[None],
+        A=np.full((1, *f.shape), 20, np.float32),
+        B=(one + other).astype(np.complex64)[None],
+        A_half=np.full((1, *f.shape), 10, np.float32),
+        B_half=one.astype(np.complex64)[None],
+        frame_power=nothing[0],
+        noise=np.array([2.0]),
+        shared_noise_fraction=np.array([0.0]),
+        frames=np.arange(20),
+        weights=np.ones(20, np.float32),
+        misfits=np.ones((1, 20), np.float32),
+        psfs=(),
+        model="pupil",
+        notes=[],
+    )
 
 
 @pytest.mark.parametrize("fine", [0.15, 0.25, 0.4])
 def test_the_halves_agree_to_where_the_light_ends(fine: float) -> None:
-    assert frc_cutoff(halves_agree(drawn(fine), 0)) == pytest.approx(fine, abs=0.035)
+    assert frc_cutoff(half_agreement(drawn(fine), 0)) == pytest.approx(fine, abs=0.035)
 
 
 def test_sums_count_their_frames() -> None:
-    product = drawn(0.25)
-    assert (sums_in(product, 0).frames, sums_in(product, 0, "_half").frames) == (20, 10)
+    sky = drawn(0.25)
+    found = read_half_sums(sky, 0)
+    assert (read_sums(sky, 0).frames, found.total.frames, found.half.frames) == (20, 20, 10)
+    assert (found.noise, found.shared_noise_fraction, found.single_solve) == (2.0, 0.0, False)
 
 
 def test_the_reports_resolution_is_that_of_the_page(planet: Any) -> None:
-    (row,) = json.loads(planet.note(planet.result, "report"))["channels"]
-    with planet.store.open(planet.sky) as sky:
-        assert row["halves_agree_cutoff_cpp"] == frc_cutoff(halves_agree(sky, 0))
+    with planet.store.view(Evaluated, planet.result) as judged, planet.store.view(Sky, planet.sky) as sky:
+        (row,) = judged.figures["channels"]
+        assert row["halves_agree_cutoff_cpp"] == frc_cutoff(half_agreement(sky, 0))
     assert 0.1 < row["halves_agree_cutoff_cpp"] <= row["cutoff_cpp"] + 0.05
 
 
 def test_frames_of_several_starts_count_once() -> None:
-    assert frames_in({"frames": np.array([3, 5, 8, 3, 5, 8])}) == 3
-    assert frames_in({"frames": np.array([], np.int64)}) == 0
+    sky = drawn(0.25)
+    assert count_frames(replace(sky, frames=np.array([3, 5, 8, 3, 5, 8]))) == 3
+    assert count_frames(replace(sky, frames=np.array([], np.int64))) == 0

@@ -5,17 +5,38 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tasks.products.contents import Seeing, Stack
 from tasks.products.frames import flag
-from tasks.reporting.charts import Shown, air_charts, frame_charts, heldout_chart, loss_charts, resolution_charts
+from tasks.reporting.charts import Shown, frame_charts, heldout_chart, loss_charts, resolution_charts, seeing_charts
 
 COUNT = 20
-FIRST = {"bits": np.array([1.0, 4.0, 2.0]), "shares": np.array([0.1, 0.5, 1.0])}
-
-
-class Product(dict):  # type: ignore[type-arg]
-    """An open shift_average product."""
-
-    attrs = {"share": 0.5}  # noqa: RUF012
+PICTURE, NUMBERS, CURVE = np.zeros((1, 2, 2), np.float32), np.arange(COUNT), np.zeros(COUNT, np.float32)
+STACK = Stack(
+    stack=PICTURE,
+    lucky_stack=PICTURE,
+    order=NUMBERS,
+    held=NUMBERS[:0],
+    flags=np.zeros(COUNT, np.uint8),
+    sharpness=CURVE,
+    residual_outlier_score=CURVE,
+    shifts=np.zeros((COUNT, 2), np.float32),
+    gains=np.ones((COUNT, 1), np.float32),
+    shares=np.array([0.1, 0.5, 1.0]),
+    bits=np.array([1.0, 4.0, 2.0]),
+    share=0.5,
+)
+SEEING = Seeing(
+    d_over_r0=np.array([2.0, 6.0]),
+    log_d_over_r0_sigma=np.array([0.5, 0.1]),
+    wind_travel_diameters=np.zeros(2),
+    jitter_px=np.zeros(2),
+    cutoff_cpp=np.full(2, 0.5),
+    noise=np.ones(2),
+    mean_power=np.ones((2, 41)),
+    log_power_sigma=np.ones((2, 41)),
+    frame_power=np.ones((2, COUNT, 41), np.float32),
+)
+"""Of two channels; the second is the one to show."""
 
 
 def shown() -> Shown:
@@ -38,7 +59,7 @@ def test_every_frame_is_of_one_kind() -> None:
 
 
 def test_every_frame_is_drawn_once_and_says_why_it_was_left_out() -> None:
-    _, light, *_ = frame_charts(shown(), Product(FIRST))
+    _, light, *_ = frame_charts(shown(), STACK)
     assert sum(len(series.x) for series in light.series) == COUNT
     (lost,) = [series for series in light.series if series.name == "left out"]
     assert lost.tips == ("frame 3: 0.65 × the median (black, unaligned)",)
@@ -46,7 +67,7 @@ def test_every_frame_is_drawn_once_and_says_why_it_was_left_out() -> None:
 
 
 def test_drift_of_lost_frames_is_unknown() -> None:
-    drift = frame_charts(shown(), Product(FIRST))[2]
+    drift = frame_charts(shown(), STACK)[2]
     x, y = drift.series
     assert (x.name, y.name) == ("x", "y")
     assert np.isnan(x.y[3])
@@ -54,7 +75,7 @@ def test_drift_of_lost_frames_is_unknown() -> None:
 
 
 def test_only_solved_frames_have_a_strehl_ratio() -> None:
-    strehl, strength = air_charts(shown(), {"d_over_r0": 6.0, "uncertainty": 0.1})
+    strehl, strength = seeing_charts(shown(), SEEING, 1)
     assert sum(np.isfinite(series.y).sum() for series in strehl.series) == COUNT - 2
     assert "held out" not in [series.name for series in strehl.series]
     (mark,) = strength.marks
@@ -63,7 +84,7 @@ def test_only_solved_frames_have_a_strehl_ratio() -> None:
 
 def test_without_phases_there_is_no_seeing_of_frames() -> None:
     unknown = replace(shown(), d_over_r0=np.full(COUNT, np.nan))
-    assert len(air_charts(unknown, {"d_over_r0": 6.0, "uncertainty": 0.1})) == 1
+    assert len(seeing_charts(unknown, SEEING, 1)) == 1
 
 
 def test_without_a_clock_frames_are_counted() -> None:
@@ -71,7 +92,7 @@ def test_without_a_clock_frames_are_counted() -> None:
 
 
 def test_lucky_share_is_marked() -> None:
-    lucky = frame_charts(shown(), Product(FIRST))[3]
+    lucky = frame_charts(shown(), STACK)[3]
     assert list(lucky.series[0].y) == [0.25, 1.0, 0.5]
     assert lucky.marks[0].name == "chosen: 50 %"
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from storage.errors import StoreError
 from storage.results.export import save_text
-from tasks.reporting.html import LARGEST_PX, Misfit, Page, Picture, Tile, Turn, rendered
+from tasks.reporting.html import LARGEST_PX, Misfit, Page, Picture, Stage, Tile, rendered
 from tasks.reporting.svg import Chart, Series
 
 RNG = np.random.default_rng(1)
@@ -77,9 +77,9 @@ def page(name: str = "jupiter.ser", shape: tuple[int, ...] = (1, 12, 17)) -> Pag
         stretch="gamma",
         figures={"Seeing": (name, name)},
         pictures=(Picture("stack", "Stack", name, stack), Picture("sky", "Sky", "", sky)),
-        turns=(Turn(name, "sky", {name: name}),),
+        stages=(Stage(name, "sky", {name: name}),),
         frames=(chart,),
-        air=(chart,),
+        seeing=(chart,),
         resolution=(chart,),
         psfs=(Tile(name, name, np.eye(9, dtype=np.float32)),),
         psf_note=name,
@@ -95,7 +95,7 @@ def decoded(uri: str | None) -> Image.Image:
 def test_curves_of_one_name_have_one_key() -> None:
     line = np.arange(3.0)
     many = tuple(Series("round 1", line, line + k, "line") for k in range(3))
-    text = rendered(replace(page(), air=(Chart("Loss", "", "step", "loss", many),)))
+    text = rendered(replace(page(), seeing=(Chart("Loss", "", "step", "loss", many),)))
     assert text.count("round 1</span>") == 1
 
 

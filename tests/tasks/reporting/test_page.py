@@ -26,7 +26,7 @@ def shown(planet: Any) -> Page:
 def test_pictures_are_those_of_the_products(planet: Any, shown: Page) -> None:
     pictures = {picture.key: picture.light for picture in shown.pictures}
     assert list(pictures) == ["median", "best", "stack", "lucky", "round1", "sky", "truth"]
-    np.testing.assert_array_equal(pictures["sky"], planet.read(planet.result, "solved"))
+    np.testing.assert_array_equal(pictures["sky"], planet.read(planet.result, "sky"))
     np.testing.assert_array_equal(pictures["stack"], planet.read(planet.stack, "stack"))
     np.testing.assert_array_equal(pictures["round1"], planet.read(planet.rounds[0][1], "sky"))
     assert {picture.light.shape for picture in shown.pictures} == {(1, 64, 64)}
@@ -41,15 +41,15 @@ def test_frames_are_shown_in_place_and_the_truth_in_camera_units(shown: Page) ->
 
 
 def test_every_stage_says_what_it_took_and_reached(planet: Any, shown: Page) -> None:
-    titles = [turn.title for turn in shown.turns]
+    titles = [stage.title for stage in shown.stages]
     assert titles == ["Stack", "Lucky stack", "Round 1", "Round 2"]
     keys = {picture.key for picture in shown.pictures}
-    assert {turn.picture for turn in shown.turns} <= keys
-    first, second = (dict(turn.rows) for turn in shown.turns[2:])
+    assert {stage.picture for stage in shown.stages} <= keys
+    first, second = (dict(stage.rows) for stage in shown.stages[2:])
     assert first["frames"] == first["newly solved"] == "16"
     assert int(second["frames"]) == int(first["frames"]) + int(second["newly solved"])
-    assert first["PSFs"] == f"{planet.note(planet.rounds[0][0], 'seconds'):.1f} s"
-    decibels = [float(turn.rows["PSNR"].split()[0]) for turn in shown.turns]
+    assert first["PSFs"] == f"{planet.store.seconds(planet.rounds[0][0]):.1f} s"
+    decibels = [float(stage.rows["PSNR"].split()[0]) for stage in shown.stages]
     assert decibels[0] < decibels[1] < decibels[2]
 
 
@@ -77,15 +77,15 @@ def test_without_a_truth_nothing_is_compared_with_it(planet: Any) -> None:
     page = page_of(planet)
     assert "truth" not in {picture.key for picture in page.pictures}
     assert "Truth" not in page.figures
-    assert "PSNR" not in page.turns[0].rows
-    assert [series.name for series in page.resolution[0].series] == ["halves solved apart"]
+    assert "PSNR" not in page.stages[0].rows
+    assert [series.name for series in page.resolution[0].series] == ["half-sets solved apart"]
     assert "Against the known truth" not in rendered(page)
 
 
 def test_a_rejected_sky_is_shown_and_marked(planet: Any, shown: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.evaluate._is_what_was_judged", lambda *_: False)
+    monkeypatch.setattr("tasks.evaluate.is_nearer", lambda *_: False)
     settings = planet.config.evaluate.model_copy(update={"frames": 2})
-    result = evaluate(planet.store, planet.inputs, planet.sky, planet.config.telescope, settings)
+    result = evaluate(planet.run, planet.inputs, planet.sky, planet.config.telescope, settings, planet.config.colour)
     page = page_of(planet, result=result)
     sky = next(picture for picture in page.pictures if picture.key == "sky")
     assert sky.caption.endswith("; not published")
@@ -115,7 +115,7 @@ def test_psfs_of_free_form_and_an_unknown_telescope(planet: Any, tmp_path: Path)
     words = ["psfs.model='freeform'", "rounds.0.psfs.steps=3", "psfs.steps=3"]
     other = type(planet)(planet.path, tmp_path / "store", (*words, "rounds.1.sky.cg_iterations=1"), optics)
     page = page_of(other)
-    assert len(page.air) == 1, "pixels tell no D/r0"
+    assert len(page.seeing) == 1, "pixels tell no D/r0"
     assert page.figures["Seeing"][1] == "telescope not given"
     assert all(0 < tile.values.max() <= 1.5 for tile in page.psfs)
     assert "λ/D" not in page.psf_note

@@ -5,33 +5,34 @@ from typing import Any
 
 import numpy as np
 
-from tasks.products.clean_frames import Prepared
-from tasks.products.cutout import field_of
-from tasks.products.frames import FrameStack
-from tasks.products.optics import cutoff_cpp
-from tasks.reporting.residual_map import FRAMES, misfit_of
+from tasks.products.clean_frames import CleanFrames
+from tasks.products.contents import Frames, Mean, Seeing, Sky, Stack
+from tasks.products.cutout import cutout_of
+from tasks.products.frames import CalibratedFrames
+from tasks.products.optics import aperture_of
+from tasks.reporting.residual_map import FRAMES, residual_map
 
 
 def maps(filmed: Any, spot: float = 0.0) -> Any:
     """The misfit of the last round with every frame brighter by `spot` in one place."""
     store = filmed.store
-    with contextlib.ExitStack() as stack:
-        opened = (filmed.frames, filmed.mean, filmed.stack, filmed.sky)
-        raw, mean, first, sky = (stack.enter_context(store.open(product)) for product in opened)
-        clean: Any = Prepared(FrameStack(raw), np.zeros_like(mean["bad"][:]), mean["noise"][:])
-        field = field_of(first, 0)
+    with contextlib.ExitStack() as opened:
+        frames = opened.enter_context(store.view(Frames, filmed.frames))
+        mean = opened.enter_context(store.view(Mean, filmed.mean))
+        cutout = cutout_of(opened.enter_context(store.view(Stack, filmed.stack)), 0)
+        seeing = opened.enter_context(store.view(Seeing, filmed.seeing))
+        sky = opened.enter_context(store.view(Sky, filmed.sky))
+        clean: Any = CleanFrames(CalibratedFrames(frames), np.zeros_like(mean.bad[:]), mean.noise[:])
         if spot:
-            clean = Spotted(clean, np.rint(field.shifts).astype(int), spot)
-        cutoff = min(cutoff_cpp(filmed.config.telescope, 0, mean), 0.5)
-        eye = (cutoff * field.size, filmed.config.telescope.obstruction)
-        air = stack.enter_context(store.open(filmed.seeing))["channel0"]
-        return misfit_of(clean, field, sky, "pupil", eye, float(air.attrs["d_over_r0"]))
+            clean = Spotted(clean, np.rint(cutout.shifts).astype(int), spot)
+        aperture = aperture_of(filmed.config.telescope, 0, mean, cutout.size)
+        return residual_map(clean, cutout, sky, aperture, float(seeing.d_over_r0[0]))
 
 
 class Spotted:
     """Frames with a faint light that the sky does not have."""
 
-    def __init__(self, clean: Prepared, moves: Any, light: float) -> None:
+    def __init__(self, clean: CleanFrames, moves: Any, light: float) -> None:
         self.clean, self.moves, self.light = clean, moves, light
 
     def take(self, frames: Any) -> Any:

@@ -1,6 +1,7 @@
-"""spread: a cluster of real worker processes gives what one machine gives, even when one of them is killed."""
+"""map_jobs: a cluster of real worker processes gives what one machine gives, even when one of them is killed."""
 
 import contextlib
+import copy
 import os
 import shutil
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,8 @@ from storage.errors import Hopeless, StillskyError, StoreError
 from storage.product import Product
 from storage.store import Store
 from tasks.numerics.psf_models.table import PSF_MODELS
-from tasks.running.dask_jobs import spread, spread_over
-from tasks.running.step import Work, watched
+from tasks.running.dask_jobs import connected, map_jobs
+from tasks.running.step import Run, Work
 
 ROOT = Path(__file__).parents[3]
 WORKER = ("worker", "--no-nanny", "--nthreads", "1", "--no-dashboard")
@@ -96,7 +98,7 @@ def alone(planet: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, P
 
 
 def arrays(store: Store, product: Product) -> dict[str, Any]:
-    names = ("frames", *(f"channel0/{name}" for name in ("psfs", "A", "B", "light")))
+    names = ("frames", "psfs/0", "A/0", "B/0", "frame_power", "misfits")
     with store.open(product) as file:
         return {name: file[name][()] for name in names}
 
@@ -108,9 +110,21 @@ def assert_same(one: dict[str, Any], other: dict[str, Any]) -> None:
         )
 
 
-def work_of(store: Store, *inputs: Product) -> Work:
+def work_of(run: Run, *inputs: Product) -> Work:
     recipe = {"inputs": [[p.step, p.key] for p in inputs]}
-    return Work(store, Product("toy", "0" * 32), recipe, "toy round 1")
+    return Work(run, Product("toy", "0" * 32), recipe, "toy round 1")
+
+
+def on(filmed: Any, cluster: Any, listener: Any) -> Any:
+    """The same capture, its steps run on a cluster."""
+    other = copy.copy(filmed)
+    other.run = replace(filmed.run, cluster=cluster, listeners=(listener,))
+    return other
+
+
+def no_job(work: Work, job: int) -> None:
+    """A job that is not to be begun."""
+    raise AssertionError(job)
 
 
 def closed_port() -> int:
@@ -122,8 +136,9 @@ def closed_port() -> int:
 def test_without_a_cluster_jobs_are_done_here_in_order(store: Store) -> None:
     done: list[int] = []
     told: list[tuple[str, int, int]] = []
-    with spread_over(None), watched(lambda *news: told.append(news)):
-        spread(work_of(store), lambda work, job: done.append(job), [3, 1, 2])
+    with connected(None) as nothing:
+        run = Run(store, cluster=nothing, listeners=(lambda *news: told.append(news),))
+        map_jobs(work_of(run), lambda work, job: done.append(job), [3, 1, 2])
     assert done == [3, 1, 2]
     assert told == [("toy round 1", 1, 3), ("toy round 1", 2, 3), ("toy round 1", 3, 3)]
 
@@ -134,8 +149,8 @@ def test_a_cluster_gives_what_one_machine_gives(alone: Any, address: str, monkey
     filmed.store.remove(before)
     monkeypatch.setitem(PSF_MODELS, "pupil", None)  # whoever solves, it is not this process
     told: list[tuple[str, int, int]] = []
-    with spread_over(address), watched(lambda *news: told.append(news)):
-        product = filmed.psfs_of(filmed.stack, settings)
+    with connected(address) as cluster:
+        product = on(filmed, cluster, lambda *news: told.append(news)).psfs_of(filmed.stack, settings)
     assert product == before, "the cluster is no part of the key"
     assert_same(wanted, arrays(filmed.store, product))
     assert told == [*(("solve psfs", k, 5) for k in range(1, 6)), ("solve psfs", 1, 1)]
@@ -160,9 +175,9 @@ def test_a_killed_worker_costs_nothing_that_was_left(alone: Any, cluster: Cluste
             kept.extend(path.stat().st_ino == number for path, number in left.items())
 
     killer = threading.Thread(target=kill_in_the_middle)
-    with spread_over(address), watched(tell):
+    with connected(address) as connection:
         killer.start()
-        assert filmed.psfs_of(filmed.stack, settings) == product
+        assert on(filmed, connection, tell).psfs_of(filmed.stack, settings) == product
     killer.join()
     assert victim.returncode == -signal.SIGKILL
     assert kept
@@ -172,8 +187,8 @@ def test_a_killed_worker_costs_nothing_that_was_left(alone: Any, cluster: Cluste
 
 def test_a_worker_that_does_not_see_the_store_is_told(store: Store, address: str) -> None:
     strange = Product("ingest", "f" * 32)
-    with spread_over(address), pytest.raises(StoreError, match=rf"tcp://.*does not find.*{store.root}.*mount"):
-        spread(work_of(store, strange), tasks.running.dask_jobs._on_worker, [1])  # type: ignore[arg-type]
+    with connected(address) as cluster, pytest.raises(StoreError, match=rf"tcp://.*does not find.*{store.root}.*mount"):
+        map_jobs(work_of(Run(store, cluster=cluster), strange), no_job, [1])
 
 
 def test_a_scheduler_that_does_not_answer_is_told_with_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,19 +196,19 @@ def test_a_scheduler_that_does_not_answer_is_told_with_its_address(monkeypatch: 
     nobody = f"tcp://127.0.0.1:{closed_port()}"
     with (
         pytest.raises(StillskyError, match=f"{nobody}.*no Dask scheduler answered.*dask scheduler"),
-        spread_over(nobody),
+        connected(nobody),
     ):
         raise AssertionError("nothing is begun")
 
 
 def test_nonsense_is_no_address() -> None:
-    with pytest.raises(Hopeless, match=r"carrier-pigeon://loft.*no address"), spread_over("carrier-pigeon://loft"):
+    with pytest.raises(Hopeless, match=r"carrier-pigeon://loft.*no address"), connected("carrier-pigeon://loft"):
         pass
 
 
 def test_nothing_is_asked_of_a_cluster_where_there_is_nothing_to_do(store: Store, address: str) -> None:
-    with spread_over(address):
-        spread(work_of(store), tasks.running.dask_jobs._on_worker, [])  # type: ignore[arg-type]
+    with connected(address) as cluster:
+        map_jobs(work_of(Run(store, cluster=cluster)), no_job, [])
 
 
 def test_what_is_wrong_with_a_cluster_is_told(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,23 +217,24 @@ def test_what_is_wrong_with_a_cluster_is_told(store: Store, tmp_path: Path, monk
     cluster = Cluster(tmp_path)
     try:
         address = cluster.with_workers(0)
-        with pytest.raises(StillskyError, match=f"{address}.*no worker.*dask worker {address}"), spread_over(address):
+        with pytest.raises(StillskyError, match=f"{address}.*no worker.*dask worker {address}"), connected(address):
             raise AssertionError("nothing is begun")
         other = tmp_path / "stillsky-9.9.dist-info"  # a process looks in the folder where it was started first
         other.mkdir()
         (other / "METADATA").write_text("Metadata-Version: 2.1\nName: stillsky\nVersion: 9.9\n")
         cluster.with_workers(1)
-        with pytest.raises(Hopeless, match=r"tcp://.* has stillsky 9\.9, here it is .* install"), spread_over(address):
+        with pytest.raises(Hopeless, match=r"tcp://.* has stillsky 9\.9, here it is .* install"), connected(address):
             raise AssertionError("nothing is begun")
         kill(cluster.workers[0])
         shutil.rmtree(other)
         cluster.with_workers(1)
-        with spread_over(address):
+        with connected(address) as connection:
+            work = work_of(Run(store, cluster=connection))
             kill(cluster.workers[0])
             with pytest.raises(StillskyError, match=f"all workers of the cluster {address} are gone"):
-                spread(work_of(store), tasks.running.dask_jobs._on_worker, [1])  # type: ignore[arg-type]
+                map_jobs(work, no_job, [1])
             kill(cluster.scheduler)
             with pytest.raises(StillskyError, match=f"connection to the Dask scheduler {address} was lost"):
-                spread(work_of(store), tasks.running.dask_jobs._on_worker, [1])  # type: ignore[arg-type]
+                map_jobs(work, no_job, [1])
     finally:
         cluster.end()

@@ -1,8 +1,9 @@
 """Steps as Prefect tasks, under a real server: half a minute, nearly all of it the server's start."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import pytest
 from prefect import flow
@@ -11,12 +12,13 @@ from prefect.testing.utilities import prefect_test_harness
 
 from flows.server.embedded import wait_until_recorded
 from storage.captures.capture import Capture
+from storage.declared import Content, Value
 from storage.errors import BadCapture, StillskyError, StoreError
 from storage.product import Product
 from storage.store import Store
 from tasks.running import prefect_task
 from tasks.running.prefect_task import ProductPolicy, ProductSerializer
-from tasks.running.step import Work, in_round, performed_by, step
+from tasks.running.step import Run, Work, step
 
 CAPTURE = Capture(Path("/night/jupiter.ser"), "f" * 64)
 TRIES: list[str] = []
@@ -24,12 +26,20 @@ FAIL: dict[str, Exception] = {}
 """Step: what it raises the next time it is tried."""
 
 
+@dataclass(frozen=True)
+class Number(Content):
+    """What a toy step leaves."""
+
+    step: ClassVar[str] = "sow"
+    value: Annotated[int, Value("", "A number.")]
+
+
 @step(version="1", retries=2)
 def sow(work: Work, capture: Capture, number: int) -> None:
     """Write a number, unless told to fail."""
     TRIES.append(work.label)
-    with work.create() as file:
-        file["value"] = number
+    with work.draft() as draft:
+        draft.fill(Number(number))
         if "sow" in FAIL:
             raise FAIL.pop("sow")
 
@@ -38,8 +48,8 @@ def sow(work: Work, capture: Capture, number: int) -> None:
 def reap(work: Work, seed: Product) -> None:
     """Double a number."""
     TRIES.append(work.label)
-    with work.open(seed) as source, work.create() as file:
-        file["value"] = 2 * source["value"][()]
+    with work.open(Number, seed) as source:
+        work.save(Number(2 * source.value))
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +81,8 @@ def run(store: Store, number: int) -> tuple[Product, dict[str, str]]:
         from prefect.runtime import flow_run
 
         runs.append(str(flow_run.id))
-        with performed_by(perform), in_round(1):
-            return reap(store, sow(store, CAPTURE, number))
+        here = Run(store, performer=perform).in_round(1)
+        return reap(here, sow(here, CAPTURE, number))
 
     try:
         return harvest(), states(runs)
@@ -138,8 +148,8 @@ def test_a_full_disk_is_tried_again(server: None, store: Store, monkeypatch: pyt
 @step(version="1")
 def dig(work: Work, capture: Capture) -> None:
     """Never ends by itself."""
-    with work.create() as file:
-        file["value"] = 1
+    with work.draft() as draft:
+        draft.fill(Number(1))
         while True:
             TRIES[:] = [work.label]
 
@@ -152,8 +162,7 @@ def test_a_step_that_takes_too_long_is_stopped_in_the_middle(server: None, store
 
     @flow(validate_parameters=False)
     def harvest() -> Product:
-        with performed_by(perform):
-            return dig(store, CAPTURE)
+        return dig(Run(store, performer=perform), CAPTURE)
 
     with pytest.raises(StillskyError, match=r"dig took longer than timeouts.dig_s = 0.3 s; raise that limit"):
         harvest()
@@ -183,7 +192,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_record_is_good_while_its_product_is_there(store: Store) -> None:
-    serializer, product = ProductSerializer(), sow(store, CAPTURE, 6)
+    serializer, product = ProductSerializer(), sow(Run(store), CAPTURE, 6)
     record = serializer.dumps([str(store.root), product.step, product.key])
     assert serializer.loads(record) == [str(store.root), product.step, product.key]
     store.remove(product)

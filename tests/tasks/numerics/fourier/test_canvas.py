@@ -44,7 +44,7 @@ def test_taper_is_one_inside_and_falls_to_the_border() -> None:
 
 
 def test_taper_and_its_complement_share_the_light() -> None:
-    """Where the sky is tapered the stack fills in: a sky equal to the stack adds up to the stack, any taper."""
+    """The weights of sky and stack sum to one everywhere."""
     stack, taper = scene(48, 64), window(48, 64, 64)
     level = border_level(stack)
     other = np.full_like(stack, 300)
@@ -75,14 +75,14 @@ def test_border_level_is_the_borders_light_not_the_planets() -> None:
 
 
 @pytest.mark.parametrize(("strength", "side"), [(0.0, 96), (4.0, 96), (12.0, 192)])
-def test_a_square_for_a_psf_grows_with_the_air(strength: float, side: int) -> None:
+def test_a_square_for_a_psf_grows_with_the_seeing(strength: float, side: int) -> None:
     assert psf_size(512, 256.0, strength) == side
     assert psf_size(512, 128.0, strength) == 2 * side  # finer pixels
     assert psf_size(110, 55.0, strength) == 110  # little would be won
 
 
 def test_a_square_for_a_psf_holds_its_light() -> None:
-    """Long exposures of Kolmogorov air spread most: their light beyond the square is what is folded in."""
+    """The wide wings of a long exposure are the worst case for light beyond the square."""
     strength, size = 8.0, 512
     f = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.fftfreq(size)[None])
     image = np.fft.fftshift(np.fft.ifft2(np.exp(-3.44 * (2 * f * strength) ** (5 / 3))).real)

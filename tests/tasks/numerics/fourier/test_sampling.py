@@ -1,3 +1,5 @@
+"""Aliases and back, masked spectra, mosaics: what a periodic sampling does."""
+
 import numpy as np
 import pytest
 import torch
@@ -36,7 +38,8 @@ def test_masked_spectra_are_those_of_masked_pictures(sampling: Sampling) -> None
 def test_each_pixel_of_a_mosaic_has_one_colour(mosaic: str) -> None:
     masks = [sampling.mask(5, 7) for sampling in bayer_samplings(mosaic)]
     assert np.array_equal(sum(masks), np.ones((5, 7)))
-    assert masks["RGB".index(mosaic[0])][0, 0] == 1 and masks["RGB".index(mosaic[1])][0, 1] == 1
+    assert masks["RGB".index(mosaic[0])][0, 0] == 1
+    assert masks["RGB".index(mosaic[1])][0, 1] == 1
     assert [sampling.density for sampling in bayer_samplings(mosaic)] == [0.25, 0.5, 0.25]
 
 

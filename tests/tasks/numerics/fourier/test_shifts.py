@@ -1,4 +1,4 @@
-"""Moving frames: all-pass, exact on band-limited scenes, and honest about what came in at the border."""
+"""Shifted frames: all-pass, exact on band-limited scenes, with a mask of the filled border."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def blob():
     return draw
 
 
-def test_a_move_goes_where_it_says(blob):
+def test_a_shift_has_the_right_sign_and_size(blob):
     moved = shift_frames(blob(20, 30)[None, None], np.array([[2.3, -4.6]], np.float32))
     assert np.abs(moved[0, 0] - blob(22.3, 25.4)).max() < 2e-3
 
@@ -50,7 +50,7 @@ def test_whole_pixels_are_copied_not_computed(blob):
     assert np.isfinite(move_whole(frame, np.array([[90, -70]]))).all()
 
 
-def test_covered_knows_the_filling_from_the_data():
+def test_covered_masks_the_filled_border():
     seen = covered((10, 12), np.array([[2.0, -3.0], [0.0, 0.0], [40.0, 0.0]], np.float32))
     assert seen[0].sum() == 8 * 9
     assert not seen[0, :2].any()

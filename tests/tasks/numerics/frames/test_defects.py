@@ -11,7 +11,7 @@ HOT, DEAD = (29, 38), (33, 30)
 
 
 def airy(cy, cx, scale=1.0):
-    """A perfect telescope's star at Nyquist sampling: as sharp as light can be."""
+    """A diffraction-limited star at Nyquist sampling."""
     y, x = np.mgrid[:N, :N]
     r = np.pi / 2 * np.hypot(y - cy, x - cx) * scale + 1e-9
     return (2 * special.j1(r) / r) ** 2
@@ -111,7 +111,7 @@ def test_filling_takes_only_good_neighbours():
     assert np.array_equal(fill(broken, bad)[..., ~bad], ramp[..., ~bad])
 
 
-def test_wide_holes_and_hopeless_frames_stay_finite():
+def test_wide_holes_and_frames_without_good_pixels_stay_finite():
     bad = np.zeros((N, N), bool)
     bad[10:40, 10:40] = True
     filled = fill(np.full((1, 1, N, N), 7, np.float32), bad)

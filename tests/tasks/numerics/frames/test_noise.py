@@ -1,4 +1,4 @@
-"""Noise is read where no light is: right through stars, posterised skies and mosaics."""
+"""Noise measured beyond the cut-off is right despite bright targets, posterised skies and defects."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ N = 128
 
 
 def band_limited(seed=0, cutoff=0.5, size=N):
-    """A bright sky without a trace of light beyond the cut-off, falling towards it."""
+    """A bright sky whose spectrum falls to zero at the cut-off."""
     rng = np.random.default_rng(seed)
     f = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None])
     spectrum = np.fft.rfft2(rng.normal(size=(size, size))) * np.clip(1 - f / cutoff, 0, None) ** 1.5 / (1 + 30 * f)
@@ -56,7 +56,7 @@ def test_an_undersampled_telescope_still_leaves_some_corners():
 
 
 @pytest.mark.parametrize("cutoff", [0.25, 0.4])
-def test_the_cut_off_is_seen_in_good_light(cutoff):
+def test_the_cut_off_of_bright_targets_is_found(cutoff):
     rng = np.random.default_rng(7)
     power = np.zeros((N, N // 2 + 1))
     for seed in range(20):
@@ -65,7 +65,7 @@ def test_the_cut_off_is_seen_in_good_light(cutoff):
     assert optical_cutoff(power) == pytest.approx(cutoff, rel=0.15)
 
 
-def test_no_cut_off_is_invented():
+def test_white_noise_has_no_cut_off():
     rng = np.random.default_rng(8)
     power = np.mean([np.abs(np.fft.rfft2(rng.normal(size=(N, N)))) ** 2 for _ in range(20)], axis=0)
     assert optical_cutoff(power) is None

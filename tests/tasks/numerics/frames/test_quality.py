@@ -1,4 +1,4 @@
-"""Sharp frames rank first, spoilt ones last, and the lucky share follows the weather."""
+"""Sharp frames rank first, disturbed ones last, and the share to average depends on their scatter."""
 
 import numpy as np
 import pytest
@@ -47,25 +47,25 @@ def test_noise_is_not_taken_for_detail():
     assert loud == pytest.approx(quiet, rel=0.15)
 
 
-def test_in_the_dark_what_is_common_ranks_better_than_power():
+def test_faint_frames_rank_better_by_coherent_sharpness():
     blurs = np.random.default_rng(3).uniform(0.5, 3, 80)
     frames = film(blurs, 700)
     common = coherent_sharpness(frames, frames.mean(axis=0), len(frames))
     assert spearmanr(common, -blurs)[0] > max(spearmanr(sharpness(frames), -blurs)[0], 0.3)
 
 
-def test_a_streak_stands_out_and_is_not_the_luckiest():
+def test_a_streak_is_an_outlier_and_ranks_last():
     frames = film(np.random.default_rng(4).uniform(1.0, 3.0, 30))
     rows = np.arange(N)
     frames[7, 0, rows, rows // 2 + 10] += 1500
     ok = np.ones(30, bool)
-    strange = residual_outlier_score(frames, frames.mean(axis=0))
-    assert np.nonzero(upper_outliers(strange))[0].tolist() == [7]
-    assert ranking(sharpness(frames), ok)[0] == 7  # why it must be looked for
-    assert ranking(sharpness(frames), ok, strange)[-1] == 7
+    scores = residual_outlier_score(frames, frames.mean(axis=0))
+    assert np.nonzero(upper_outliers(scores))[0].tolist() == [7]
+    assert ranking(sharpness(frames), ok)[0] == 7  # its sharpness alone ranks it first
+    assert ranking(sharpness(frames), ok, scores)[-1] == 7
 
 
-def test_blurred_frames_do_not_stand_out():
+def test_blurred_frames_are_no_outliers():
     frames = film(np.linspace(0.5, 3, 40), gains=np.linspace(0.5, 1, 40))
     assert not upper_outliers(residual_outlier_score(frames, frames.mean(axis=0))).any()
 

@@ -1,4 +1,4 @@
-"""Scores forgive shift, gain and offset and nothing else."""
+"""Metrics are invariant to shift, gain and offset and to nothing else."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from scipy import ndimage
 from skimage.metrics import structural_similarity
 
 from tasks.numerics.fourier.shifts import shift_frames
-from tasks.numerics.judging.metrics import fourier_ring_correlation, frc_cutoff, match, psnr, ssim
+from tasks.numerics.judging.metrics import fourier_ring_correlation, frc_cutoff, is_nearer, match, psnr, ssim
 
 N = 96
 
@@ -16,7 +16,7 @@ def sky():
     return (100 * ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(N, N)), 2.5)).astype(np.float32)
 
 
-def test_shift_gain_and_offset_are_forgiven(sky):
+def test_shift_gain_and_offset_do_not_count(sky):
     moved = shift_frames(sky[None, None], np.array([[3.4, -2.7]], np.float32))[0, 0]
     found = match(sky, 0.01 * moved + 7)
     assert found.psnr_db > 45
@@ -24,7 +24,7 @@ def test_shift_gain_and_offset_are_forgiven(sky):
     assert found.gain == pytest.approx(100, rel=0.01)
 
 
-def test_noise_costs_what_it_must(sky):
+def test_noise_lowers_psnr_by_its_power(sky):
     sigma = 0.05 * np.ptp(sky[12:-12, 12:-12])
     noisy = sky + np.random.default_rng(1).normal(0, sigma, sky.shape).astype(np.float32)
     assert psnr(sky, noisy) == pytest.approx(-20 * np.log10(0.05), abs=0.6)
@@ -37,7 +37,7 @@ def test_a_negative_is_no_better_than_a_constant(sky):
     assert match(sky, -sky, max_shift=0).gain >= 0
 
 
-def test_blur_is_not_forgiven(sky):
+def test_blur_counts(sky):
     assert psnr(sky, ndimage.gaussian_filter(sky, 2)) < psnr(sky, ndimage.gaussian_filter(sky, 1)) < 45
 
 
@@ -61,3 +61,15 @@ def test_ring_correlation_ends_where_the_detail_does(sky):
     assert frc_cutoff(curve) == pytest.approx(0.25, abs=0.035)
     assert abs(curve[35:].mean()) < 0.1
     assert frc_cutoff(fourier_ring_correlation(sky, sky)) == 0.5
+
+
+def test_nearer_is_judged_away_from_the_border(sky):
+    small, large = (np.stack([sky, sky]) + off for off in (1.0, 2.0))
+    picture = np.stack([sky, sky])
+    assert is_nearer(picture, to=small, than=large)
+    assert not is_nearer(picture, to=large, than=small)
+    assert not is_nearer(picture, to=small, than=small)
+    small[:, : N // 8] += 1000  # the border, where the pictures are made otherwise
+    assert is_nearer(picture, to=small, than=large)
+    small[0, N // 2, N // 2] += 1000  # one channel's error counts
+    assert not is_nearer(picture, to=small, than=large)

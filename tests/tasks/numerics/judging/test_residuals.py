@@ -14,7 +14,7 @@ SIZE, MODES = 64, 28
 
 
 def test_noise_line_is_that_of_a_camera() -> None:
-    """A bright disc on a dark sky: its noise must not be found in the dark."""
+    """A bright disc on a dark sky: the disc's noise must not be attributed to the background."""
     dice = np.random.default_rng(2)
     y, x = np.mgrid[-48:48, -48:48]
     light = 2000 / (1 + np.exp((np.hypot(y, x) - 25) / 3))

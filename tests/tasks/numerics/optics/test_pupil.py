@@ -1,4 +1,4 @@
-"""The pupil makes PSFs that optics allow."""
+"""PSFs of a pupil: non-negative, normalised, band-limited, the same on smaller squares."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ def test_modes_are_orthonormal_and_without_piston() -> None:
     assert (pupil.modes @ weight).abs().max() < 1e-4
 
 
-def test_psfs_are_light_and_band_limited() -> None:
+def test_psfs_are_non_negative_normalised_and_band_limited() -> None:
     pupil = make_pupil(48, Aperture(20.0, 0.3), 20)
     phases = torch.randn(3, 20, generator=torch.Generator().manual_seed(1))
     images = psfs(pupil, phases)
@@ -45,7 +45,7 @@ def test_psfs_of_a_smaller_square_are_those_of_the_whole_canvas(grid: int) -> No
     torch.testing.assert_close(otfs(part, phases), otfs(whole, phases), rtol=0, atol=0.03)
 
 
-def test_spectra_and_pictures_of_a_smaller_square_belong_together() -> None:
+def test_spectra_and_pictures_of_a_smaller_square_are_adjoint() -> None:
     pupil = make_pupil(30, Aperture(15.0, 0.0), 3, 18)
     dice = torch.Generator().manual_seed(2)
     picture = torch.rand(2, 18, 18, generator=dice)

@@ -37,13 +37,13 @@ def test_screens_without_subharmonics_or_with_small_eddies_lack_slow_power() -> 
     assert bounded[-1] / theory[-1] == pytest.approx(0.29, abs=0.04)
 
 
-def test_wind_carries_the_pattern_along() -> None:
+def test_wind_shifts_the_pattern_at_its_speed() -> None:
     # 7 cells per second along +x and -4 along y: after one second the pattern has moved by whole cells.
     first, later = pupil_phases(32, 5.0, 2000.0, [(1.0, -4.0, 7.0)], np.array([0.0, 1.0]), np.random.default_rng(3))
     assert later[:-4, 7:] == pytest.approx(first[4:, :-7], abs=1e-3)
 
 
-def test_phases_between_cells_keep_the_air_rough() -> None:
+def test_interpolation_between_cells_keeps_the_fine_structure() -> None:
     still, half = pupil_phases(64, 8.0, 2000.0, [(1.0, 0.5, 0.5)], np.array([0.0, 1.0]), np.random.default_rng(3))
     rough = [np.mean(np.diff(phase, axis=1) ** 2) for phase in (still, half)]
     assert rough[1] == pytest.approx(rough[0], rel=0.25)

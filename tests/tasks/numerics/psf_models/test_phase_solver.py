@@ -1,4 +1,4 @@
-"""A joint solve from scratch undoes the air, and can be stopped and taken up again."""
+"""A joint solve deconvolves the seeing, and can be stopped and resumed."""
 
 from dataclasses import replace
 
@@ -77,7 +77,7 @@ def test_a_batch_against_the_sums_of_others_finds_its_psfs() -> None:
     assert error < 0.3 * blind
 
 
-def test_a_solve_taken_up_again_ends_where_it_would_have() -> None:
+def test_a_resumed_solve_has_the_same_result() -> None:
     pupil, _, spectra, _ = capture(6)
     problem, schedule = Problem(pupil, spectra), Schedule(steps=12, renew=5)
     first = begin(problem, draw_phases(6, sigma(), 2))
@@ -110,8 +110,8 @@ def test_held_prior_stays_put() -> None:
     assert torch.equal(found.sky_power, first.sky_power)
 
 
-def test_the_prior_is_loose_while_it_is_hot() -> None:
-    """Fine rings may be brighter than what was found, until the noise is what it is."""
+def test_the_prior_is_flattened_while_the_temperature_is_high() -> None:
+    """Fine rings may be brighter than estimated until the temperature is one."""
     pupil, _, spectra, _ = capture(6)
     problem, first = Problem(pupil, spectra), begin(Problem(pupil, spectra), draw_phases(6, sigma(), 2))
     hot, cold = (

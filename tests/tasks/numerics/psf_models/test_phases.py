@@ -36,7 +36,7 @@ def test_strehl_of_small_phases_follows_marechal() -> None:
     assert model.portraits(phases, APERTURE, 32 * PORTRAIT_SAMPLING).max() == pytest.approx(np.exp(-(0.4**2)), abs=0.01)
 
 
-def test_pixels_and_phases_tell_the_same_strehl() -> None:
+def test_pixels_and_phases_give_the_same_strehl() -> None:
     phases = drawn(3.0)
     phases[:, :2] = 0
     shapes = psfs(make_pupil(SIZE, APERTURE, MODES), torch.from_numpy(phases)).numpy()
@@ -49,11 +49,11 @@ def test_pixels_and_phases_tell_the_same_strehl() -> None:
 
 
 @pytest.mark.parametrize("strength", [2.0, 8.0])
-def test_strength_of_drawn_air_is_found(strength: float) -> None:
+def test_the_strength_of_drawn_phases_is_found(strength: float) -> None:
     assert np.mean(model.strengths(drawn(strength, 60))) == pytest.approx(strength, rel=0.15)
 
 
-def test_tilt_alone_tells_nothing_of_the_air() -> None:
+def test_tilt_alone_has_no_strength() -> None:
     assert np.isnan(model.strengths(np.ones((3, 2), np.float32))).all()
 
 

@@ -1,4 +1,4 @@
-"""PSFs without optics are recovered when the sky is known."""
+"""Free-pixel PSFs are recovered when the sky is known."""
 
 import torch
 
@@ -35,7 +35,7 @@ def test_every_psf_is_recovered_from_the_true_sky() -> None:
         assert torch.corrcoef(torch.stack([one.ravel(), two.ravel()]))[0, 1] > 0.95
 
 
-def test_a_dark_sky_teaches_nothing() -> None:
+def test_a_dark_sky_leaves_the_start_unchanged() -> None:
     start = gaussians(2, SIZE, 3.0)
     dark = torch.zeros(SIZE, SIZE // 2 + 1, dtype=torch.complex64)
     found = fit(dark.expand(2, -1, -1).clone(), dark, start, steps=3)

@@ -1,4 +1,4 @@
-"""One contract for every PSF model: stored between any two steps it ends the same; and what each is there for."""
+"""One contract for every PSF model, and the purpose of each."""
 
 from dataclasses import replace
 
@@ -90,7 +90,7 @@ def test_contract_transfer_functions_are_those_of_the_sums(name: str, size: int)
     torch.testing.assert_close(wide[:, 2, 0].abs(), transfer[:, 1, 0].abs(), rtol=0.05, atol=0.02)
 
 
-def test_contract_begin_does_not_touch_what_it_is_given(name: str) -> None:
+def test_contract_arguments_are_not_changed(name: str) -> None:
     model, given = PSF_MODELS[name], batch(drawn(4), sky())
     spectra, memory = given.spectra.clone(), model.begin(given, PLAN)
     before = stored(memory)
@@ -144,7 +144,7 @@ def test_freeform_recovers_every_psf_from_the_true_sky() -> None:
 
 
 def test_one_sharp_frame_among_many_blurred_alike_is_found_and_used() -> None:
-    """63 frames with one and the same blur vote for a soft sky; the single sharp frame must win."""
+    """63 frames with the same blur suggest a soft sky; the single sharp frame must determine it."""
     phases = drawn(1).repeat(64, 1)
     phases[17] = 0
     given, plan = batch(phases, sky()), replace(PLAN, steps=150)
@@ -161,7 +161,7 @@ def test_one_sharp_frame_among_many_blurred_alike_is_found_and_used() -> None:
     assert psnr(truth.numpy(), found.numpy()) > psnr(truth.numpy(), mean.numpy()) + 2.5
 
 
-def test_a_frame_with_a_light_that_the_sky_lacks_is_left_unexplained() -> None:
+def test_a_frame_with_light_that_the_sky_lacks_has_a_large_misfit() -> None:
     given = batch(drawn(10), sky())
     spectra = given.spectra.clone()
     spot = torch.zeros(SIZE, SIZE)

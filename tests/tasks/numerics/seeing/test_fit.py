@@ -1,10 +1,11 @@
-"""The seeing is found from frames alone, whatever the sky, and honest when there is little to see."""
+"""The seeing is found from frames alone, for any sky, and its uncertainty grows with the noise."""
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks.numerics.seeing.fit import fit_seeing, travel_prior
+from tasks.numerics.fourier.rings import RINGS
+from tasks.numerics.seeing.fit import Seeing, fit_seeing, in_other_light, travel_prior
 from tasks.numerics.seeing.speckle_transfer import curves, phases, speckle_table, transfers
 from tasks.numerics.seeing.spectral_ratios import noise_beyond, spectral_sums
 from tests.tasks.numerics.conftest import SIZE, Frames
@@ -28,7 +29,7 @@ def test_strength_and_power_are_found_without_the_sky(frames_through: Frames, st
     assert (seeing.mean_otf <= np.sqrt(seeing.mean_power) + 1e-9).all()
 
 
-def test_noise_only_leaves_the_prior_and_says_so() -> None:
+def test_noise_alone_returns_the_prior_and_its_uncertainty() -> None:
     frames = np.random.default_rng(0).standard_normal((64, SIZE, SIZE)).astype(np.float32)
     seeing = fit_seeing(spectral_sums(frames, 0.4), 0.4, 0.33)
     assert seeing.rings_used == 0
@@ -38,7 +39,7 @@ def test_noise_only_leaves_the_prior_and_says_so() -> None:
     assert np.isfinite(seeing.mean_power).all()
 
 
-def test_more_noise_widens_the_answer(frames_through: Frames) -> None:
+def test_more_noise_increases_the_uncertainty(frames_through: Frames) -> None:
     spreads = []
     for noise in (2e-3, 0.5):
         frames, _ = frames_through(6.0, noise)
@@ -46,7 +47,7 @@ def test_more_noise_widens_the_answer(frames_through: Frames) -> None:
     assert spreads[1] > spreads[0]
 
 
-def test_simulated_air_is_kolmogorov() -> None:
+def test_simulated_phases_are_kolmogorov() -> None:
     screens = phases(0.01, 1, 256)[:, 0]
     for gap in (3, 12):
         steps = [screens[:, gap:] - screens[:, :-gap], screens[:, :, gap:] - screens[:, :, :-gap]]
@@ -55,14 +56,14 @@ def test_simulated_air_is_kolmogorov() -> None:
         assert 0.75 < structure / (6.88 * (gap / 48) ** (5 / 3)) < 1.1
 
 
-def test_stronger_air_and_longer_exposures_damp_more() -> None:
+def test_stronger_seeing_and_longer_exposures_damp_more() -> None:
     table = speckle_table(0.33)
     assert (np.diff(table.log_power[:, 0, 8]) < 0).all()
     assert table.log_power[24, -1, 20] < table.log_power[24, 0, 20] - 0.5
     assert np.isfinite(table.log_power).all()
 
 
-def test_few_draws_show_what_many_would() -> None:
+def test_few_draws_give_the_curves_of_many() -> None:
     """Curves of 2,560 draws of ten other seeds; with seed 1 the errors are 0.054 and 0.043, and D/r0 six per cent off."""
     rings = [6, 8, 10, 12, 14, 16, 20, 24]
     contrast = [0.555, 0.857, 0.987, 1.027, 1.052, 1.073, 1.147, 1.218]
@@ -72,15 +73,15 @@ def test_few_draws_show_what_many_would() -> None:
     assert np.sqrt(np.mean((few.coherence[rings] - coherence) ** 2)) < 0.010
 
 
-def test_clock_says_how_far_the_air_moves() -> None:
+def test_the_exposure_sets_the_prior_of_the_travel() -> None:
     assert travel_prior(0.25, 0.05) == (pytest.approx(2.0), 0.6)
     hidden = travel_prior(0.25, None)
-    assert 0.05 < hidden[0] < 0.8, "cameras that hide their exposure are no slower than others"
+    assert 0.05 < hidden[0] < 0.8, "an unknown exposure is taken for a usual one"
     assert hidden[1] > 0.6
 
 
-def test_a_sky_beyond_the_frame_looks_no_calmer(frames_through: Frames) -> None:
-    """The taper moves light of lower frequencies up; taken for what it stands at, D/r0 would come out a quarter too low."""
+def test_a_sky_beyond_the_frame_does_not_bias_the_strength(frames_through: Frames) -> None:
+    """Uncorrected, the taper's leakage from lower frequencies would make D/r0 a quarter too low."""
     frames, _ = frames_through(12.0, 1e-3, "field")
     seeing = fit_seeing(spectral_sums(frames, 0.5), 0.5, 0.33, noise=64**2 * 1e-6, travel=(0.1, 0.5))
     assert abs(np.log(seeing.d_over_r0 / 12.0)) < 0.15
@@ -92,3 +93,15 @@ def test_too_few_groups_and_too_coarse_pixels_are_refused() -> None:
         fit_seeing(spectral_sums(frames, 0.5, group=6), 0.5, 0.33, noise=1.0)
     with pytest.raises(ValueError, match="cut-off"):
         noise_beyond(spectral_sums(frames, 0.7), 0.7)
+
+
+def test_other_light_sees_the_same_air() -> None:
+    """Redder light passes better; the way there and back ends where it began."""
+    rings = len(RINGS)
+    table = speckle_table(0.3)
+    start = Seeing(6.0, 0.1, 0.2, 0.1, np.exp(table.log_power[20, 8]), np.ones(rings), np.full(rings, 0.1), 10)
+    red = in_other_light(start, 535 / 620, 0.3)
+    assert red.d_over_r0 == pytest.approx(6.0 * (535 / 620) ** 1.2)
+    assert (red.mean_power[2:-2] > start.mean_power[2:-2]).all()
+    again = in_other_light(red, 620 / 535, 0.3)
+    np.testing.assert_allclose(again.mean_power, start.mean_power, rtol=1e-6)

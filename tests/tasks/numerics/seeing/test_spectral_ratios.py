@@ -1,4 +1,4 @@
-"""Ratios of spectra forget the sky; their sums join, and know from where the taper let light in."""
+"""Ratios of spectra do not depend on the sky; sums of blocks join; the taper's leakage is measured."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from tasks.numerics.seeing.spectral_ratios import join, measured, noise_beyond, 
 from tests.tasks.numerics.conftest import SIZE, Frames
 
 
-def test_measured_ratios_forget_the_sky(frames_through: Frames) -> None:
+def test_measured_ratios_do_not_depend_on_the_sky(frames_through: Frames) -> None:
     ratios = []
     for sky in ("disc", "stars"):
         frames, _ = frames_through(8.0, 1e-3, sky)
@@ -34,7 +34,7 @@ def test_blocks_join_to_the_whole_and_stay_bounded() -> None:
     np.testing.assert_allclose(joined.softened, whole.softened, rtol=1e-5)
 
 
-def test_light_is_known_by_where_it_came_from(frames_through: Frames) -> None:
+def test_leakage_lowers_the_effective_frequency_of_steep_spectra(frames_through: Frames) -> None:
     """Of a steep field more leaks in from below than from above; a few stars are as bright at every frequency."""
     moved = {}
     for sky, size in (("field", 64), ("stars", SIZE)):

@@ -1,4 +1,4 @@
-"""Known PSFs: their transfer functions fit the simulator's frames, and an error is of shape, not of place."""
+"""Transfer functions of known PSFs, and an error measure that is independent of position."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def test_a_psf_wider_than_the_canvas_is_sampled_not_cut(air):
     assert transfer[:, :12, :12] == pytest.approx(whole[:, :24:2, :24:2], abs=1e-5)
 
 
-def test_moves_move(air):
+def test_moves_shift_the_psf(air):
     pictures, _ = air
     moved = known_transfer(centred(pictures), np.array([[0, 0], [3, -2], [0.5, 0]]), 0.0, SIZE)
     back = torch.fft.irfft2(moved, s=(SIZE, SIZE))
@@ -46,7 +46,7 @@ def test_moves_move(air):
     assert back[0] == pytest.approx(pictures[0].numpy(), abs=1e-6)
 
 
-def test_error_is_of_shape_not_of_place(air):
+def test_the_error_is_independent_of_position(air):
     _, transfer = air
     ramp = np.exp(-2j * np.pi * np.fft.fftfreq(SIZE) * 2.3)[:, None] * np.exp(2j * np.pi * np.fft.rfftfreq(SIZE) * 4.71)
     moved = (transfer * torch.from_numpy(ramp)).to(torch.complex64)

@@ -51,7 +51,7 @@ def test_perfect_psf_is_centred_band_limited_and_non_negative() -> None:
     assert small.max() == pytest.approx(psf.max() / 4, rel=0.2)
 
 
-def test_stronger_air_makes_worse_psfs_and_all_sum_to_one() -> None:
+def test_stronger_seeing_makes_worse_psfs_and_all_sum_to_one() -> None:
     peaks = []
     for strength in (0.0, 2.0, 6.0):
         psfs = np.stack(list(air_psfs(replace(SCENE, d_over_r0=strength, n_frames=12))))
@@ -61,7 +61,7 @@ def test_stronger_air_makes_worse_psfs_and_all_sum_to_one() -> None:
     assert 1.0 > peaks[1] > 1.5 * peaks[2] > 0.0
 
 
-def test_short_exposures_follow_the_theory_of_tilt_removed_air() -> None:
+def test_short_exposures_follow_the_theory_without_tilt() -> None:
     # Weak air: Strehl about exp(-variance), without tilt 0.134 (D/r0)^(5/3) rad^2 (Noll 1976); peaks ignore tilt.
     scene = replace(SCENE, d_over_r0=1.5, n_frames=120, fps=5.0, exposure_s=0.0, n_subexposures=1, pixel_fill=0.0)
 
@@ -74,7 +74,7 @@ def test_short_exposures_follow_the_theory_of_tilt_removed_air() -> None:
     assert strehl == pytest.approx(np.exp(-0.134 * 1.5 ** (5 / 3)), abs=0.03)
 
 
-def test_air_is_correlated_from_frame_to_frame_only_when_frames_are_fast() -> None:
+def test_psfs_are_correlated_from_frame_to_frame_only_when_frames_are_fast() -> None:
     def alike(fps: float) -> float:
         psfs = np.stack(list(air_psfs(replace(SCENE, fps=fps, n_frames=10)))).reshape(10, -1)
         return float(np.mean([np.corrcoef(psfs[k], psfs[k + 1])[0, 1] for k in range(9)]))
@@ -130,7 +130,7 @@ def test_converter_clips_at_its_bits(bits: int, dtype: type) -> None:
     assert 0.3 < calm.max() / (2**bits - 1) < 1.0
 
 
-def test_clouds_dim_the_light_and_say_so() -> None:
+def test_clouds_dim_the_light_by_the_transparency() -> None:
     scene = replace(QUIET, d_over_r0=0.0, clouds=0.3, n_frames=40)
     block = _whole(scene)
     assert block.transparency.max() == pytest.approx(1.0)

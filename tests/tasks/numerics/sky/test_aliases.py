@@ -1,3 +1,5 @@
+"""Sums over aliases give the sky of the dense normal equations, and without a mask what they always gave."""
+
 import numpy as np
 import pytest
 import torch

@@ -40,7 +40,7 @@ def test_the_fraction_is_that_of_the_sky(ratio: float) -> None:
 
 
 def test_it_follows_from_the_fourier_ring_correlation_of_the_halves() -> None:
-    """For a correlation c of two half-sets the mean of both has the fraction 2 c / (1 + c) of signal (Rosenthal and Henderson 2003)."""
+    """Signal fraction 2 c / (1 + c) of the mean of half-sets with correlation c (Rosenthal and Henderson 2003)."""
     found = halves(3 * NOISE / FRAMES, NOISE)
     pictures = [
         np.fft.irfft2(part.cross.numpy() / 10, s=(SIZE, SIZE)) for part in (found.half, found.total - found.half)

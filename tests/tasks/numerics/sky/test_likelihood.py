@@ -1,4 +1,4 @@
-"""The hand-written gradient is the loss's own."""
+"""The analytic gradient is the loss's derivative."""
 
 import pytest
 import torch
@@ -57,7 +57,7 @@ def test_truth_beats_its_neighbours() -> None:
         assert gradient(Problem(pupil, spectra), off, noise, floor).loss > best
 
 
-def test_evidence_and_sky_prior_ignore_a_filter_that_wanders_from_sky_to_psfs() -> None:
+def test_evidence_does_not_change_when_a_filter_moves_from_sky_to_psfs() -> None:
     pupil, truth, spectra = scene()
     dice = torch.Generator().manual_seed(7)
     curve = torch.rand(SIZE, SIZE // 2 + 1, generator=dice) + 0.5

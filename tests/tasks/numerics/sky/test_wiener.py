@@ -1,4 +1,4 @@
-"""The sky keeps its light, its noise level and its rings."""
+"""Noise and ring power are estimated without bias; the prior follows them."""
 
 import pytest
 import torch
@@ -31,7 +31,7 @@ def test_corner_noise_ignores_the_sky() -> None:
 
 @pytest.mark.parametrize("dim", [1.0, 0.03])
 def test_ring_power_is_found_at_once_where_frames_hardly_show_it(dim: float) -> None:
-    """The light of rings that the air leaves three per cent of: expectation-maximisation would not get there."""
+    """Rings attenuated to three per cent: expectation-maximisation would not converge."""
     dice = torch.Generator().manual_seed(1)
     number = rings(SIZE)
     law = 1e4 * torch.arange(int(number.max()) + 1).clamp_min(1).float() ** -2

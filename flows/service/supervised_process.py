@@ -1,28 +1,31 @@
-"""A child process that is kept alive: started again after a pause that grows while it keeps dying."""
+"""A child process as its parent sees it: started again after a pause that grows while it keeps dying."""
 
 import os
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows.server.home import open_log
+from flows.server.python_command import python_command, safe_environment
 from flows.service.child_process import PARENT
 
 BACKOFF_S = (1.0, 60.0)
 """Pause before a child that died is started again: after the first death, and at most."""
-STEADY_S = 300.0
-"""A child that has lived this long is forgiven its earlier deaths."""
+STABLE_S = 300.0
+"""After a child has lived this long its earlier deaths no longer count."""
 STOP_S = 15.0
 """Longest wait for a child to end tidily."""
 
 
 @dataclass
-class Child:
+class SupervisedProcess:
     """One process of flows/service/child_process.py."""
 
-    words: tuple[str, ...]
+    arguments: tuple[str, ...]
+    """Of `python -m flows.service.child_process`."""
     log: Path
+    """Its output is appended to this file; the file's folder is its working directory."""
     process: "subprocess.Popen[bytes] | None" = None
     deaths: int = 0
     started: float = 0.0
@@ -31,14 +34,15 @@ class Child:
     def start(self) -> None:
         """Start it, in a session of its own: Ctrl-C in a terminal is for serve, which stops its children in order."""
         self.started = time.monotonic()
-        with self.log.open("ab") as log:
+        with open_log(self.log) as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "flows.service.child_process", *self.words],
+                python_command("flows.service.child_process", *self.arguments),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                env={**os.environ, PARENT: str(os.getpid())},
+                cwd=self.log.parent,
+                env={**safe_environment(), PARENT: str(os.getpid())},
             )
 
     @property
@@ -52,7 +56,7 @@ class Child:
             return False
         self.process = None
         now = time.monotonic()
-        self.deaths = 1 if now - self.started > STEADY_S else self.deaths + 1
+        self.deaths = 1 if now - self.started > STABLE_S else self.deaths + 1
         self.not_before = now + min(BACKOFF_S[0] * 2.0 ** (self.deaths - 1), BACKOFF_S[1])
         return True
 

@@ -7,18 +7,20 @@ from typing import Any
 
 import pytest
 
-from flows.service import processes as keep
-from flows.service.processes import Child
+from flows.service import supervised_process
+from flows.service.supervised_process import SupervisedProcess
 
 
 @pytest.fixture
-def child(tmp_path: Path) -> Child:
-    return Child(("no such kind",), tmp_path / "child.log")
+def child(tmp_path: Path) -> SupervisedProcess:
+    return SupervisedProcess(("no such kind",), tmp_path / "child.log")
 
 
-def test_a_child_that_keeps_dying_is_started_ever_later(child: Child, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_that_keeps_dying_is_started_ever_later(
+    child: SupervisedProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = [1000.0]
-    monkeypatch.setattr(keep.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(supervised_process.time, "monotonic", lambda: now[0])
     pauses = []
     for _ in range(9):
         assert child.due
@@ -33,16 +35,16 @@ def test_a_child_that_keeps_dying_is_started_ever_later(child: Child, monkeypatc
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
     assert "KeyError" in child.log.read_text()
     child.start()
-    now[0] += keep.STEADY_S + 1
+    now[0] += supervised_process.STABLE_S + 1
     assert child.process is not None
     child.process.wait()
     assert child.died()
     assert child.not_before - now[0] == 1
 
 
-def test_stopping_ends_it(child: Child, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopping_ends_it(child: SupervisedProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     child.stop()  # nothing to stop
-    monkeypatch.setattr(keep.subprocess, "Popen", _sleeping(subprocess.Popen))
+    monkeypatch.setattr(supervised_process.subprocess, "Popen", _sleeping(subprocess.Popen))
     child.start()
     process = child.process
     assert process is not None
@@ -52,4 +54,4 @@ def test_stopping_ends_it(child: Child, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def _sleeping(real: Any) -> Any:
-    return lambda words, **options: real(["sleep", "60"], **options)
+    return lambda command, **options: real(["sleep", "60"], **options)
