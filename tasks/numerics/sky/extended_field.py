@@ -88,11 +88,7 @@ def solve_extended(
     def dot(a: Tensor, b: Tensor) -> float:
         return float(((a.conj() * b).real.double() * weight).sum())
 
-    residual = torch.zeros(size, size // 2 + 1, dtype=torch.complex64, device=floor.device)
-    power = torch.zeros_like(floor)
-    for light, mask, transfer in frames():
-        residual = residual + (transfer.conj() * _weighted(mask * light, mask, metric)).sum(0)
-        power = power + (transfer.real**2 + transfer.imag**2).sum(0)
+    residual, power = _right_side(frames, floor, metric)
     preconditioner = 1 / ((power if metric is None else metric * power) * density + floor)
     sky = torch.zeros_like(residual)
     if start is not None:
@@ -107,6 +103,17 @@ def solve_extended(
         previous, norm = norm, dot(residual, conditioned)
         direction = conditioned + (norm / max(previous, 1e-300)) * direction
     return sky
+
+
+def _right_side(frames: Pass, floor: Tensor, metric: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The right side of the normal equations, and the sum of |H|^2 over the frames."""
+    size = floor.shape[-2]
+    cross = torch.zeros(size, size // 2 + 1, dtype=torch.complex64, device=floor.device)
+    power = torch.zeros_like(floor)
+    for light, mask, transfer in frames():
+        cross = cross + (transfer.conj() * _weighted(mask * light, mask, metric)).sum(0)
+        power = power + (transfer.real**2 + transfer.imag**2).sum(0)
+    return cross, power
 
 
 def _weighted(windowed: Tensor, mask: Tensor, metric: Tensor | None) -> Tensor:

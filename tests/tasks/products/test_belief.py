@@ -54,7 +54,7 @@ def test_the_stack_is_surer_of_itself_than_the_sharper_sky(planet: Any) -> None:
 @pytest.fixture(scope="module")
 def blend(planet: Any) -> Product:
     """The verdict of one who knows no telescope on a sky that was solved with it."""
-    return evaluate(planet.run, planet.inputs, planet.sky, Telescope(), planet.config.evaluate)
+    return evaluate(planet.run, planet.inputs, planet.sky, Telescope(), planet.config.evaluate, planet.config.colour)
 
 
 def test_without_a_telescope_a_blend_is_published_at_most(planet: Any, blend: Product) -> None:
