@@ -7,6 +7,7 @@ regularised least-squares sky is found by preconditioned conjugate gradients, on
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import numpy as np
 import torch
@@ -75,7 +76,6 @@ def solve_extended(
     `metric` (y, x//2+1) weighs the windows' residuals where their noise is not white: the least noise over the noise.
     """
     size = floor.shape[-2]
-    weight = multiplicity(size, floor.device)
 
     def normal_matrix(sky: Tensor) -> Tensor:
         """The left side of the normal equations, applied to a sky."""
@@ -85,11 +85,9 @@ def solve_extended(
             total = total + (transfer.conj() * _weighted(windowed, mask, metric)).sum(0)
         return total + floor * sky
 
-    def dot(a: Tensor, b: Tensor) -> float:
-        return float(((a.conj() * b).real.double() * weight).sum())
-
+    dot = partial(_dot, multiplicity(size, floor.device))
     residual, power = _right_side(frames, floor, metric)
-    preconditioner = 1 / ((power if metric is None else metric * power) * density + floor)
+    preconditioner = 1 / (power * density + floor)
     sky = torch.zeros_like(residual)
     if start is not None:
         sky, residual = start, residual - normal_matrix(start)
@@ -105,15 +103,19 @@ def solve_extended(
     return sky
 
 
+def _dot(weight: Tensor, a: Tensor, b: Tensor) -> float:
+    return float(((a.conj() * b).real.double() * weight).sum())
+
+
 def _right_side(frames: Pass, floor: Tensor, metric: Tensor | None) -> tuple[Tensor, Tensor]:
-    """The right side of the normal equations, and the sum of |H|^2 over the frames."""
+    """The right side of the normal equations, and the sum of |H|^2 over the frames, weighted."""
     size = floor.shape[-2]
     cross = torch.zeros(size, size // 2 + 1, dtype=torch.complex64, device=floor.device)
     power = torch.zeros_like(floor)
     for light, mask, transfer in frames():
         cross = cross + (transfer.conj() * _weighted(mask * light, mask, metric)).sum(0)
         power = power + (transfer.real**2 + transfer.imag**2).sum(0)
-    return cross, power
+    return cross, power if metric is None else metric * power
 
 
 def _weighted(windowed: Tensor, mask: Tensor, metric: Tensor | None) -> Tensor:
