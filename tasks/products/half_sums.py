@@ -50,4 +50,5 @@ def plain_sampling(sampling: Sampling) -> list[Any]:
 def read_floor(sky: Sky, channel: int) -> torch.Tensor:
     """Noise over sky power (y, x//2+1), as an open solve_sky product found them."""
     power = torch.from_numpy(sky.sky_power[channel])
-    return floor_of(power, float(sky.noise[channel]), sky.spectrum.shape[1])
+    size = sky.A[channel].shape[-2] * read_sampling(sky, channel).period
+    return floor_of(power, float(sky.noise[channel]), size)

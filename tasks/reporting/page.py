@@ -10,6 +10,8 @@ from configs.schema import Telescope
 from storage.product import Product
 from storage.store import Store
 from tasks.numerics.fourier.shifts import shift_frames
+from tasks.numerics.frames.colours import laid_on_each_other
+from tasks.numerics.frames.stacking import one_registered
 from tasks.numerics.judging.metrics import fourier_ring_correlation, frc_cutoff, match
 from tasks.numerics.psf_models.base import PORTRAIT_SAMPLING
 from tasks.numerics.sky.likelihood import count_of
@@ -96,7 +98,7 @@ def _pictures(opened: OpenedProducts, judged: Evaluated, truth: Image | None) ->
     """Every view worth comparing, in the order in which they were made."""
     order, shifts = opened.stack.order[:], opened.stack.shifts[:]
     best, median = int(order[0]), int(order[len(order) // 2])
-    moved = [shift_frames(opened.clean.take([k]), -shifts[[k]])[0] for k in (median, best)]
+    moved = [one_registered(opened.clean.take([k])[0], shifts[k], opened.clean.samplings) for k in (median, best)]
     views = [
         Picture("median", "Typical frame", f"frame {median}, of median sharpness, registered", moved[0]),
         Picture("best", "Sharpest frame", f"frame {best}, registered", moved[1]),
@@ -105,7 +107,8 @@ def _pictures(opened: OpenedProducts, judged: Evaluated, truth: Image | None) ->
     ]
     for number, each in enumerate(opened.rounds[:-1], start=1):
         caption = f"from {count_frames(each.sky)} frames"
-        views.append(Picture(f"round{number}", f"Sky, round {number}", caption, each.sky.sky[:]))
+        sky = laid_on_each_other(each.sky.sky[:], np.array(judged.figures["colours"]["sky_px"], np.float32))
+        views.append(Picture(f"round{number}", f"Sky, round {number}", caption, sky))
     caption = f"after round {len(opened.rounds)}, from {count_frames(opened.rounds[-1].sky)} frames"
     caption += {"sky": "", "blend": "; published only in part"}.get(judged.verdict, "; not published")
     views.append(Picture("sky", "Sky", caption, judged.sky[:]))

@@ -28,7 +28,9 @@ def residual_map(clean: CleanFrames, cutout: Cutout, sky: Sky, aperture: Apertur
     psfs = sky.psfs[channel][: len(chosen)]
     spectrum = wiener(read_sums(sky, channel), read_floor(sky, channel))
     few = int(np.clip(CELLS // size**2, 1, BLOCK))
-    gain, read = noise_line(clean.light(chosen[:few], channel))
+    y, x = clean.colours[channel].sampling.offsets[0]
+    period = clean.colours[channel].sampling.period
+    gain, read = noise_line(clean.light(chosen[:few], channel)[:, y::period, x::period])
     inside = centred(cutout.stack.shape, size)
     variance = np.ones((size, size), np.float32)
     level = read + gain * cutout.stack
@@ -42,7 +44,7 @@ def residual_map(clean: CleanFrames, cutout: Cutout, sky: Sky, aperture: Apertur
             transfer = model.transfer_functions(torch.from_numpy(psfs[part]), aperture, size, d_over_r0)
             yield cutout.frames(clean, chosen[part]), transfer
 
-    ratio = misfit(blocks(), spectrum, cutout.taper, variance)
+    ratio = misfit(blocks(), spectrum, cutout.taper, variance, cutout.sampling)
     whole = np.full(cutout.full_stack.shape, np.nan, np.float32)
     whole[cutout.box] = ratio[inside]
     return Misfit(whole, len(chosen))

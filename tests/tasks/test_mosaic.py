@@ -5,15 +5,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
+from astropy.io import fits
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from configs.load import load_config
+from configs.schema import Config
+from flows.capture import publish_result
 from flows.recipe import restore_capture
-from storage.captures.capture import capture_at
+from storage.captures.capture import Capture, capture_at
 from storage.captures.readers import open_capture
 from storage.captures.readers.ser import write_ser
 from storage.product import Product
+from storage.results.published import FILES
 from storage.results.truth import beside, truth_beside
 from storage.store import Store
 from tasks.benchmark.simulate import simulate
@@ -39,6 +44,10 @@ class Evening:
     mosaic: Evaluated
     demosaiced: Evaluated
     truth: NDArray[np.float32]
+    store: Store
+    product: Product
+    capture: Capture
+    config: Config
 
     def psnr(self, pictures: NDArray[np.float32]) -> float:
         """Mean over the colours, dB."""
@@ -69,7 +78,8 @@ def evening(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untype
     store, product = solved(folder / "mosaic", mosaic, optics, PATTERN)
     other, plain = solved(folder / "demosaiced", demosaiced(mosaic, masks), optics, None)
     with store.view(Evaluated, product) as raw, other.view(Evaluated, plain) as rgb:
-        yield Evening(raw, rgb, found[0])
+        capture, config = capture_at(folder / "mosaic" / "film.ser"), load_config(optics, overrides=QUICK)
+        yield Evening(raw, rgb, found[0], store, product, capture, config)
 
 
 def demosaiced(mosaic: NDArray[np.float64], masks: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -104,3 +114,14 @@ def test_colours_lie_on_each_other(evening: Evening) -> None:
     assert np.abs(np.subtract(blue, green)).max() < 0.1
     moved = evening.mosaic.figures["colours"]["sky_px"][2]
     assert moved == pytest.approx([-each for each in BLUE_MOVED_PX], abs=0.15)
+
+
+def test_a_mosaic_is_published_in_colour(evening: Evening, tmp_path: Path) -> None:
+    """Every file of the output folder, the page with its residual map among them."""
+    report = publish_result(evening.store, evening.product, evening.capture, evening.config, tmp_path)
+    assert fits.getdata(tmp_path / "sky.fits").shape == (3, SIDE, SIDE)
+    picture = tifffile.imread(tmp_path / "sky.tif")
+    assert (picture.shape, picture.dtype) == ((SIDE, SIDE, 3), np.uint16)
+    assert all((tmp_path / name).is_file() for name in FILES)
+    assert len(report["channels"]) == 3
+    assert len(report["colours"]["sky_px"]) == 3

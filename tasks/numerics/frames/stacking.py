@@ -63,6 +63,13 @@ def average_colours(blocks: Blocks, shifts: Image, samplings: Sequence[Sampling]
     return np.stack([_divided(*each) for each in zip(light, weight, strict=True)])
 
 
+def one_registered(frame: Image, shift: Image, samplings: Sequence[Sampling]) -> Image:
+    """One frame (channel, y, x) moved by -shift as (colour, y, x); what a mosaic does not show is filled."""
+    if all(sampling.is_full for sampling in samplings):
+        return shift_frames(frame[None], -shift[None])[0]
+    return average_colours([(np.zeros(1, np.int64), frame[None])], shift[None], samplings)
+
+
 def _dropped(planes: Image, move: Image) -> NDArray[np.float64]:
     """Planes (colour, y, x) whose pixels are moved and shared out among the four pixels around where they come to lie."""
     ny, nx = planes.shape[-2:]

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
+from tasks.numerics.fourier.sampling import FULL, Sampling, masked
+
 Image = NDArray[np.float32]
 BINS = 16
 """Bins of equally many pixels, from dark to bright, to which the noise line is fitted."""
@@ -33,18 +35,25 @@ def noise_line(frames: Image) -> tuple[float, float]:
     return (float(gain), float(read)) if gain > 0 else (0.0, float(np.median(variance)))
 
 
-def misfit(blocks: Iterable[tuple[Image, Tensor]], sky: Tensor, taper: Image, variance: Image) -> Image:
+def misfit(
+    blocks: Iterable[tuple[Image, Tensor]], sky: Tensor, taper: Image, variance: Image, sampling: Sampling = FULL
+) -> Image:
     """Mean squared residual (y, x) of frames and their model on the canvas over the noise variance: one is noise alone.
 
     `blocks` yields frames (frame, y, x) on the canvas with their transfer functions; `sky` is the spectrum (y, x//2+1)
-    common to all, `variance` (y, x) their noise before the taper. nan where the taper is below MIN_TAPER.
+    common to all, `variance` (y, x) their noise before the taper. nan where the taper is below MIN_TAPER. Of a mosaic every
+    pixel is the mean of the colour's pixels in the cell around it.
     """
     size = len(taper)
     total, count = np.zeros((size, size)), 0
     for frames, transfer in blocks:
-        residual = torch.fft.irfft2(torch.fft.rfft2(torch.from_numpy(frames)) - transfer * sky, s=(size, size))
+        residual = torch.fft.irfft2(
+            torch.fft.rfft2(torch.from_numpy(frames)) - masked(transfer * sky, sampling), s=(size, size)
+        )
         total += (residual.double() ** 2).sum(0).numpy()
         count += len(frames)
+    if not sampling.is_full:
+        total = ndimage.uniform_filter(total, sampling.period, mode="wrap") / sampling.density
     used = taper >= MIN_TAPER
     ratio = total / max(count, 1) / np.where(used, np.maximum(variance, 1e-30) * taper**2, 1)
     return np.where(used, ratio, np.nan).astype(np.float32)

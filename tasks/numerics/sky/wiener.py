@@ -53,7 +53,7 @@ def corner_noise(spectra: Tensor, cutoff: float, margin: float = 1.03, sampling:
     return float((corner.real**2 + corner.imag**2).median() / math.log(2)) / sampling.density
 
 
-def ring_power_of_frames(spectra: Tensor, noise: float, sampling: Sampling = FULL) -> Tensor:
+def ring_power_of_frames(spectra: Tensor, noise: float = 0.0, sampling: Sampling = FULL) -> Tensor:
     """Mean |Y|^2 (ring,) of spectra (frame, y, x//2+1), as frames with every pixel would have it, noise included."""
     mean = (spectra.real**2 + spectra.imag**2).mean(0)
     if sampling.is_full:

@@ -30,6 +30,7 @@ def drawn(fine: float) -> Sky:
         tapered=nothing,
         spectrum=nothing.astype(np.complex64),
         sky_power=np.where(ring < fine, 1e9 * np.maximum(ring * size, 1) ** -3.0, 1.0).astype(np.float32)[None],
+        samplings=[[1, [[0, 0]]]],
         A=np.full((1, *f.shape), 20, np.float32),
         B=(one + other).astype(np.complex64)[None],
         A_half=np.full((1, *f.shape), 10, np.float32),
