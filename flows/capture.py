@@ -91,7 +91,8 @@ def publish_result(store: Store, result: Product, capture: Capture, config: Conf
     page = rendered(gather(store, result, report, config.telescope, truth))
     with store.view(Evaluated, result) as judged:
         shown = judged.stretch, config.colour.white, config.telescope.scale_arcsec
-        pictures = Pictures(judged.published[:], judged.stack[:], *shown)
+        finest = min(row["finest_believed_cpp"] for row in report["channels"])
+        pictures = Pictures(judged.published[:], judged.stack[:], *shown, judged.sky[:], judged.belief[:], finest)
     publish(out, pictures, report, page)
     return report
 

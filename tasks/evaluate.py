@@ -1,4 +1,4 @@
-"""evaluate: do held-out frames prefer the sky to the stack? Only then is it published."""
+"""evaluate: do held-out frames prefer the sky to the stack, and is it believed? Only then is it published whole."""
 
 import contextlib
 from dataclasses import dataclass
@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 from configs.schema import Colour, Evaluate, Telescope
 from storage.product import CaptureProducts, Product
 from tasks.numerics.frames.colours import colour_offsets, laid_on_each_other
-from tasks.numerics.judging.heldout import HeldoutFit, Verdict, fit_frames, verdict_of
+from tasks.numerics.judging.blend import INNER_RINGS, believed_rings, blended, ring_products
+from tasks.numerics.judging.heldout import HeldoutFit, HeldoutFrames, Verdict, fit_frames, verdict_of
 from tasks.numerics.judging.metrics import frc_cutoff, is_nearer
+from tasks.numerics.judging.undershoot import undershoot
 from tasks.numerics.judging.unexplained import unexplained_frames
+from tasks.numerics.judging.verdict import Decision, Evidence, decide
 from tasks.numerics.optics.pupil import pupil_in_air
-from tasks.numerics.sky.wiener import corner_noise
+from tasks.products.belief import standard_error_of
 from tasks.products.clean_frames import CleanFrames, open_clean_frames
 from tasks.products.contents import Evaluated, Mean, Seeing, Sky, Stack
 from tasks.products.cutout import cutout_of
@@ -43,7 +46,7 @@ class Opened:
     colour: Colour
 
 
-@step(version="11")
+@step(version="12")
 def evaluate(
     work: Work,
     inputs: CaptureProducts,
@@ -52,9 +55,9 @@ def evaluate(
     settings: Evaluate,
     colour: Colour,
 ) -> None:
-    """Fit only the PSFs of held-out frames to the sky and to the stack; publish the one that explains them better.
+    """Fit only the PSFs of held-out frames to the sky and to the stack; publish sky, stack or a blend of both.
 
-    Of several colours the one that was solved decides, and the others are laid on it.
+    Of several colours the one that was solved says which is better, and the others are laid on it.
     """
     notes: list[str] = []
     with contextlib.ExitStack() as stack:
@@ -80,48 +83,65 @@ def evaluate(
 def _content(opened: Opened, verdicts: list[Verdict], notes: list[str]) -> Evaluated:
     stacked, solved, settings = opened.stack, opened.sky, opened.settings
     reference = opened.clean.colours.reference
-    doubt = _doubt(verdicts[reference], solved, stacked.stack[:])
+    decision, believed = _decided(opened, verdicts, notes)
     sky, sky_offsets = _together(opened, solved.sky[:])
     stack, stack_offsets = _together(opened, stacked.stack[:])
+    published = {"sky": sky, "stack": stack, "blend": laid_on_each_other(_blend(opened, believed), sky_offsets)}
+    moved = stack_offsets if decision.word == "stack" else sky_offsets
+    errors = _standard_errors(opened, decision, believed)
     offsets = {"sky_px": sky_offsets.tolist(), "stack_px": stack_offsets.tolist(), "onto_channel": reference}
     per_frame = np.stack([verdict.chi2_per_frame for verdict in verdicts], axis=1)  # (sky or stack, channel, frame)
     return Evaluated(
-        published=stack if doubt else sky,
+        published=published[decision.word],
         stack=stack,
         lucky_stack=laid_on_each_other(stacked.lucky_stack[:], stack_offsets),
         sky=sky,
         heldout_frames=stacked.held[: settings.frames],
         chi2_sky=per_frame[0],
         chi2_stack=per_frame[1],
-        verdict="stack" if doubt else "sky",
+        belief=np.maximum(laid_on_each_other(errors, moved), errors.min()),  # moved light may ring below zero
+        verdict=decision.word,
         stretch=settings.stretch,
         figures={
-            "doubt": doubt,
-            "channels": _figures(opened, verdicts),
+            "doubt": decision.reason,
+            "channels": _figures(opened, verdicts, believed),
             "lucky_share": stacked.share,
             "colours": offsets,
+            "noise_ratio": _noise_ratio(stacked),
         },
         notes=notes,
     )
 
 
-def _verdict(opened: Opened, channel: int, notes: list[str]) -> Verdict:
-    """How well sky and stack, in this order, explain the held-out frames of one channel."""
+def _noise_ratio(stack: Stack) -> float | None:
+    """Largest over smallest noise where there is no light, of the worst channel; None where all are white."""
+    ratio = None if stack.noise_curve is None else stack.noise_ratio
+    return None if ratio is None else float(np.max(ratio[:]))
+
+
+def _judges(opened: Opened, channel: int) -> HeldoutFrames:
+    """The held-out frames of one channel."""
     cutout, device = cutout_of(opened.stack, channel), opened.work.device
     d_over_r0 = float(opened.seeing.d_over_r0[channel])
     aperture = aperture_of(opened.telescope, channel, opened.mean, cutout.size)
     pupil = pupil_in_air(cutout.size, aperture, max_modes(MODES, aperture), d_over_r0).to(device)
     held = opened.stack.held[: opened.settings.frames]
     spectra = torch.fft.rfft2(torch.from_numpy(cutout.frames(opened.clean, held)).to(device))
+    return HeldoutFrames(pupil, spectra, cutout.noise_of(spectra, pupil.cutoff), cutout.sampling)
+
+
+def _verdict(opened: Opened, channel: int, notes: list[str]) -> Verdict:
+    """How well sky and stack, in this order, explain the held-out frames of one channel."""
+    cutout, frames = cutout_of(opened.stack, channel), _judges(opened, channel)
+    d_over_r0 = float(opened.seeing.d_over_r0[channel])
     stack = np.fft.rfft2(cutout.to_canvas(cutout.stack)).astype(np.complex64)
-    sky, other = (torch.from_numpy(each).to(device) for each in (opened.sky.spectrum[channel], stack))
-    noise = corner_noise(spectra, pupil.cutoff, sampling=cutout.sampling)
+    sky, other = (torch.from_numpy(each).to(opened.work.device) for each in (opened.sky.spectrum[channel], stack))
 
     def fit(rows: range) -> HeldoutFit:
-        part, steps = spectra[rows.start : rows.stop], opened.settings.steps
-        return fit_frames(pupil, part, (sky, other), noise, d_over_r0, steps, cutout.sampling)
+        part, steps = frames.spectra[rows.start : rows.stop], opened.settings.steps
+        return fit_frames(frames.pupil, part, (sky, other), frames.noise, d_over_r0, steps, frames.sampling)
 
-    return verdict_of(list(split_on_oom(len(held), fit, notes.append)), pupil.cutoff)
+    return verdict_of(list(split_on_oom(len(frames.spectra), fit, notes.append)), frames.pupil.cutoff)
 
 
 def _together(opened: Opened, pictures: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -132,20 +152,76 @@ def _together(opened: Opened, pictures: NDArray[np.float32]) -> tuple[NDArray[np
     return laid_on_each_other(pictures, offsets), offsets
 
 
-def _doubt(verdict: Verdict, solved: Sky, stack: NDArray[np.float32]) -> str:
-    """Why the sky is not published; empty if it is."""
-    if verdict.sky > verdict.stack:
-        return "they prefer the stack"
-    if not verdict.prefers_sky:
-        return "they do not prefer the sky by more than chance"
-    if not is_nearer(solved.tapered[:], solved.sky[:], stack):  # the frames judge the sky of the tapered frames
-        return (
-            "they prefer the sky as it was solved, but the one to publish, from the extended field, has left it too far"
-        )
-    return ""
+def _decided(opened: Opened, verdicts: list[Verdict], notes: list[str]) -> tuple[Decision, list[int]]:
+    """What is published, and how many rings of each channel's sky are believed."""
+    decision = decide(_evidence(opened, verdicts))
+    channels = range(len(verdicts))
+    if decision.word == "stack":
+        return decision, [0 for _ in channels]
+    if decision.word == "sky":
+        return decision, [_agreeing_rings(opened, channel) for channel in channels]
+    believed = [_supported_rings(opened, channel, notes) for channel in channels]
+    if max(believed) <= INNER_RINGS:
+        return Decision("stack", f"{decision.reason}; and held-out frames support no ring of it"), [0 for _ in channels]
+    return decision, believed
 
 
-def _figures(opened: Opened, verdicts: list[Verdict]) -> list[dict[str, Any]]:
+def _evidence(opened: Opened, verdicts: list[Verdict]) -> Evidence:
+    """What the frames say in the colour that was solved; the residuals and the undershoot of all colours."""
+    solved, telescope, judge = opened.sky, opened.telescope, verdicts[opened.clean.colours.reference]
+    sky, stack = solved.sky[:], opened.stack.stack[:]
+    below = [each for each in (undershoot(*pair) for pair in zip(sky, stack, strict=True)) if each is not None]
+    return Evidence(
+        stack_is_better=judge.sky > judge.stack,
+        prefers_sky=judge.prefers_sky,
+        is_near_solve=is_nearer(solved.tapered[:], sky, stack),  # the frames judge the sky of the tapered frames
+        judges=judge.frames,
+        chi2=max(v.sky for v in verdicts),
+        cutoff_is_known=telescope.aperture_m is not None and telescope.scale_arcsec is not None,
+        undershoot=max(below, default=None),
+        coarse_is_worse=judge.coarse_is_worse,
+    )
+
+
+def _agreeing_rings(opened: Opened, channel: int) -> int:
+    """Rings in which the half-sets of a sky agree."""
+    agreement = half_agreement(opened.sky, channel)
+    return round(frc_cutoff(agreement) * opened.sky.spectrum.shape[1])
+
+
+def _supported_rings(opened: Opened, channel: int, notes: list[str]) -> int:
+    """Rings of a sky that held-out frames support, each in coefficients from which its PSF was not fitted."""
+    frames, steps = _judges(opened, channel), opened.settings.steps
+    sky = torch.from_numpy(opened.sky.spectrum[channel]).to(opened.work.device)
+    d_over_r0 = float(opened.seeing.d_over_r0[channel])
+
+    def products(rows: range) -> tuple[torch.Tensor, torch.Tensor]:
+        return ring_products(frames.rows(rows), sky, d_over_r0, steps)
+
+    parts = list(split_on_oom(len(frames.spectra), products, notes.append))
+    cross, power = (torch.stack(each).sum(0) for each in zip(*parts, strict=True))
+    return believed_rings(cross, power)
+
+
+def _blend(opened: Opened, believed: list[int]) -> NDArray[np.float32]:
+    """(channel, y, x)."""
+    size = opened.sky.spectrum.shape[1]
+    pairs = zip(opened.stack.stack[:], opened.sky.sky[:], believed, strict=True)
+    return np.stack([blended(stack, sky, rings, size) for stack, sky, rings in pairs])
+
+
+def _standard_errors(opened: Opened, decision: Decision, believed: list[int]) -> NDArray[np.float32]:
+    """(channel, y, x) of what is published; a sky that is believed whole counts with all its rings."""
+    size, frames = opened.sky.spectrum.shape[1], len(opened.stack.order)
+    counts = [size] * len(believed) if decision.word == "sky" else believed
+    found = []
+    for channel, rings in enumerate(counts):
+        aperture = aperture_of(opened.telescope, channel, opened.mean, size)
+        found.append(standard_error_of(opened.sky, cutout_of(opened.stack, channel), aperture, rings, frames))
+    return np.stack(found)
+
+
+def _figures(opened: Opened, verdicts: list[Verdict], believed: list[int]) -> list[dict[str, Any]]:
     """The figures of the judgement, per channel, as plain JSON."""
     seeing, solved, stacked = opened.seeing, opened.sky, opened.stack
     return [
@@ -156,6 +232,7 @@ def _figures(opened: Opened, verdicts: list[Verdict]) -> list[dict[str, Any]]:
             "residual_whiteness": verdict.whiteness,
             "halves_agree_cutoff_cpp": frc_cutoff(half_agreement(solved, c)),
             "cutoff_cpp": float(seeing.cutoff_cpp[c]),
+            "finest_believed_cpp": min(believed[c] / solved.spectrum.shape[1], float(seeing.cutoff_cpp[c])),
             "d_over_r0": float(seeing.d_over_r0[c]),
             "d_over_r0_uncertainty": float(seeing.log_d_over_r0_sigma[c]),
             "exposure_travel_apertures": float(seeing.wind_travel_diameters[c]),

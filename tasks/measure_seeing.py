@@ -39,7 +39,7 @@ class ColourSeeing:
     """(frame, ring)."""
 
 
-@step(version="7")
+@step(version="8")
 def measure_seeing(work: Work, frames: Product, mean: Product, stack: Product, telescope: Telescope) -> None:
     """Fit D/r0, the wind's travel during an exposure and the alignment's jitter to ratios of spectra without the sky.
 
@@ -95,7 +95,7 @@ def _blocks(
     done = 0
     for start in range(0, len(usable), BLOCK):
         numbers = usable[start : start + BLOCK]
-        yield numbers, clean.alone(numbers, cutout.channel, cutout.border)
+        yield numbers, cutout.alone(clean, numbers)
         done += len(numbers)
         work.progress(done, len(usable))
 

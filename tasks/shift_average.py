@@ -1,5 +1,6 @@
 """shift_average: the shift-average and the lucky stack, the first skies, which every later result must beat."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -10,15 +11,17 @@ from storage.captures.capture import MIN_FRAMES
 from storage.errors import BadCapture
 from storage.product import Product
 from tasks.numerics.frames import stacking
+from tasks.numerics.frames.noise_curve import FREQUENCIES_CPP, LearntNoise, learn_noise
 from tasks.numerics.frames.quality import lucky_share, ranking, upper_outliers
 from tasks.products.clean_frames import CleanFrames, open_clean_frames
 from tasks.products.contents import Mean, Shifts, Stack
+from tasks.products.cutout import cutout_of
 from tasks.products.frames import flag
 from tasks.products.optics import check_wavelengths, cutoff_cpp
 from tasks.running.step import Work, step
 
 
-@step(version="3")
+@step(version="4")
 def shift_average(
     work: Work, frames: Product, mean: Product, shifts: Product, telescope: Telescope, settings: ShiftAverage
 ) -> None:
@@ -56,7 +59,21 @@ def shift_average(
             share=lucky.share,
             mosaic=clean.frames.content.mosaic,
         )
+        content = _with_noise(content, clean, np.flatnonzero(ok), size)
     work.save(content)
+
+
+def _with_noise(content: Stack, clean: CleanFrames, usable: NDArray[np.int64], size: int) -> Stack:
+    """The product with the noise curve of each channel that is not white. The noise of a mosaic's pixels is taken as white."""
+    found = [LearntNoise(None, 1.0)] * len(clean.colours)
+    for channel in range(len(clean.colours)):
+        cutout = cutout_of(content, channel)
+        if cutout.sampling.is_full:
+            blocks = (cutout.frames(clean, usable[start : start + size]) for start in range(0, len(usable), size))
+            found[channel] = learn_noise(blocks, len(usable), float((cutout.taper.astype(np.float64) ** 2).sum()))
+    curves = [np.full(len(FREQUENCIES_CPP), np.nan) if each.curve is None else each.curve for each in found]
+    curve = None if all(each.curve is None for each in found) else np.stack(curves)
+    return replace(content, noise_ratio=np.array([each.ratio for each in found]), noise_curve=curve)
 
 
 def _average(clean: CleanFrames, moves: NDArray[np.float32], size: int, chosen: NDArray[np.int64]) -> stacking.Image:

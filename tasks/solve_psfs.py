@@ -16,7 +16,7 @@ from tasks.numerics.psf_models.base import Batch, Memory, Plan, Solved
 from tasks.numerics.psf_models.batches import FrameBatch, batch_loss, beside, fresh_batches, later_batches
 from tasks.numerics.psf_models.table import PSF_MODELS, carried_over, misfits, noise_left
 from tasks.numerics.sky.likelihood import Sums
-from tasks.numerics.sky.wiener import corner_noise, ring_power_of_frames
+from tasks.numerics.sky.wiener import ring_power_of_frames
 from tasks.products.batch_results import Gathered, gather_batches
 from tasks.products.clean_frames import CleanFrames, open_clean_frames
 from tasks.products.contents import BatchResult, BatchState, Mean, Seeing, Sky, Stack
@@ -83,7 +83,7 @@ class Piece:
         return self.colours[0].solved.sums.frames
 
 
-@step(version="11")
+@step(version="12")
 def solve_psfs(work: Work, inputs: CaptureProducts, sky: Product, telescope: Telescope, settings: schema.Psfs) -> None:
     """Fit the PSFs of the chosen frames that have none yet; leave their parameters and the sums A, B of each batch.
 
@@ -226,7 +226,7 @@ def _batch(opened: Opened, channel: int, rows: range) -> Batch:
     aperture = aperture_of(job.telescope, channel, opened.mean, cutout.size)
     frames = cutout.frames(opened.clean, job.batch.frames[rows.start : rows.stop])
     spectra = torch.fft.rfft2(torch.from_numpy(frames).to(work.device))
-    noise = corner_noise(spectra, aperture.diameter_cells / cutout.size, sampling=cutout.sampling)
+    noise = cutout.noise_of(spectra, aperture.diameter_cells / cutout.size)
     known = _known(opened, cutout)
     return Batch(spectra, aperture, float(opened.seeing.d_over_r0[channel]), noise, *known, cutout.sampling)
 

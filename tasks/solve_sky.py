@@ -21,7 +21,7 @@ from tasks.numerics.psf_models.base import PsfModel
 from tasks.numerics.psf_models.rows import PsfRows
 from tasks.numerics.psf_models.table import PSF_MODELS
 from tasks.numerics.seeing.frame_spectra import mean_power_of
-from tasks.numerics.sky.amplitude import AmplitudeCorrected, SeeingPower, correct_amplitude
+from tasks.numerics.sky.amplitude import AmplitudeCorrected, SeeingPower, correct_amplitude, log_mean_power
 from tasks.numerics.sky.extended_field import enlarged, extended_size, paste, resampled_rings, solve_extended
 from tasks.numerics.sky.finish import fade_border, match_flux, without_negative_light
 from tasks.numerics.sky.half_agreement import HalfSums
@@ -79,9 +79,11 @@ class ChannelSky:
     sky: Image
     """(y, x) of the whole frame."""
     tapered: Image
+    seeing_over_psfs: NDArray[np.float64] | None
+    """(ring,) ln of the seeing's mean |H|^2 over that of the PSFs, at `rings.RINGS`; None for a mosaic's colour."""
 
 
-@step(version="16")
+@step(version="17")
 def solve_sky(
     work: Work, inputs: CaptureProducts, psfs: Product, before: Product, telescope: Telescope, settings: schema.Sky
 ) -> None:
@@ -104,12 +106,14 @@ def solve_sky(
             weights,
             [],
         )
-        channels = []
-        offsets = _offsets(opened, opened.clean.colours.reference)
+        reference = opened.clean.colours.reference
+        offsets = _offsets(opened, reference)
+        channels = {reference: _channel(opened, reference, offsets, None)}
         for channel in range(len(opened.clean.colours)):
-            channels.append(_channel(opened, channel, offsets))
+            if channel != reference:
+                channels[channel] = _channel(opened, channel, offsets, channels[reference].seeing_over_psfs)
             work.progress(channel + 1, len(opened.clean.colours))
-        work.save(_content(opened, channels))
+        work.save(_content(opened, [channels[channel] for channel in sorted(channels)]))
 
 
 def _rows(solved: Psfs, last: Sky | None) -> tuple[NDArray[np.int64], Image]:
@@ -143,8 +147,13 @@ def _content(opened: Opened, channels: list[ChannelSky]) -> Sky:
     )
 
 
-def _channel(opened: Opened, channel: int, offsets: list[tuple[float, float]]) -> ChannelSky:
-    """The sky of one channel: on the tapered canvas for the rounds to come, on the extended one for the picture."""
+def _channel(
+    opened: Opened, channel: int, offsets: list[tuple[float, float]], tie: NDArray[np.float64] | None
+) -> ChannelSky:
+    """The sky of one channel: on the tapered canvas for the rounds to come, on the extended one for the picture.
+
+    `tie` is `seeing_over_psfs` of the colour whose phases the others carry: the air that they share.
+    """
     cutout = cutout_of(opened.stack, channel)
     aperture = aperture_of(opened.telescope, channel, opened.mean, cutout.size)
     sums, frame_power = _sums(opened, channel, offsets)
@@ -154,8 +163,12 @@ def _channel(opened: Opened, channel: int, offsets: list[tuple[float, float]]) -
         np.unique(opened.frames), seeing.frame_power[channel], float(seeing.noise[channel]), seeing.mean_power[channel]
     )
     weight = opened.settings.air_share
-    known = SeeingPower(torch.from_numpy(frame_power), power, seeing.log_power_sigma[channel], weight)
-    corrected = correct_amplitude(sums, known, aperture)
+    solved = log_mean_power(sums.total, aperture) if cutout.sampling.is_full else None
+    if tie is not None and solved is not None:
+        power = np.exp(solved + tie)
+    compressed = cutout.noise_curve is not None
+    known = SeeingPower(torch.from_numpy(frame_power), power, seeing.log_power_sigma[channel], weight, compressed)
+    corrected = correct_amplitude(sums, known, aperture, _on_device(cutout.filter(cutout.size), "cpu"))
     tapered = cutout.from_canvas(corrected.sky.numpy())
     extended = opened.settings.cg_iterations > 0
     sky = _extended(opened, cutout, aperture, psfs, corrected, sums) if extended else tapered
@@ -163,7 +176,9 @@ def _channel(opened: Opened, channel: int, offsets: list[tuple[float, float]]) -
     if opened.before is not None:
         misfits = np.concatenate([opened.before.misfits[channel], misfits])
     finished = _finished(sky, cutout, opened.settings)
-    return ChannelSky(sums, corrected, frame_power, misfits, psfs, cutout.in_frame(finished), cutout.in_frame(tapered))
+    seeing_over_psfs = None if solved is None else np.log(np.maximum(power, 1e-9)) - solved
+    sky, tapered = cutout.in_frame(finished), cutout.in_frame(tapered)
+    return ChannelSky(sums, corrected, frame_power, misfits, psfs, sky, tapered, seeing_over_psfs)
 
 
 def _offsets(opened: Opened, channel: int) -> list[tuple[float, float]]:
@@ -234,19 +249,26 @@ def _extended(
     floor = torch.from_numpy(sums.noise / power).float().to(device)
     sampling = cutout.sampling
     iterations = round(opened.settings.cg_iterations / sampling.density)
+    white = _on_device(cutout.filter(size), device)
+    metric = None if white is None else white**2
+    floor = floor if metric is None else floor * metric
     start = None
     if not sampling.is_full:
         tapered = floor_of(corrected.sky_power, sums.noise, cutout.size)
         start = enlarged(wiener(sums.total, tapered), size).to(device)
 
     def solve(few: int) -> Tensor:
-        return solve_extended(partial(blocks, few), floor, iterations, sampling.density, start).cpu()
+        return solve_extended(partial(blocks, few), floor, iterations, sampling.density, start, metric).cpu()
 
     spectrum = smaller_blocks_on_oom(BLOCK, solve, opened.notes.append)
     gain = torch.from_numpy(resampled_rings(corrected.gain, cutout.size, size)).float()
     spectrum = spectrum * diffraction_otf(make_pupil(size, wide, 3)) * gain
     sky = torch.fft.irfft2(spectrum, s=(size, size))[centred(cutout.stack.shape, size)] + border
     return np.asarray(sky.numpy(), np.float32)
+
+
+def _on_device(array: Image | None, device: str) -> Tensor | None:
+    return None if array is None else torch.from_numpy(array).to(device)
 
 
 def _finished(sky: Image, cutout: Cutout, settings: schema.Sky) -> Image:

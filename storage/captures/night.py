@@ -35,7 +35,7 @@ MAX_NAME_CHARS = 400
 _CALIBRATION = re.compile(
     r"(^|[\W_])(master[\W_]?)?(darks?|flats?|bias|offsets?|dark[\W_]?flats?)([\W_\d]|$)", re.IGNORECASE
 )
-_OURS = ("sky.fits", "stack.fits", "sky.png", "sky.tif")
+_OURS = ("sky.fits", "stack.fits", "belief.fits", "sky_unbelieved.fits", "sky.png", "sky.tif")
 _OURS_ENDS = (".truth.fits", ".psfs.fits")
 
 

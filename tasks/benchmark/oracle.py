@@ -20,7 +20,7 @@ from tasks.numerics.psf_models.table import PSF_MODELS
 from tasks.numerics.simulator.known_psfs import known_transfer, psf_rms_error
 from tasks.numerics.sky.extended_field import extended_size
 from tasks.numerics.sky.likelihood import Sums, sums
-from tasks.numerics.sky.wiener import corner_noise, ring_power_of_frames
+from tasks.numerics.sky.wiener import ring_power_of_frames
 from tasks.products.clean_frames import CleanFrames, open_clean_frames
 from tasks.products.contents import Mean, Psfs, Seeing, Sky, Stack
 from tasks.products.cutout import Cutout, cutout_of
@@ -47,7 +47,7 @@ class KnownChannel:
     """Per coefficient."""
 
 
-@step(version="4")
+@step(version="5")
 def known_psfs(work: Work, inputs: CaptureProducts, truth: Capture, telescope: Telescope) -> None:
     """Leave what `solve_psfs` leaves, with the true PSFs of `truth` in the place of solved ones."""
     with contextlib.ExitStack() as stack:
@@ -132,7 +132,7 @@ def _channel(
         transfer = known_transfer(true, moves[part], known.pixel_fill, cutout.size)
         own = sums(spectra, transfer, cutout.sampling)
         total = own if total is None else total + own
-        noises.append(corner_noise(spectra, cutoff, sampling=cutout.sampling))
+        noises.append(cutout.noise_of(spectra, cutoff))
         powers.append(len(spectra) / len(chosen) * ring_power_of_frames(spectra, noises[-1], cutout.sampling))
         there = known_transfer(true, moves[part], known.pixel_fill, wide)
         psfs.append(torch.fft.irfft2(there, s=(wide, wide)).numpy())

@@ -78,6 +78,17 @@ class Stack(Content):
     bits: Annotated[F64, Array("share", "bit", "What the mean of each share tells about unseen frames.")]
     share: Annotated[float, Value("fraction", "Share of the frames in the lucky stack.")]
     mosaic: Annotated[str, Value("", "Colours of the sensor's first cell, of ingest.")] = ""
+    noise_ratio: Annotated[F64 | None, Array("channel", "", "Largest over smallest noise where there is no light.")] = (
+        None
+    )
+    noise_curve: Annotated[
+        F64 | None,
+        Array(
+            "channel, frequency",
+            "adu^2",
+            "Noise variance per pixel at 142 frequencies up to 0.707 cycles/px; nan: white.",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -188,14 +199,15 @@ class Evaluated(Content):
 
     step: ClassVar[str] = "evaluate"
 
-    published: Annotated[F32, Array("channel, y, x", "adu", "The picture for the user: the sky, or the stack.")]
+    published: Annotated[F32, Array("channel, y, x", "adu", "The picture for the user: sky, stack or a blend.")]
     stack: Annotated[F32, Array("channel, y, x", "adu", "Mean of all usable frames, registered.")]
     lucky_stack: Annotated[F32, Array("channel, y, x", "adu", "Mean of the sharpest frames, registered.")]
     sky: Annotated[F32, Array("channel, y, x", "adu", "The solved sky, published or not.")]
     heldout_frames: Annotated[I64, Array("held-out frame", "frame number", "The frames that judged.")]
     chi2_sky: Annotated[F32, Array("channel, held-out frame", "noise power", "What the sky leaves unexplained.")]
     chi2_stack: Annotated[F32, Array("channel, held-out frame", "noise power", "What the stack leaves unexplained.")]
-    verdict: Annotated[str, Value("", "What is published: sky or stack.")]
+    belief: Annotated[F32, Array("channel, y, x", "adu", "Standard error of what is published.")]
+    verdict: Annotated[str, Value("", "What is published: sky, blend or stack.")]
     stretch: Annotated[str, Value("", "How sky.png is stretched.")]
     figures: Annotated[dict[str, Any], Value("", "Figures per channel, the doubt, and the lucky share.")]
     notes: Annotated[list[str], Value("", "What had to be done otherwise than asked for.")]

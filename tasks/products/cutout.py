@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from tasks.numerics.fourier.canvas import (
     Box,
@@ -18,6 +19,8 @@ from tasks.numerics.fourier.canvas import (
 )
 from tasks.numerics.fourier.sampling import Sampling
 from tasks.numerics.fourier.shifts import covered, move_whole, split
+from tasks.numerics.frames.noise_curve import whitened, whitener
+from tasks.numerics.sky.wiener import corner_noise
 from tasks.products.clean_frames import CleanFrames
 from tasks.products.colours import colours_of
 from tasks.products.contents import Stack
@@ -50,6 +53,8 @@ class Cutout:
     """(frame,) frames that nothing speaks against."""
     in_box: Sampling
     """The colour's pixels, seen from the box's first one."""
+    noise_curve: NDArray[np.float64] | None = None
+    """(frequency,) noise variance per pixel; None where it is white."""
 
     @property
     def size(self) -> int:
@@ -77,18 +82,38 @@ class Cutout:
     def frames(self, clean: CleanFrames, chosen: Sequence[int] | NDArray[np.int64]) -> Image:
         """The chosen frames (frame, size, size), moved by whole pixels; the rest of a shift is left to tip and tilt.
 
-        Zero where the colour has no pixel.
+        Zero where the colour has no pixel. Their noise is white.
         """
         light, whole = self.flux_matched(clean, np.asarray(chosen, np.int64))
-        return to_canvas(registered(light, whole, self.stack), self.border, self.taper * self.canvas_mask())
+        light = registered(light, whole, self.stack)
+        return self._whitened(to_canvas(light, self.border, self.taper * self.canvas_mask()))
 
     def canvas_mask(self) -> Image:
         """(size, size) one on the colour's pixels."""
         return self.sampling.mask(self.size, self.size)
 
     def to_canvas(self, picture: Image) -> Image:
-        """A picture (y, x) of the box on the canvas (size, size)."""
-        return to_canvas(picture[None], self.border, self.taper)[0]
+        """A picture (y, x) of the box on the canvas (size, size), filtered as the frames are."""
+        return self._whitened(to_canvas(picture[None], self.border, self.taper))[0]
+
+    def filter(self, size: int) -> Image | None:
+        """What makes the noise white: a filter (y, x//2+1) of a canvas of `size`; None where it is white already."""
+        return None if self.noise_curve is None else whitener(self.noise_curve, (size, size))
+
+    def _whitened(self, frames: Image) -> Image:
+        white, size = self.filter(self.size), (self.size, self.size)
+        return frames if white is None else np.fft.irfft2(np.fft.rfft2(frames) * white, s=size).astype(np.float32)
+
+    def alone(self, clean: CleanFrames, chosen: NDArray[np.int64]) -> Image:
+        """The chosen whole frames (frame, y, x) as they were taken, with white noise."""
+        light = clean.alone(chosen, self.channel, self.border)
+        return light if self.noise_curve is None else whitened(light, self.noise_curve)
+
+    def noise_of(self, spectra: Tensor, cutoff: float) -> float:
+        """Noise power per coefficient of the frames' spectra: from the curve, or from beyond the cut-off (cycles/px)."""
+        if self.noise_curve is None:
+            return corner_noise(spectra, cutoff, sampling=self.sampling)
+        return float(self.noise_curve.min() * (self.taper.astype(np.float64) ** 2).sum())
 
     def inside(self) -> Image:
         """The taper (y, x) on the frame's own grid."""
@@ -130,4 +155,10 @@ def cutout_of(stack: Stack, channel: int) -> Cutout:
         stack.gains[:, channel],
         stack.flags[:] == 0,
         colour.sampling.moved(-box[0].start, -box[1].start),
+        _noise_curve(stack, channel),
     )
+
+
+def _noise_curve(stack: Stack, channel: int) -> NDArray[np.float64] | None:
+    curve = None if stack.noise_curve is None else stack.noise_curve[channel]
+    return None if curve is None or not np.isfinite(curve).all() else curve

@@ -110,8 +110,12 @@ def _pictures(opened: OpenedProducts, judged: Evaluated, truth: Image | None) ->
         sky = laid_on_each_other(each.sky.sky[:], np.array(judged.figures["colours"]["sky_px"], np.float32))
         views.append(Picture(f"round{number}", f"Sky, round {number}", caption, sky))
     caption = f"after round {len(opened.rounds)}, from {count_frames(opened.rounds[-1].sky)} frames"
-    caption += "" if judged.verdict == "sky" else "; not published"
+    caption += {"sky": "", "blend": "; published only in part"}.get(judged.verdict, "; not published")
     views.append(Picture("sky", "Sky", caption, judged.sky[:]))
+    if judged.verdict == "blend":
+        views.append(
+            Picture("blend", "Blend", "published: the stack with the believed part of the sky", judged.published[:])
+        )
     if truth is not None:
         matched = _matched(truth, views[-1].light)
         views.append(Picture("truth", "Truth", "the simulated sky through the telescope", matched))

@@ -1,4 +1,4 @@
-"""What a run found, as plain JSON and in words: every metric, every timing, and why the sky or the stack was published."""
+"""What a run found, as plain JSON and in words: every metric, every timing, and why sky, blend or stack was published."""
 
 from collections import Counter
 from importlib.metadata import version
@@ -117,6 +117,22 @@ def against(truth: NDArray[np.float32], picture: NDArray[np.float32]) -> dict[st
     return dict(zip(("psnr_db", "ssim", "frc_cutoff_cpp"), means, strict=True))
 
 
+def _headline(published: str, why: str, doubt: str) -> str:
+    """What is published, and why."""
+    if published == "sky":
+        return f"The sky is published: {why}."
+    if published == "blend":
+        return f"A BLEND of sky and stack is published: {why}, but the sky is not believed whole: {doubt}."
+    return f"The STACK is published instead of the sky: {why}; {doubt}."
+
+
+def _coloured_noise(ratio: float | None) -> list[str]:
+    """A sentence on noise that depends on frequency: `ratio` of the largest to the smallest, None where it is white."""
+    return (
+        [] if ratio is None else [f"The frames' noise is not white (ratio {ratio:.1f}): compressed or denoised video."]
+    )
+
+
 def _unexplained(rows: list[dict[str, Any]]) -> list[str]:
     """A sentence on the frames that stand out in any channel, if there are such."""
     odd = sorted({k for row in rows for k in row["unexplained_frames"]})
@@ -144,10 +160,13 @@ def _verdict(report: dict[str, Any]) -> list[str]:
     sky, stack = (float(np.mean([r[f"heldout_chi2_{name}"] for r in rows])) for name in ("sky", "stack"))
     judges = _counted(rows[0]["heldout_frames"], "held-out frame is", "held-out frames are")
     why = f"{judges} explained by the sky to {sky:.3f} and by the stack to {stack:.3f} of their noise"
-    if report["published"] == "sky":
-        lines = [f"The sky is published: {why}."]
-    else:
-        lines = [f"The STACK is published instead of the sky: {why}; {report['doubt']}."]
+    lines = [_headline(report["published"], why, report["doubt"])]
+    if report["published"] == "blend":
+        finest = ", ".join(f"{r['finest_believed_cpp']:.2f}" for r in rows)
+        lines.append(
+            f"From the sky comes what held-out frames support, up to {finest} cycles/px; from the stack the rest."
+        )
+    lines += _coloured_noise(report.get("noise_ratio"))
     strengths = ", ".join(f"{r['d_over_r0']:.1f}" for r in rows)
     lines += _strange(min(sky, stack))
     used = report["frames"]

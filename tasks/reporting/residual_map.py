@@ -35,6 +35,8 @@ def residual_map(clean: CleanFrames, cutout: Cutout, sky: Sky, aperture: Apertur
     variance = np.ones((size, size), np.float32)
     level = read + gain * cutout.stack
     variance[inside] = np.maximum(level, 1e-3 * level.max())  # a line laid through the light may miss the dark
+    if cutout.noise_curve is not None:
+        variance[:] = cutout.noise_curve.min()  # of the whitened frames
 
     def blocks() -> Iterator[tuple[NDArray[np.float32], torch.Tensor]]:
         for start in range(0, len(chosen), few):

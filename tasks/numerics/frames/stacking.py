@@ -17,6 +17,8 @@ Numbers = NDArray[np.int64]
 Blocks = Iterable[tuple[Numbers, Image]]
 """Frames in blocks: their numbers (frame,), and the frames (frame, channel, y, x)."""
 
+MIN_JUDGES = 5
+"""Held-out frames, where there are enough frames."""
 MIN_WEIGHT = 0.02
 """A pixel of a mosaic's stack with less of a sample than this is filled from its neighbours."""
 
@@ -111,6 +113,9 @@ def relative_light(registered: Image, stack: Image) -> Image:
 
 
 def draw_heldout(usable: Numbers, share: float, seed: int) -> Numbers:
-    """Frames that are held out: at random, because neighbours in time are alike; at least one, never more than half."""
-    count = min(max(1, round(share * len(usable))), len(usable) // 2)
+    """Frames that are held out: at random, because neighbours in time are alike; at least one, never more than half.
+
+    MIN_JUDGES of them at least, where they are no more than a third: fewer do not show their own scatter.
+    """
+    count = min(max(1, round(share * len(usable)), min(MIN_JUDGES, len(usable) // 3)), len(usable) // 2)
     return np.sort(np.random.default_rng(seed).permutation(usable)[:count])

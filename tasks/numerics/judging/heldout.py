@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -30,8 +30,27 @@ CHUNK = 8
 """Frames per transform."""
 MIN_FRAMES = 5
 """Fewer frames than this do not show their own scatter."""
+COARSE_FRACTION = 0.25
+"""Rings below this fraction of the cut-off are coarse: blur hardly touches them, and whoever fails there fails badly."""
 MIN_ERROR = 0.01
 """Smallest standard error of the difference of so few frames, as a fraction of the residual power."""
+
+
+@dataclass(frozen=True)
+class HeldoutFrames:
+    """Held-out frames of one colour."""
+
+    pupil: Pupil
+    spectra: Tensor
+    """(frame, y, x//2+1)."""
+    noise: float
+    """Power per coefficient."""
+    sampling: Sampling = FULL
+    """The pixels that the frames have, on the canvas."""
+
+    def rows(self, rows: range) -> HeldoutFrames:
+        """Some of them."""
+        return replace(self, spectra=self.spectra[rows.start : rows.stop])
 
 
 @dataclass(frozen=True)
@@ -50,6 +69,8 @@ class Verdict:
     """Mean departure from one of the residual's ring power over the noise; zero is white."""
     chi2_per_frame: NDArray[np.float32]
     """(2, frame) each frame's residual power over the noise, for the sky and for the other."""
+    coarse_is_worse: bool = False
+    """Whether the other explains the coarse rings better by more than twice the standard error."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +81,8 @@ class HeldoutFit:
     """(2, frame) residual power over the noise of each frame, for the sky and for the other."""
     residual_power: Tensor
     """(y, x//2+1) sum over the frames of the sky's residual power over the noise."""
+    coarse_chi2: Tensor | None = None
+    """(2, frame) as `chi2`, of the coarse rings alone."""
 
 
 def fit_frames(
@@ -75,14 +98,16 @@ def fit_frames(
     used = (frequencies(pupil.size, spectra.device) < pupil.cutoff).float()
     level = torch.tensor(noise, device=spectra.device)
     sigma = torch.from_numpy(phase_sigma(len(pupil.modes), d_over_r0)).to(spectra.device)
-    chi2s, transfers = [], []
+    coarse = (frequencies(pupil.size, spectra.device) < COARSE_FRACTION * pupil.cutoff).float()
+    chi2s, transfers, coarse_chi2s = [], [], []
     for sky in skies:
         phases = fit(pupil, spectra, sky, level, sigma, steps, sampling)
         transfers.append(torch.cat([otfs(pupil, phases[i : i + CHUNK]) for i in range(0, len(phases), CHUNK)]))
         chi2s.append(chi2(spectra, transfers[-1], sky, level, used, sampling))
+        coarse_chi2s.append(chi2(spectra, transfers[-1], sky, level, coarse, sampling))
     residual = spectra - masked(transfers[0] * skies[0], sampling)
     power = (residual.real**2 + residual.imag**2).sum(0) / (level * sampling.density)
-    return HeldoutFit(torch.stack(chi2s), power)
+    return HeldoutFit(torch.stack(chi2s), power, torch.stack(coarse_chi2s))
 
 
 def verdict_of(fits: Sequence[HeldoutFit], cutoff: float) -> Verdict:
@@ -91,7 +116,9 @@ def verdict_of(fits: Sequence[HeldoutFit], cutoff: float) -> Verdict:
     power = torch.stack([part.residual_power for part in fits]).sum(0) / len(sky)
     chi2_per_frame = torch.stack([sky, stack]).cpu().numpy()
     best, other = float(sky.median()), float(stack.median())
-    return Verdict(len(sky), best, other, _prefers_first(sky, stack), _whiteness(power, cutoff), chi2_per_frame)
+    coarse = [part.coarse_chi2 for part in fits if part.coarse_chi2 is not None]
+    worse = bool(coarse) and _prefers_first(*torch.cat(coarse, dim=1).flip(0))
+    return Verdict(len(sky), best, other, _prefers_first(sky, stack), _whiteness(power, cutoff), chi2_per_frame, worse)
 
 
 def _prefers_first(first: Tensor, second: Tensor) -> bool:

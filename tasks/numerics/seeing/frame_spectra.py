@@ -48,10 +48,17 @@ def mean_power_of(
 
     `frame_power` (frame, ring) holds the noise, `mean_power` (ring,) is that of all frames. No sky enters the ratio.
     """
-    everyone = np.nanmean(frame_power, axis=0) - noise
-    these = np.nanmean(frame_power[numbers], axis=0) - noise
+    everyone = _mean(frame_power) - noise
+    these = _mean(frame_power[numbers]) - noise
     good = (everyone > 0.5 * noise) & (these > 0.25 * noise)
     good[:2] = False
     rings = np.arange(len(everyone))
     ratio = np.interp(rings, np.append(0, rings[good]), np.append(1.0, these[good] / everyone[good]))
     return np.asarray(mean_power * ratio)
+
+
+def _mean(frame_power: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean (ring,) over the frames that were looked at; nan in rings that hold no coefficient."""
+    looked_at = ~np.isnan(frame_power)
+    count, total = looked_at.sum(axis=0), np.where(looked_at, frame_power, 0).sum(axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)

@@ -46,6 +46,8 @@ class SeeingPower:
     """Standard deviation of its logarithm."""
     weight: float
     """Factor 0..1 on the weight of the seeing: 0 ignores it, 1 trusts it as far as its standard deviation allows."""
+    compressed: bool = False
+    """Whether the frames were compressed or denoised: part of their light is lost, about as much as there is noise."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +64,17 @@ class AmplitudeCorrected:
     """(ring,) by which the Wiener-filtered sky was multiplied."""
 
 
-def correct_amplitude(sums: HalfSums, seeing: SeeingPower, aperture: Aperture) -> AmplitudeCorrected:
-    """The Wiener-filtered sky of the sums, its rings scaled by `ring_gain`."""
+def correct_amplitude(
+    sums: HalfSums, seeing: SeeingPower, aperture: Aperture, white: Tensor | None = None
+) -> AmplitudeCorrected:
+    """The Wiener-filtered sky of the sums, its rings scaled by `ring_gain`; `white` is the filter the frames went through."""
     size = sums.total.size
     power = ring_power(sums.total, sums.noise)
     floor = floor_of(power, sums.noise, size)
     gain = ring_gain(sums, floor, seeing, aperture.diameter_cells / size)
     spectrum = wiener(sums.total, floor) * gain[rings(size)]
-    sky = torch.fft.irfft2(diffraction_otf(make_pupil(size, aperture, 3)) * spectrum, s=(size, size))
+    shown = spectrum if white is None else spectrum / white
+    sky = torch.fft.irfft2(diffraction_otf(make_pupil(size, aperture, 3)) * shown, s=(size, size))
     return AmplitudeCorrected(sky, spectrum, power, gain)
 
 
@@ -105,9 +110,21 @@ def ring_gain(sums: HalfSums, floor: Tensor, seeing: SeeingPower, cutoff: float)
     weight = seeing.weight * max(least, seeing_weight(difference[used], sigma[used]))
     gain = (common / kept) ** (1 - weight) * (common * power_ratio_from_seeing).sqrt() ** weight
     gain = gain / gain[COARSE].mean()
+    if (
+        seeing.compressed
+    ):  # a coder keeps P / (P + N) of a ring's light (reverse water-filling): restored where it is common
+        lost = (sums.noise / seeing.frame_power.clamp_min(1e-30)).clamp(0, 1)
+        gain = gain * (1 + common**2 * lost)
     gain[torch.from_numpy(frequency) > 1] = 0.0  # no signal beyond the cut-off
     gain[0] = 1.0  # keeps the flux
     return gain
+
+
+def log_mean_power(total: Sums, aperture: Aperture) -> NDArray[np.float64]:
+    """ln of the mean |H|^2 of the solved PSFs (ring,), at `rings.RINGS`; not of a mosaic."""
+    number = rings(total.size)
+    power = (ring_mean(total.power.double(), number) / total.frames).clamp_min(1e-9).numpy()
+    return np.asarray(np.interp(RINGS * aperture.diameter_cells, np.arange(len(power)), np.log(power)))
 
 
 def held_where_aliased(from_seeing: Tensor, from_psfs: Tensor, trusted: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ regularised least-squares sky is found by preconditioned conjugate gradients, on
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import numpy as np
 import torch
@@ -62,31 +63,30 @@ def enlarged(spectrum: Tensor, size_to: int) -> Tensor:
 
 
 def solve_extended(
-    frames: Pass, floor: Tensor, iterations: int, density: float = 1.0, start: Tensor | None = None
+    frames: Pass,
+    floor: Tensor,
+    iterations: int,
+    density: float = 1.0,
+    start: Tensor | None = None,
+    metric: Tensor | None = None,
 ) -> Tensor:
     """Spectrum (y, x//2+1) of the sky that best fits all windows; `floor` is noise over sky power.
 
     `density` is the share of its pixels that a frame has; with fewer of them a good `start` saves many iterations.
+    `metric` (y, x//2+1) weighs the windows' residuals where their noise is not white: the least noise over the noise.
     """
     size = floor.shape[-2]
-    weight = multiplicity(size, floor.device)
 
     def normal_matrix(sky: Tensor) -> Tensor:
         """The left side of the normal equations, applied to a sky."""
         total = torch.zeros_like(sky)
         for _, mask, transfer in frames():
             windowed = mask * torch.fft.irfft2(transfer * sky, s=(size, size))
-            total = total + (transfer.conj() * torch.fft.rfft2(windowed)).sum(0)
+            total = total + (transfer.conj() * _weighted(windowed, mask, metric)).sum(0)
         return total + floor * sky
 
-    def dot(a: Tensor, b: Tensor) -> float:
-        return float(((a.conj() * b).real.double() * weight).sum())
-
-    residual = torch.zeros(size, size // 2 + 1, dtype=torch.complex64, device=floor.device)
-    power = torch.zeros_like(floor)
-    for light, mask, transfer in frames():
-        residual = residual + (transfer.conj() * torch.fft.rfft2(mask * light)).sum(0)
-        power = power + (transfer.real**2 + transfer.imag**2).sum(0)
+    dot = partial(_dot, multiplicity(size, floor.device))
+    residual, power = _right_side(frames, floor, metric)
     preconditioner = 1 / (power * density + floor)
     sky = torch.zeros_like(residual)
     if start is not None:
@@ -101,3 +101,26 @@ def solve_extended(
         previous, norm = norm, dot(residual, conditioned)
         direction = conditioned + (norm / max(previous, 1e-300)) * direction
     return sky
+
+
+def _dot(weight: Tensor, a: Tensor, b: Tensor) -> float:
+    return float(((a.conj() * b).real.double() * weight).sum())
+
+
+def _right_side(frames: Pass, floor: Tensor, metric: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The right side of the normal equations, and the sum of |H|^2 over the frames, weighted."""
+    size = floor.shape[-2]
+    cross = torch.zeros(size, size // 2 + 1, dtype=torch.complex64, device=floor.device)
+    power = torch.zeros_like(floor)
+    for light, mask, transfer in frames():
+        cross = cross + (transfer.conj() * _weighted(mask * light, mask, metric)).sum(0)
+        power = power + (transfer.real**2 + transfer.imag**2).sum(0)
+    return cross, power if metric is None else metric * power
+
+
+def _weighted(windowed: Tensor, mask: Tensor, metric: Tensor | None) -> Tensor:
+    """Spectra of windowed light (frame, y, x), weighted by the metric within the windows."""
+    spectrum = torch.fft.rfft2(windowed)
+    if metric is None:
+        return spectrum
+    return torch.fft.rfft2(mask * torch.fft.irfft2(metric * spectrum, s=windowed.shape[-2:]))

@@ -36,8 +36,8 @@ def test_words_tell_who_won_and_by_how_much(planet: Any) -> None:
         [line for line in describe(planet.store, planet.result, {}, truth)["verdict"] if "not explained by" not in line]
         for truth in (planet.truth[None], None)
     )
-    assert words[0].startswith("The sky is published: 3 held-out frames")
-    assert "of 32 frames used, 3 of them only to judge; seeing D/r0 = " in words[1]
+    assert words[0].startswith("The sky is published: 5 held-out frames")
+    assert "of 32 frames used, 5 of them only to judge; seeing D/r0 = " in words[1]
     assert "dB (+" in words[2]
     assert len(fewer) == 2
 

@@ -12,7 +12,7 @@ from tasks.numerics.optics.aperture import Aperture
 from tasks.numerics.optics.kolmogorov import phase_sigma
 from tasks.numerics.optics.pupil import diffraction_otf, make_pupil, otfs
 from tasks.numerics.psf_models.phase_solver import draw_phases
-from tasks.numerics.sky.amplitude import SeeingPower, correct_amplitude, seeing_weight
+from tasks.numerics.sky.amplitude import SeeingPower, correct_amplitude, log_mean_power, seeing_weight
 from tasks.numerics.sky.half_agreement import HalfSums
 from tasks.numerics.sky.likelihood import Sums, sums
 from tasks.numerics.sky.wiener import ring_power_of_frames
@@ -43,7 +43,7 @@ def scene() -> tuple[HalfSums, Tensor, SeeingPower]:
     return (
         HalfSums(total, half, 0.0, NOISE),
         sky,
-        SeeingPower(ring_power_of_frames(spectra), power.astype(np.float64), CERTAIN, 1.0),
+        SeeingPower(ring_power_of_frames(spectra, NOISE), power.astype(np.float64), CERTAIN, 1.0),
     )
 
 
@@ -160,3 +160,28 @@ def test_flux_is_the_frames(scene: tuple[HalfSums, Tensor, SeeingPower]) -> None
     assert given.sky.shape == (SIZE, SIZE)
     assert given.spectrum.shape == (SIZE, SIZE // 2 + 1)
     assert (given.sky_power > 0).all()
+
+
+def test_light_that_a_coder_took_is_given_back_where_it_is_common(scene: tuple[HalfSums, Tensor, SeeingPower]) -> None:
+    """A ring as strong as its noise has lost up to half of its light; rings far above the noise have lost none."""
+    found, _, seeing = scene
+    plain, compressed = (gain_of(found, replace(seeing, compressed=each)) for each in (False, True))
+    ratio = (compressed / plain)[1:20]
+    lost = (NOISE / seeing.frame_power[1:20]).clamp(0, 1)
+    assert (ratio >= 1 - 1e-6).all()
+    assert (ratio <= 1 + lost + 1e-6).all()
+    assert ratio[-1] > ratio[0]
+
+
+def test_the_filter_that_made_the_noise_white_is_taken_back(scene: tuple[HalfSums, Tensor, SeeingPower]) -> None:
+    found, _, seeing = scene
+    plain = correct_amplitude(found, seeing, APERTURE)
+    halved = correct_amplitude(found, seeing, APERTURE, torch.full((SIZE, SIZE // 2 + 1), 0.5))
+    torch.testing.assert_close(halved.sky, 2 * plain.sky)
+    torch.testing.assert_close(halved.spectrum, plain.spectrum)
+
+
+def test_the_mean_power_of_the_psfs_is_that_of_their_sums(scene: tuple[HalfSums, Tensor, SeeingPower]) -> None:
+    found, _, seeing = scene
+    power = np.exp(log_mean_power(found.total, APERTURE))
+    np.testing.assert_allclose(power[:38], seeing.mean_power[:38], rtol=0.02)

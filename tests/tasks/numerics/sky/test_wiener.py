@@ -79,7 +79,9 @@ def test_a_flattened_prior_is_the_geometric_mean_with_one_number() -> None:
 
 def test_the_frames_light_is_counted_ring_by_ring() -> None:
     spectra = torch.fft.rfft2(3 * torch.randn(50, SIZE, SIZE, generator=torch.Generator().manual_seed(1)))
-    torch.testing.assert_close(ring_power_of_frames(spectra)[10:30], torch.full((20,), 9.0 * SIZE**2), rtol=0.1, atol=0)
+    torch.testing.assert_close(
+        ring_power_of_frames(spectra, 9.0 * SIZE**2)[10:30], torch.full((20,), 9.0 * SIZE**2), rtol=0.1, atol=0
+    )
 
 
 def test_positive_keeps_the_light() -> None:
