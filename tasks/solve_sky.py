@@ -83,7 +83,7 @@ class ChannelSky:
     """(ring,) ln of the seeing's mean |H|^2 over that of the PSFs, at `rings.RINGS`; None for a mosaic's colour."""
 
 
-@step(version="15")
+@step(version="17")
 def solve_sky(
     work: Work, inputs: CaptureProducts, psfs: Product, before: Product, telescope: Telescope, settings: schema.Sky
 ) -> None:
@@ -247,7 +247,8 @@ def _extended(
     # Noise and sky power per coefficient grow with the area over which a transform sums: their ratio stays.
     power = np.maximum(resampled_rings(corrected.sky_power, cutout.size, size), 1e-30)
     floor = torch.from_numpy(sums.noise / power).float().to(device)
-    iterations, sampling = opened.settings.cg_iterations, cutout.sampling
+    sampling = cutout.sampling
+    iterations = round(opened.settings.cg_iterations / sampling.density)
     white = _on_device(cutout.filter(size), device)
     metric = None if white is None else white**2
     floor = floor if metric is None else floor * metric

@@ -79,7 +79,14 @@ def test_what_is_no_capture_is_left_out(tmp_path: Path) -> None:
         video(tmp_path / name)
     for folder in ("darks", "Flats", ".trash", "restored", "store"):
         video(tmp_path / folder / "x.ser")
-    for name in ("sky.fits", "stack.fits", "belief.fits", "sky_unbelieved.fits", "jupiter.truth.fits", "jupiter.psfs.fits"):
+    for name in (
+        "sky.fits",
+        "stack.fits",
+        "belief.fits",
+        "sky_unbelieved.fits",
+        "jupiter.truth.fits",
+        "jupiter.psfs.fits",
+    ):
         cube(tmp_path / name)
     stills(tmp_path / "snapshots", 3)
     (tmp_path / "notes.txt").write_text("x")
