@@ -33,7 +33,7 @@ BLUE_MOVED_PX = (2, -1)
 """By how much (dy, dx) px the atmosphere moves blue."""
 QUICK = (
     "psfs.modes=28", "rounds.0.psfs.frames=32", "rounds.0.psfs.steps=150", "rounds.0.psfs.starts=1",
-    "rounds.1.psfs.steps=30", "evaluate.steps=25",
+    "rounds.1.psfs.steps=30", "evaluate.steps=60",
 )  # fmt: skip
 
 
