@@ -192,8 +192,9 @@ class Colour(Section):
     align: bool
     """Whether red and blue are laid on green: the atmosphere disperses them."""
     white: Literal["grey-world", "g2v", "none"] | tuple[Positive, Positive, Positive]
-    """White balance of sky.png and sky.tif, never of sky.fits: grey-world makes the mean light grey, g2v weighs the camera's
-    typical response to sunlight, none leaves the colours, three numbers are factors on red, green and blue."""
+    """White balance of sky.png and sky.tif, never of sky.fits: grey-world makes the mean light grey with factors of at most
+    two, g2v makes up for a typical sensor's response to sunlight, none leaves the colours, three numbers are factors on red,
+    green and blue."""
 
 
 class Limits(Section):

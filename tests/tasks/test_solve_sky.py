@@ -73,14 +73,14 @@ def test_halves_are_solved_apart(planet: Any, tmp_path: Path, batch: int, starts
     turn = one.sky.model_copy(update={"cg_iterations": 0})
     sky = filmed.sky_of(found, filmed.stack, turn)
     lone = (batch, starts) == (16, 1)
-    power, half = filmed.read(sky, "A")[0], filmed.read(sky, "A_half")[0]
+    power, half = filmed.read(sky, "A/0"), filmed.read(sky, "A_half/0")
     assert (half <= power * 1.001 + 1e-3).all()
     assert half[0, 0] == pytest.approx(16 if lone else 8, rel=1e-3)
     assert filmed.read(sky, "shared_noise_fraction")[0] == shared
     later = filmed.psfs_of(sky, two.psfs.model_copy(update={"steps": 5, "batch_frames": 64}))
     assert filmed.read(later, "half").tolist() == ([0] if lone else [0, 1])  # every half learns something
     last = filmed.sky_of(later, sky, turn)
-    frames, kept = filmed.read(last, "A")[0, 0, 0], filmed.read(last, "A_half")[0, 0, 0]
+    frames, kept = filmed.read(last, "A/0")[0, 0], filmed.read(last, "A_half/0")[0, 0]
     assert frames == pytest.approx(len(filmed.read(filmed.stack, "order")), rel=1e-3)
     assert kept == pytest.approx(frames if lone else 8 + (frames - 16) / 2, abs=0.51)
     assert filmed.read(last, "shared_noise_fraction")[0] == pytest.approx(shared * 16 / frames, rel=1e-3)
@@ -103,7 +103,7 @@ def test_a_half_never_learns_of_the_other(planet: Any, tmp_path: Path, monkeypat
     row = tasks.solve_psfs.PSF_MODELS["pupil"]._replace(begin=noted)
     monkeypatch.setitem(tasks.solve_psfs.PSF_MODELS, "pupil", row)
     filmed.psfs_of(sky, two.psfs.model_copy(update={"steps": 5, "batch_frames": 6}))
-    whole, half = filmed.read(sky, "B")[0], filmed.read(sky, "B_half")[0]
+    whole, half = filmed.read(sky, "B/0"), filmed.read(sky, "B_half/0")
     np.testing.assert_allclose(held[0], half)
     np.testing.assert_allclose(held[1], whole - half)
 
@@ -132,10 +132,10 @@ def test_a_wide_canvas_that_does_not_fit_is_done_in_smaller_blocks(
     filmed = planet.elsewhere(tmp_path)
     (psfs, _), paste = filmed.rounds[0], tasks.solve_sky.paste
 
-    def cramped(frames: Any, whole: Any, size: int) -> Any:
+    def cramped(frames: Any, *others: Any) -> Any:
         if len(frames) > 4:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return paste(frames, whole, size)
+        return paste(frames, *others)
 
     filmed.store.remove(sky)
     monkeypatch.setattr(tasks.solve_sky, "paste", cramped)

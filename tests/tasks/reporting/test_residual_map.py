@@ -1,14 +1,14 @@
 """The map of misfit is one where the solve worked, and shows the place where it did not."""
 
 import contextlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from tasks.products.clean_frames import CleanFrames
+from tasks.products.clean_frames import CleanFrames, clean_frames
 from tasks.products.contents import Frames, Mean, Seeing, Sky, Stack
 from tasks.products.cutout import cutout_of
-from tasks.products.frames import CalibratedFrames
 from tasks.products.optics import aperture_of
 from tasks.reporting.residual_map import FRAMES, residual_map
 
@@ -22,7 +22,7 @@ def maps(filmed: Any, spot: float = 0.0) -> Any:
         cutout = cutout_of(opened.enter_context(store.view(Stack, filmed.stack)), 0)
         seeing = opened.enter_context(store.view(Seeing, filmed.seeing))
         sky = opened.enter_context(store.view(Sky, filmed.sky))
-        clean: Any = CleanFrames(CalibratedFrames(frames), np.zeros_like(mean.bad[:]), mean.noise[:])
+        clean: Any = replace(clean_frames(frames, mean), bad=np.zeros_like(mean.bad[:]))
         if spot:
             clean = Spotted(clean, np.rint(cutout.shifts).astype(int), spot)
         aperture = aperture_of(filmed.config.telescope, 0, mean, cutout.size)
@@ -33,13 +33,13 @@ class Spotted:
     """Frames with a faint light that the sky does not have."""
 
     def __init__(self, clean: CleanFrames, moves: Any, light: float) -> None:
-        self.clean, self.moves, self.light = clean, moves, light
+        self.clean, self.moves, self.extra, self.colours = clean, moves, light, clean.colours
 
-    def take(self, frames: Any) -> Any:
-        out = self.clean.take(frames)
+    def light(self, frames: Any, channel: int) -> Any:
+        out = self.clean.light(frames, channel)
         for row, k in zip(out, frames, strict=True):
             dy, dx = self.moves[int(k)]
-            row[0, 30 + dy : 34 + dy, 40 + dx : 44 + dx] += self.light
+            row[30 + dy : 34 + dy, 40 + dx : 44 + dx] += self.extra
         return out
 
 
