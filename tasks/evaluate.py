@@ -16,7 +16,7 @@ from tasks.numerics.judging.heldout import HeldoutFit, HeldoutFrames, Verdict, f
 from tasks.numerics.judging.metrics import frc_cutoff, is_nearer
 from tasks.numerics.judging.undershoot import undershoot
 from tasks.numerics.judging.unexplained import unexplained_frames
-from tasks.numerics.judging.verdict import Decision, Evidence, decide
+from tasks.numerics.judging.verdict import Decision, Evidence, decide, rest_of
 from tasks.numerics.optics.pupil import pupil_in_air
 from tasks.products.belief import standard_error_of
 from tasks.products.clean_frames import CleanFrames, open_clean_frames
@@ -46,7 +46,7 @@ class Opened:
     colour: Colour
 
 
-@step(version="12")
+@step(version="13")
 def evaluate(
     work: Work,
     inputs: CaptureProducts,
@@ -177,6 +177,7 @@ def _evidence(opened: Opened, verdicts: list[Verdict]) -> Evidence:
         is_near_solve=is_nearer(solved.tapered[:], sky, stack),  # the frames judge the sky of the tapered frames
         judges=judge.frames,
         chi2=max(v.sky for v in verdicts),
+        rest=max(rest_of(v.sky, v.stack) for v in verdicts),
         cutoff_is_known=telescope.aperture_m is not None and telescope.scale_arcsec is not None,
         undershoot=max(below, default=None),
         coarse_is_worse=judge.coarse_is_worse,

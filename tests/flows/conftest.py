@@ -26,7 +26,7 @@ from tasks.benchmark.simulate import simulate
 QUICK = (
     "align.rounds=2",
     "psfs.modes=20", "rounds.0.psfs.frames=12", "rounds.0.psfs.steps=60", "rounds.0.psfs.starts=1",
-    "rounds.1.psfs.steps=10", "evaluate.steps=20",
+    "rounds.1.psfs.steps=10", "evaluate.steps=60",
 )  # fmt: skip
 """Settings that solve 40 frames of 64 x 64 pixels in a second or two."""
 

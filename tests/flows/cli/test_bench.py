@@ -40,7 +40,7 @@ def test_a_row_per_case_and_seed(tmp_path: Path) -> None:
     tree = json.loads((tmp_path / "t.json").read_text())
     first, second = tree["rows"]
     assert first["stack"] <= first["lucky"] < first["sky"] < first["oracle"]  # of few frames all may be lucky
-    assert second["stack"] < second["lucky"] < second["sky"] < second["oracle"]
+    assert second["stack"] <= second["lucky"] < second["sky"] < second["oracle"]
     assert first["sky"] != second["sky"]
     assert 0 < tree["worst_gap"] <= tree["mean_gap"] < 1
 

@@ -98,7 +98,9 @@ def test_light_is_relative_to_the_stack_in_every_channel(sky: Image) -> None:
     np.testing.assert_allclose(relative_light((dark + 100 * (sky - dark))[None], sky), 10)  # limited
 
 
-@pytest.mark.parametrize(("count", "share", "held"), [(40, 0.1, 4), (10, 0.01, 1), (10, 0.9, 5), (5, 0.5, 2)])
+@pytest.mark.parametrize(
+    ("count", "share", "held"), [(100, 0.1, 10), (40, 0.1, 5), (10, 0.01, 3), (10, 0.9, 5), (5, 0.5, 2)]
+)
 def test_held_out_frames_are_a_few_of_the_usable(count: int, share: float, held: int) -> None:
     usable = 3 * np.arange(count)
     found = draw_heldout(usable, share, seed=1)
