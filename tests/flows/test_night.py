@@ -123,7 +123,7 @@ def test_each_capture_has_its_settings(desk: Any, copy: Copy, tmp_path: Path, wo
     assert sun["settings"]["telescope"]["pixel_scale_arcsec"] == 0.25
     assert float(sun["capture"]["facts"]["exposure"]) == 0.005, "the solver is told, like by a FITS header"
     assert mars["settings"]["evaluate"]["stretch"] == "asinh"
-    assert mars["settings"]["evaluate"]["steps"] == 20, "the command line wins over everything"
+    assert mars["settings"]["evaluate"]["steps"] == 60, "the command line wins over everything"
 
 
 def test_hostile_files_run_and_reach_nothing(desk: Any, copy: Copy, tmp_path: Path, words: list[str]) -> None:
