@@ -46,7 +46,7 @@ class Opened:
     colour: Colour
 
 
-@step(version="13")
+@step(version="14")
 def evaluate(
     work: Work,
     inputs: CaptureProducts,
@@ -148,7 +148,8 @@ def _together(opened: Opened, pictures: NDArray[np.float32]) -> tuple[NDArray[np
     """Pictures (channel, y, x) with their colours on each other, and by how much (channel, 2) px each was moved."""
     offsets = np.zeros((len(pictures), 2), np.float32)
     if opened.colour.align:
-        offsets = colour_offsets(pictures, opened.clean.colours.reference)
+        compressed = opened.stack.noise_curve is not None
+        offsets = colour_offsets(pictures, opened.clean.colours.reference, compressed)
     return laid_on_each_other(pictures, offsets), offsets
 
 
