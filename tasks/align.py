@@ -14,7 +14,7 @@ from tasks.products.frames import flag
 from tasks.running.step import Work, step
 
 
-@step(version="3")
+@step(version="4")
 def align(work: Work, frames: Product, mean: Product, settings: AlignSettings) -> None:
     """Shifts (frame, 2) dy, dx px, zero in the middle of the drift; frames that cannot be aligned are marked."""
     with open_clean_frames(work, frames, mean) as clean:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from tasks.products.contents import Frames
 
-FLAGS = ("black", "saturated", "duplicate", "truncated", "unaligned", "streak")
-"""Why a frame is not used; bit i of a frame's flags stands for FLAGS[i]. (`truncated` is of earlier versions.)"""
+FLAGS = ("black", "saturated", "duplicate", "unaligned", "streak")
+"""Why a frame is not used; bit i of a frame's flags stands for FLAGS[i]."""
 MIN_FLAT = 0.05
 """Where the flat saw less than this share of its median light, dividing would only raise noise."""
 
