@@ -14,9 +14,9 @@ from tasks.numerics.frames.colours import colour_offsets, laid_on_each_other
 from tasks.numerics.judging.blend import INNER_RINGS, believed_rings, blended, ring_products
 from tasks.numerics.judging.heldout import HeldoutFit, HeldoutFrames, Verdict, fit_frames, verdict_of
 from tasks.numerics.judging.metrics import frc_cutoff, is_nearer
-from tasks.numerics.judging.undershoot import undershoot
+from tasks.numerics.judging.undershoot import above_black, undershoot
 from tasks.numerics.judging.unexplained import unexplained_frames
-from tasks.numerics.judging.verdict import Decision, Evidence, decide, rest_of
+from tasks.numerics.judging.verdict import MAX_UNDERSHOOT, Decision, Evidence, decide, rest_of
 from tasks.numerics.optics.pupil import pupil_in_air
 from tasks.products.belief import standard_error_of
 from tasks.products.clean_frames import CleanFrames, open_clean_frames
@@ -46,7 +46,7 @@ class Opened:
     colour: Colour
 
 
-@step(version="14")
+@step(version="15")
 def evaluate(
     work: Work,
     inputs: CaptureProducts,
@@ -209,7 +209,8 @@ def _blend(opened: Opened, believed: list[int]) -> NDArray[np.float32]:
     """(channel, y, x)."""
     size = opened.sky.spectrum.shape[1]
     pairs = zip(opened.stack.stack[:], opened.sky.sky[:], believed, strict=True)
-    return np.stack([blended(stack, sky, rings, size) for stack, sky, rings in pairs])
+    blends = ((blended(stack, sky, rings, size), stack) for stack, sky, rings in pairs)
+    return np.stack([above_black(blend, stack, MAX_UNDERSHOOT) for blend, stack in blends])
 
 
 def _standard_errors(opened: Opened, decision: Decision, believed: list[int]) -> NDArray[np.float32]:

@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from tasks.numerics.sky.finish import without_negative_light
+
 Image = NDArray[np.float32]
 
 BLACK = 0.02
@@ -31,3 +33,11 @@ def undershoot(sky: Image, stack: Image) -> float | None:
         for each in (stack, sky)
     )
     return None if below_stack > MAX_STACK_UNDERSHOOT else max(0.0, below_sky)
+
+
+def above_black(picture: Image, stack: Image, most: float) -> Image:
+    """The picture (y, x) without light below the stack's dark level, its sum kept, where its undershoot exceeds `most`."""
+    below = undershoot(picture, stack)
+    if below is None or below <= most:
+        return picture
+    return without_negative_light(picture, float(np.percentile(stack, 1)))

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from tasks.numerics.judging.undershoot import undershoot
+from tasks.numerics.judging.undershoot import above_black, undershoot
 
 Y, X = np.indices((128, 128)) - 64
 DISTANCE = np.hypot(Y, X)
@@ -40,3 +40,11 @@ def test_a_stack_darker_than_its_dark_level_cannot_be_compared() -> None:
 def test_an_empty_picture_has_no_answer() -> None:
     flat = np.full((32, 32), 7, np.float32)
     assert undershoot(flat, flat) is None
+
+
+def test_what_is_darker_than_black_is_taken_off_and_the_light_kept() -> None:
+    ringing, dark = sky(0.1), np.percentile(STACK, 1)
+    clean = above_black(ringing, STACK, 0.03)
+    assert clean.min() >= dark - 1e-3
+    assert float((clean - dark).sum()) == pytest.approx(float((ringing - dark).sum()), rel=1e-4)
+    np.testing.assert_array_equal(above_black(sky(0.02), STACK, 0.03), sky(0.02))
