@@ -1,1 +1,1 @@
-"""HOW MUCH: every number stillsky uses, with its meaning, unit and range."""
+"""HOW MUCH: every number a user may set, with its meaning, unit and range."""

@@ -1,4 +1,4 @@
-"""Every capture of a night as a Prefect flow: one that fails sinks nobody, and what is there already is not done again."""
+"""Every capture of a night as a Prefect flow: a failure does not stop the others, and what is there already is not done again."""
 
 import contextlib
 import logging

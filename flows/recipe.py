@@ -17,6 +17,7 @@ from tasks.solve_sky import solve_sky
 
 def restore_capture(run: Run, capture: Capture, config: Config) -> Product:
     """The evaluated sky of one capture. Every line is a step; a step whose product is in the store is not repeated."""
+    # Ingested frames are raw; later steps read them through tasks.products.clean_frames, calibrated and cleaned.
     frames = ingest(run, capture, config.ingest)
     mean = average(run, frames, config.average)
     shifts = align(run, frames, mean, config.align)

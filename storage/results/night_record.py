@@ -32,7 +32,7 @@ class Row:
     """The capture itself."""
     outcome: Outcome
     published: str | None = None
-    """sky, or stack where the sky did not pass its evaluation."""
+    """sky, blend or stack."""
     seconds: float = 0.0
     """What it took this night."""
     d_over_r0: float | None = None

@@ -1,4 +1,4 @@
-"""Captures of every supported format behind one door: which reader, what is in it, what identifies it."""
+"""Captures of every supported format through one interface: which reader, what is in it, what identifies it."""
 
 import hashlib
 import math
