@@ -1,6 +1,5 @@
 """evaluate: do held-out frames prefer the sky to the stack, and is it believed? Only then is it published whole."""
 
-import contextlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +18,10 @@ from tasks.numerics.judging.unexplained import unexplained_frames
 from tasks.numerics.judging.verdict import MAX_UNDERSHOOT, Decision, Evidence, decide, rest_of
 from tasks.numerics.optics.pupil import pupil_in_air
 from tasks.products.belief import standard_error_of
-from tasks.products.clean_frames import CleanFrames, open_clean_frames
-from tasks.products.contents import Evaluated, Mean, Seeing, Sky, Stack
+from tasks.products.contents import Evaluated, Sky, Stack
 from tasks.products.cutout import cutout_of
 from tasks.products.half_sums import half_agreement
+from tasks.products.inputs import Inputs, open_inputs
 from tasks.products.optics import aperture_of, max_modes
 from tasks.running.out_of_memory import split_on_oom
 from tasks.running.step import Work, step
@@ -32,14 +31,9 @@ MODES = 100
 
 
 @dataclass(frozen=True)
-class Opened:
+class Opened(Inputs):
     """The open inputs of the judgement."""
 
-    work: Work
-    clean: CleanFrames
-    mean: Mean
-    stack: Stack
-    seeing: Seeing
     sky: Sky
     telescope: Telescope
     settings: Evaluate
@@ -60,18 +54,8 @@ def evaluate(
     Of several colours the one that was solved says which is better, and the others are laid on it.
     """
     notes: list[str] = []
-    with contextlib.ExitStack() as stack:
-        opened = Opened(
-            work,
-            stack.enter_context(open_clean_frames(work, inputs.frames, inputs.mean)),
-            stack.enter_context(work.open(Mean, inputs.mean)),
-            stack.enter_context(work.open(Stack, inputs.stack)),
-            stack.enter_context(work.open(Seeing, inputs.seeing)),
-            stack.enter_context(work.open(Sky, sky)),
-            telescope,
-            settings,
-            colour,
-        )
+    with open_inputs(work, inputs) as shared, work.open(Sky, sky) as solved:
+        opened = Opened(**vars(shared), sky=solved, telescope=telescope, settings=settings, colour=colour)
         verdicts = []
         for channel in range(len(opened.clean.colours)):
             verdicts.append(_verdict(opened, channel, notes))
@@ -86,13 +70,14 @@ def _content(opened: Opened, verdicts: list[Verdict], notes: list[str]) -> Evalu
     decision, believed = _decided(opened, verdicts, notes)
     sky, sky_offsets = _together(opened, solved.sky[:])
     stack, stack_offsets = _together(opened, stacked.stack[:])
-    published = {"sky": sky, "stack": stack, "blend": laid_on_each_other(_blend(opened, believed), sky_offsets)}
-    moved = stack_offsets if decision.word == "stack" else sky_offsets
+    published, moved = (stack, stack_offsets) if decision.word == "stack" else (sky, sky_offsets)
+    if decision.word == "blend":
+        published = laid_on_each_other(_blend(opened, believed), sky_offsets)
     errors = _standard_errors(opened, decision, believed)
     offsets = {"sky_px": sky_offsets.tolist(), "stack_px": stack_offsets.tolist(), "onto_channel": reference}
     per_frame = np.stack([verdict.chi2_per_frame for verdict in verdicts], axis=1)  # (sky or stack, channel, frame)
     return Evaluated(
-        published=published[decision.word],
+        published=published,
         stack=stack,
         lucky_stack=laid_on_each_other(stacked.lucky_stack[:], stack_offsets),
         sky=sky,

@@ -18,10 +18,10 @@ from tasks.numerics.psf_models.table import PSF_MODELS, carried_over, misfits, n
 from tasks.numerics.sky.likelihood import Sums
 from tasks.numerics.sky.wiener import ring_power_of_frames
 from tasks.products.batch_results import Gathered, gather_batches
-from tasks.products.clean_frames import CleanFrames, open_clean_frames
-from tasks.products.contents import BatchResult, BatchState, Mean, Seeing, Sky, Stack
+from tasks.products.contents import BatchResult, BatchState, Sky, Stack
 from tasks.products.cutout import Cutout, cutout_of
 from tasks.products.half_sums import read_half_sums
+from tasks.products.inputs import Inputs, open_inputs
 from tasks.products.optics import aperture_of, max_modes, wavelength_ratio
 from tasks.running.dask_jobs import map_jobs
 from tasks.running.out_of_memory import split_on_oom
@@ -192,32 +192,22 @@ def _solved(work: Work, name: str, job: Job, batch: Batch, plan: Plan) -> tuple[
 
 
 @dataclass(frozen=True)
-class Opened:
+class Opened(Inputs):
     """The open inputs of a batch."""
 
-    work: Work
     job: Job
-    clean: CleanFrames
-    mean: Mean
-    stack: Stack
-    seeing: Seeing
     before: Sky | None
     """The sky of the round before."""
 
 
 @contextlib.contextmanager
 def _opened(work: Work, job: Job) -> Iterator[Opened]:
-    inputs = job.inputs
-    with contextlib.ExitStack() as stack:
-        yield Opened(
-            work,
-            job,
-            stack.enter_context(open_clean_frames(work, inputs.frames, inputs.mean)),
-            stack.enter_context(work.open(Mean, inputs.mean)),
-            stack.enter_context(work.open(Stack, inputs.stack)),
-            stack.enter_context(work.open(Seeing, inputs.seeing)),
-            stack.enter_context(work.open(Sky, job.sky)) if job.sky.step == Sky.step else None,
-        )
+    first = job.sky.step == Stack.step
+    with (
+        open_inputs(work, job.inputs) as shared,
+        contextlib.nullcontext() if first else work.open(Sky, job.sky) as before,
+    ):
+        yield Opened(**vars(shared), job=job, before=before)
 
 
 def _batch(opened: Opened, channel: int, rows: range) -> Batch:

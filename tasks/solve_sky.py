@@ -28,10 +28,10 @@ from tasks.numerics.sky.half_agreement import HalfSums
 from tasks.numerics.sky.likelihood import Sums, count_of
 from tasks.numerics.sky.rounds import RoundShare, batch_offsets, sum_batches
 from tasks.numerics.sky.wiener import floor_of, wiener
-from tasks.products.clean_frames import CleanFrames, open_clean_frames
-from tasks.products.contents import Mean, Psfs, Seeing, Sky, Stack
+from tasks.products.contents import Psfs, Sky
 from tasks.products.cutout import Cutout, cutout_of
 from tasks.products.half_sums import read_half_sums, read_sampling
+from tasks.products.inputs import Inputs, open_inputs
 from tasks.products.optics import aperture_of
 from tasks.running.out_of_memory import smaller_blocks_on_oom
 from tasks.running.step import Work, step
@@ -44,14 +44,9 @@ Image = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Opened:
+class Opened(Inputs):
     """The open inputs of a sky turn, the same for every channel."""
 
-    work: Work
-    clean: CleanFrames
-    mean: Mean
-    stack: Stack
-    seeing: Seeing
     psfs: Psfs
     before: Sky | None
     """The sky of the round before."""
@@ -89,22 +84,19 @@ def solve_sky(
 ) -> None:
     """Add the batches to the sums of the round before; leave the sky as this telescope would show it without air."""
     with contextlib.ExitStack() as stack:
+        shared = stack.enter_context(open_inputs(work, inputs))
         solved = stack.enter_context(work.open(Psfs, psfs))
         last = stack.enter_context(work.open(Sky, before)) if before.step == Sky.step else None
         frames, weights = _rows(solved, last)
         opened = Opened(
-            work,
-            stack.enter_context(open_clean_frames(work, inputs.frames, inputs.mean)),
-            stack.enter_context(work.open(Mean, inputs.mean)),
-            stack.enter_context(work.open(Stack, inputs.stack)),
-            stack.enter_context(work.open(Seeing, inputs.seeing)),
-            solved,
-            last,
-            telescope,
-            settings,
-            frames,
-            weights,
-            [],
+            **vars(shared),
+            psfs=solved,
+            before=last,
+            telescope=telescope,
+            settings=settings,
+            frames=frames,
+            weights=weights,
+            notes=[],
         )
         reference = opened.clean.colours.reference
         offsets = _offsets(opened, reference)

@@ -46,8 +46,9 @@ def gather_batches(work: Work, round_: Gathered) -> Psfs:
     def every(take: Callable[[BatchResult], T]) -> list[T]:
         return list(_each(work, round_.parts, take))
 
-    powers, misfits = every(lambda b: b.frame_power[:]), every(lambda b: b.misfits[:])
-    noises = np.array(every(lambda b: b.noise[:]), np.float64).reshape(-1, len(channels))
+    small = every(lambda b: (b.frame_power[:], b.misfits[:], b.noise[:], b.loss[:], b.notes))
+    powers, misfits, noise, losses, notes = zip(*small, strict=True) if small else ((),) * 5
+    noises = np.array(noise, np.float64).reshape(-1, len(channels))
     no_rings = np.zeros((len(channels), 0, int(rings(round_.size).max()) + 1), np.float32)
     return Psfs(
         frames=np.concatenate([np.zeros(0, np.int64), *(batch.frames for batch in batches)]),
@@ -58,13 +59,13 @@ def gather_batches(work: Work, round_: Gathered) -> Psfs:
         B=tuple(_sums(work, round_, channel, lambda b: b.B, np.complex64) for channel in channels),
         frame_power=np.stack(powers, axis=1) if powers else no_rings,
         misfits=np.concatenate([np.zeros((len(channels), 0), np.float32), *misfits], axis=1),
-        loss=np.array(every(lambda b: b.loss[:]), np.float64).reshape(len(batches), len(round_.loss_steps)),
+        loss=np.array(losses, np.float64).reshape(len(batches), len(round_.loss_steps)),
         loss_steps=np.array(round_.loss_steps, np.int64),
         noise=np.median(noises, axis=0) if len(noises) else np.zeros(len(channels)),
         model=round_.model,
         starts=starts,
         shared_noise_fraction=float(starts > 1 and len(batches) == starts),
-        notes=[note for notes in every(lambda b: b.notes) for note in notes],
+        notes=[note for each in notes for note in each],
     )
 
 
