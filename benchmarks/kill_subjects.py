@@ -148,6 +148,8 @@ class Serve:
     """A `stillsky serve` with an inbox, in a folder of its own."""
 
     folder: Path
+    cron: str = ""
+    """When its night runs come due; empty: never."""
     process: "subprocess.Popen[str] | None" = None
 
     @property
@@ -175,7 +177,7 @@ class Serve:
             "--port",
             "0",
         ]
-        words += ["--cron", "", "--timezone", "UTC", "--device", "cpu"]
+        words += ["--cron", self.cron, "--timezone", "UTC", "--device", "cpu"]
         words += [word for setting in (*SETTINGS, *NIGHT_SETTINGS) for word in ("--set", setting)]
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "STILLSKY_"))}
         kept |= {"PYTHONPATH": str(Path(__file__).resolve().parents[1]), "OMP_NUM_THREADS": "1"}
