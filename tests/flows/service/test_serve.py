@@ -178,6 +178,29 @@ def test_a_command_on_the_same_store_joins_the_server(served: Any, film: Path, q
     assert [(run["name"], run["state_name"]) for run in runs] == [("film.ser", "Completed")]
 
 
+def test_a_cron_comes_due_and_its_night_runs(
+    serving: Any, tmp_path: Path, environment: dict[str, str], quick: list[str], film: Path
+) -> None:
+    """Every fifteen seconds: the sixth field of a cron is its seconds."""
+    one = serving(tmp_path, tuple(quick[1::2]), environment, ("--cron", "* * * * * */15"))
+    (tmp_path / "inbox").mkdir()
+    shutil.copy(film, tmp_path / "inbox" / "film.ser")
+    one.start()
+    try:
+        nights = {"any_": [one.deployment("night")["id"]]}
+
+        def ended() -> Any:
+            runs = one.ask("flow_runs/filter", flow_runs={"deployment_id": nights})
+            return [run for run in runs if run["state_name"] == "Completed"]
+
+        one.until(lambda: len(ended()) >= 2, "no two nights have come due")
+        assert all(run["auto_scheduled"] for run in ended())
+    finally:
+        one.stop()
+    assert (tmp_path / "inbox" / "restored" / "film_ser" / "report.json").exists()
+    assert list((tmp_path / "store").glob("**/.*.tmp")) == []
+
+
 def test_two_on_one_store_are_refused(served: Any) -> None:
     done = subprocess.run(served.words, env=served.environment, capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 1
