@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field
 
 from configs.profiles import Profile
-from configs.schema import Section
+from configs.section import Section
 
 
 class Request(Section):

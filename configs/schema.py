@@ -3,18 +3,12 @@
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Positive = Annotated[float, Field(gt=0)]
-Share = Annotated[float, Field(gt=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
+from configs.finishing import Enhance
+from configs.section import Count, Positive, Section, Share
+
 Wavelength = Annotated[float, Field(ge=200, le=20000)]
-
-
-class Section(BaseModel):
-    """One table of the configuration: frozen, and closed to keys it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Telescope(Section):
@@ -223,6 +217,8 @@ class Timeouts(Section):
     """Solving the sky of one round, seconds."""
     evaluate_s: Annotated[float, Field(ge=0)]
     """Evaluation, seconds."""
+    enhance_s: Annotated[float, Field(ge=0)]
+    """The enhanced picture, seconds."""
 
     def of(self, step: str) -> float:
         """The limit of a step, seconds; a step that has none may take as long as it needs (0)."""
@@ -279,6 +275,8 @@ class Config(Section):
     """Evaluation."""
     colour: Colour
     """How the colours are put together."""
+    enhance: Enhance
+    """A sharper picture beside the published one."""
     limits: Limits
     """What a run may take of the machine."""
     timeouts: Timeouts

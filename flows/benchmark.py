@@ -30,7 +30,7 @@ def run_case(name: str, seed: int, settings: Sequence[str], device: str) -> Row:
         config = load_config(beside(film)["config"], overrides=settings)
         run, capture = Run(Store(Path(folder) / "store"), device), capture_at(film)
         elapsed = clock()
-        result = restore_capture(run, capture, config)
+        result = restore_capture(run, capture, config).evaluated
         seconds = elapsed()
         made = {product.step: product for product in planned_products(run.store, capture, config)}
         inputs = CaptureProducts(*(made[step] for step in ("ingest", "average", "shift_average", "measure_seeing")))

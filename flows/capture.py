@@ -20,11 +20,12 @@ from flows.ui.artifacts import RunArtifacts
 from storage.captures.capture import Capture, capture_at
 from storage.captures.file_stability import cached_fingerprint
 from storage.captures.night import sidecars_of
-from storage.product import Product
+from storage.product import CaptureResults, result_names
 from storage.results.published import Pictures, check_folder, publish
 from storage.results.truth import psfs_beside, truth_beside
 from storage.store import Store
 from tasks.products.contents import Evaluated
+from tasks.reporting.finished import add_finished, enhanced_picture, finished_pictures
 from tasks.reporting.html import rendered
 from tasks.reporting.page import gather
 from tasks.reporting.report import describe
@@ -61,9 +62,9 @@ def capture(request: CaptureRequest) -> dict[str, Any]:
     artifacts = RunArtifacts(found, config)
     with slot(device, store.root, config.limits), connected(request.dask) as cluster:
         run = Run(store, device, listeners=(*_listeners.get(), artifacts.update_progress), cluster=cluster)
-        result = _recorded(run, found, config, artifacts)
-    report = publish_result(store, result, found, config, request.out)
-    artifacts.publish_result(store, result, report, request.out)
+        results = _recorded(run, found, config, artifacts)
+    report = publish_result(store, results, found, config, request.out)
+    artifacts.publish_result(store, results.evaluated, report, request.out)
     return report
 
 
@@ -82,22 +83,27 @@ def found_in(store: Store, request: CaptureRequest, config: Config) -> Capture:
     return capture_at(request.capture, camera.dark, camera.flat, camera.exposure_s, known, camera.mosaic)
 
 
-def publish_result(store: Store, result: Product, capture: Capture, config: Config, out: Path) -> dict[str, Any]:
-    """Write sky, stack, picture and reports, each whole or not at all; returns the report."""
+def publish_result(
+    store: Store, results: CaptureResults, capture: Capture, config: Config, out: Path
+) -> dict[str, Any]:
+    """Write sky, stack, pictures and reports, each whole or not at all; returns the report."""
+    result = results.evaluated
     truth = truth_beside(capture.path)
     report = describe(store, result, config.model_dump(mode="json"), truth, psfs_beside(capture.path))
     report["capture"]["name"] = capture.name  # the store knows the same content by the name it first came under
-    report["product"] = f"{result.step}/{result.key}"
-    page = rendered(gather(store, result, report, config.telescope, truth))
+    report["product"], report["products"] = f"{result.step}/{result.key}", result_names(results)
+    add_finished(store, results, report, truth)
+    page = rendered(gather(store, result, report, config.telescope, truth, finished_pictures(store, results)))
     with store.view(Evaluated, result) as judged:
         shown = judged.stretch, config.colour.white, config.telescope.scale_arcsec
         finest = min(row["finest_believed_cpp"] for row in report["channels"])
         pictures = Pictures(judged.published[:], judged.stack[:], *shown, judged.sky[:], judged.belief[:], finest)
+        pictures = replace(pictures, enhanced=enhanced_picture(store, results))
     publish(out, pictures, report, page)
     return report
 
 
-def _recorded(run: Run, capture: Capture, config: Config, artifacts: RunArtifacts) -> Product:
+def _recorded(run: Run, capture: Capture, config: Config, artifacts: RunArtifacts) -> CaptureResults:
     """Run the recipe, every step a task run; return when Prefect's server knows how each of them ended."""
     performed: list[str] = []
 

@@ -27,7 +27,7 @@ from storage.captures.file_stability import StabilityCheck, cached_fingerprint, 
 from storage.captures.night import Recording, frame_bytes, night_at, night_settings, output_folder, results_folder
 from storage.errors import BadCapture, NothingToDo, StillskyError, StoreError, Unsettled
 from storage.housekeeping import human_bytes, retain
-from storage.product import Product
+from storage.product import Product, result_names
 from storage.results.night_record import NightRecord, Outcome, Row, row_of
 from storage.results.published import check_folder, published
 from storage.store import Store, clock
@@ -158,8 +158,7 @@ def _done_before(run: NightRun, recording: Recording) -> bool:
         report = published(output_folder(run.record.out, recording.name))
         if not report or remembered_fingerprint(run.store, recording.path) is None:
             return False
-        result = run.lineage(recording, cached_fingerprint(run.store))[-1]
-        if report.get("product") == f"{result.step}/{result.key}":
+        if report.get("products") == result_names(run.lineage(recording, cached_fingerprint(run.store))):
             run.record.add(row_of(recording.name, recording.path, "cached", seconds(), report))
             return True
     return False

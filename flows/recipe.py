@@ -2,10 +2,11 @@
 
 from configs.schema import Config
 from storage.captures.capture import Capture
-from storage.product import CaptureProducts, Product
+from storage.product import CaptureProducts, CaptureResults, Product
 from storage.store import Store
 from tasks.align import align
 from tasks.average import average
+from tasks.enhance import enhance
 from tasks.evaluate import evaluate
 from tasks.ingest import ingest
 from tasks.measure_seeing import measure_seeing
@@ -15,8 +16,11 @@ from tasks.solve_psfs import solve_psfs
 from tasks.solve_sky import solve_sky
 
 
-def restore_capture(run: Run, capture: Capture, config: Config) -> Product:
-    """The evaluated sky of one capture. Every line is a step; a step whose product is in the store is not repeated."""
+def restore_capture(run: Run, capture: Capture, config: Config) -> CaptureResults:
+    """The evaluated sky of one capture, and what is made of it.
+
+    Every line is a step. A step whose product is in the store is not repeated; one that is off passes its input through.
+    """
     # Ingested frames are raw; later steps read them through tasks.products.clean_frames, calibrated and cleaned.
     frames = ingest(run, capture, config.ingest)
     mean = average(run, frames, config.average)
@@ -27,7 +31,9 @@ def restore_capture(run: Run, capture: Capture, config: Config) -> Product:
     for number, settings in enumerate(config.rounds, start=1):
         psfs = solve_psfs(run.in_round(number), inputs, sky, config.telescope, settings.psfs)
         sky = solve_sky(run.in_round(number), inputs, psfs, sky, config.telescope, settings.sky)
-    return evaluate(run, inputs, sky, config.telescope, config.evaluate, config.colour)
+    evaluated = evaluate(run, inputs, sky, config.telescope, config.evaluate, config.colour)
+    enhanced = enhance(run, evaluated, inputs, sky, config.telescope, config.enhance)
+    return CaptureResults(evaluated, enhanced)
 
 
 def planned_products(store: Store, capture: Capture, config: Config) -> list[Product]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -27,6 +27,24 @@ class CaptureProducts(NamedTuple):
     mean: Product
     stack: Product
     seeing: Product
+
+
+RESULT_STEPS = ("evaluate", "enhance")
+"""Steps whose products are published."""
+
+
+class CaptureResults(NamedTuple):
+    """What a restored capture leaves for the user."""
+
+    evaluated: Product
+    """What is published, and the judgement."""
+    enhanced: Product
+    """The same where nothing is to be enhanced."""
+
+
+def result_names(products: Iterable[Product]) -> list[str]:
+    """The names, as a report keeps them, of those products that are published; each once."""
+    return sorted({f"{product.step}/{product.key}" for product in products if product.step in RESULT_STEPS})
 
 
 def product_of(step: str, recipe: Mapping[str, Any]) -> Product:

@@ -41,7 +41,7 @@ NUMERICS_ORDER = (
     ("adam", "fourier", "robust"),
     ("optics",),
     ("frames", "seeing", "simulator"),
-    ("sky",),
+    ("sky", "finishing"),
     ("judging", "psf_models"),
 )
 """Rooms and single files of numerics: each imports itself and those of earlier rows."""
@@ -57,7 +57,7 @@ ONLY_IN = {
 }
 """Library: the modules that may import it, by the beginning of their names."""
 
-NUMERICS_MAY = {"numpy", "scipy", "torch"}
+NUMERICS_MAY = {"numpy", "scipy", "torch", "PIL", "skimage"}
 NUMERICS_MAY_NOT = {"pathlib", "os", "io", "logging", "shutil", "tempfile", "subprocess"}
 SLOW = ("torch", "prefect", "h5py", "astropy", "dask", "distributed", "numpy", "scipy", "av")
 
@@ -232,7 +232,7 @@ def test_numerics_know_nothing_but_arrays() -> None:
             known = library in sys.stdlib_module_names or library in NUMERICS_MAY or _ours(name)
             if not known or library in NUMERICS_MAY_NOT:
                 faults.append(f"{m.where}:{line} imports {name}")
-    _none(faults, "numerics import numpy, scipy, torch and pure parts of the standard library")
+    _none(faults, "numerics import numpy, scipy, torch, libraries of pictures and pure parts of the standard library")
 
 
 def _numerics_room(module: str) -> str:
@@ -318,8 +318,8 @@ def test_every_module_says_its_job_in_one_sentence() -> None:
 
 def _settings() -> Iterator[tuple[str, str, str]]:
     """(Section.name, annotation, docstring) of every setting in the schema."""
-    tree = _parsed(ROOT / "configs" / "schema.py")
-    for section in (n for n in tree.body if isinstance(n, ast.ClassDef)):
+    trees = [_parsed(ROOT / "configs" / name) for name in ("section.py", "finishing.py", "schema.py")]
+    for section in (n for tree in trees for n in tree.body if isinstance(n, ast.ClassDef)):
         for node, after in zip(section.body, [*section.body[1:], None], strict=True):
             if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
                 told = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)

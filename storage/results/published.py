@@ -20,6 +20,8 @@ Image = NDArray[np.float32]
 Cards = dict[str, tuple[Any, str]]
 FILES = ("stack.fits", "belief.fits", "sky.fits", "sky.png", "sky.tif", "report.html", "report.json")
 """What is published, in this order."""
+ENHANCED = ("sky_enhanced.fits", "sky_enhanced.png")
+"""The enhanced picture, where one was made."""
 UNBELIEVED = "sky_unbelieved.fits"
 """A sky that is not published whole."""
 
@@ -44,6 +46,20 @@ def check_folder(out: Path) -> None:
 
 
 @dataclass(frozen=True)
+class EnhancedPicture:
+    """A picture beside the published one, and where it comes from."""
+
+    picture: Image
+    """(channel, y, x)."""
+    scale: int
+    """How many times finer its pixels are than the capture's."""
+    history: tuple[str, ...]
+    """What was done and checked: the lines of HISTORY cards."""
+    model: str
+    """Hash of the learned model; empty: none."""
+
+
+@dataclass(frozen=True)
 class Pictures:
     """What is published of a result."""
 
@@ -63,6 +79,8 @@ class Pictures:
     """(channel, y, x) of what is published."""
     finest_believed_cpp: float
     """Finest spatial frequency at which the solved sky is believed, cycles/px; 0: at none."""
+    enhanced: EnhancedPicture | None = None
+    """A sharper picture beside it."""
 
 
 def publish(out: Path, pictures: Pictures, report: Mapping[str, Any], page: str) -> None:
@@ -74,7 +92,8 @@ def publish(out: Path, pictures: Pictures, report: Mapping[str, Any], page: str)
         raise StoreError(f"{out} cannot be made: {error.strerror}; choose another folder with --out") from None
     # The report comes last: where it is, the others are whole and of the same product.
     (out / FILES[-1]).unlink(missing_ok=True)
-    (out / UNBELIEVED).unlink(missing_ok=True)
+    for name in (UNBELIEVED, *ENHANCED):
+        (out / name).unlink(missing_ok=True)
     history = [f"settings {key} = {json.dumps(value)}" for key, value in report["settings"].items()]
     finest: Cards = {"FINEST": (pictures.finest_believed_cpp, "cycles/px, finest believed of the solved sky")}
     contents: list[tuple[str, Image, str, Cards]] = [
@@ -90,8 +109,24 @@ def publish(out: Path, pictures: Pictures, report: Mapping[str, Any], page: str)
     balanced = white_balanced(pictures.sky, pictures.white)
     save_png(out / "sky.png", balanced, pictures.stretch)
     save_tiff(out / "sky.tif", balanced)
+    if pictures.enhanced is not None:
+        _save_enhanced(out, pictures, report, history)
     save_text(out / "report.html", page)
     save_json(out / "report.json", report)
+
+
+def _save_enhanced(out: Path, pictures: Pictures, report: Mapping[str, Any], history: list[str]) -> None:
+    """The enhanced picture with the words that say how it was made: as FITS, and stretched as sky.png is."""
+    enhanced = pictures.enhanced
+    assert enhanced is not None
+    picture, scale = enhanced.picture, pictures.scale_arcsec
+    cards = _cards(report, "enhanced picture, see HISTORY") | {
+        "SCALE": (enhanced.scale, "pixels finer by this factor"),
+        "MODEL": (enhanced.model[:68] or "none", "learned model"),
+    }
+    cards |= scale_cards(None if scale is None else scale / enhanced.scale, (picture.shape[-2], picture.shape[-1]))
+    save_fits(out / ENHANCED[0], picture, cards, [*enhanced.history, *history])
+    save_png(out / ENHANCED[1], white_balanced(picture, pictures.white), pictures.stretch)
 
 
 def _cards(report: Mapping[str, Any], what: str) -> Cards:

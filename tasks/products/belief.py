@@ -30,7 +30,9 @@ def standard_error_of(sky: Sky, cutout: Cutout, aperture: Aperture, believed: in
     out = np.full(cutout.full_stack.shape, np.sqrt(stack_variance), np.float32)
     if believed:
         sums, floor = read_half_sums(sky, channel), read_floor(sky, channel)
-        shown = diffraction_otf(make_pupil(size, aperture, 3)).real * _gain(sky, channel, wiener(sums.total, floor))
+        shown = diffraction_otf(make_pupil(size, aperture, 3)).real * amplitude_gain(
+            sky, channel, wiener(sums.total, floor)
+        )
         white = cutout.filter(size)
         shown = shown * torch.from_numpy(inner).float() / (1.0 if white is None else torch.from_numpy(white))
         own = standard_error(sums, floor, shown)[centred(cutout.stack.shape, size)]
@@ -38,7 +40,7 @@ def standard_error_of(sky: Sky, cutout: Cutout, aperture: Aperture, believed: in
     return out
 
 
-def _gain(sky: Sky, channel: int, filtered: torch.Tensor) -> torch.Tensor:
+def amplitude_gain(sky: Sky, channel: int, filtered: torch.Tensor) -> torch.Tensor:
     """Factor (y, x//2+1) of the amplitude correction on the Wiener-filtered sky."""
     number, corrected = rings(len(filtered)), torch.from_numpy(sky.spectrum[channel])
     before, after = (ring_mean(each.real**2 + each.imag**2, number) for each in (filtered, corrected))

@@ -213,5 +213,23 @@ class Evaluated(Content):
     notes: Annotated[list[str], Value("", "What had to be done otherwise than asked for.")]
 
 
-STEPS: tuple[type[Content], ...] = (Frames, Mean, Shifts, Stack, Seeing, Psfs, Sky, Evaluated)
+@dataclass(frozen=True)
+class Enhanced(Content):
+    """A sharper picture than the published one, made from it: with the classical answer, and the learned one if there is."""
+
+    step: ClassVar[str] = "enhance"
+
+    enhanced: Annotated[F32, Array("channel, y, x", "adu", "The answer that is shown, on pixels `scale` times finer.")]
+    classical: Annotated[F32, Array("channel, y, x", "adu", "Richardson-Lucy with the picture's own PSF.")]
+    used: Annotated[str, Value("", "Which answer is shown: classical or learned.")]
+    reason: Annotated[str, Value("", "Why this one.")]
+    scale: Annotated[int, Value("", "How many times finer the pixels are than the capture's.")]
+    strength: Annotated[float, Value("fraction", "Fraction of the change that is shown.")]
+    model: Annotated[str, Value("", "Hash of the learned model; empty: none.")]
+    card: Annotated[dict[str, Any], Value("", "Figures of the model's gate.")]
+    figures: Annotated[list[Any], Value("", "Figures of the checks, per channel.")]
+    learned: Annotated[F32 | None, Array("channel, y, x", "adu", "The learned answer.")] = None
+
+
+STEPS: tuple[type[Content], ...] = (Frames, Mean, Shifts, Stack, Seeing, Psfs, Sky, Evaluated, Enhanced)
 """Every declared product, in the order of the recipe."""

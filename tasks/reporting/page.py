@@ -35,11 +35,21 @@ WIDTH_PER_D_OVER_R0, MIN_WIDTH, MAX_WIDTH = 5, 24, 64
 """Wavelengths / D across a PSF's portrait: so many times D/r0, within limits."""
 
 
-def gather(store: Store, result: Product, report: Mapping[str, Any], telescope: Telescope, truth: Image | None) -> Page:
-    """Everything that the page of a result shows. `truth` is the sky (channel, y, x) where it is known."""
+def gather(
+    store: Store,
+    result: Product,
+    report: Mapping[str, Any],
+    telescope: Telescope,
+    truth: Image | None,
+    finished: tuple[Picture, ...] = (),
+) -> Page:
+    """Everything that the page of a result shows, with the pictures `finished` from it after it.
+
+    `truth` is the sky (channel, y, x) where it is known.
+    """
     with open_products(store, result, telescope) as opened, store.view(Evaluated, result) as judged:
         shown = _shown(opened)
-        pictures = _pictures(opened, judged, truth)
+        pictures = _pictures(opened, judged, truth, finished)
         misfits = tuple(
             residual_map(opened.clean, opened.cutout, each.sky, opened.aperture, opened.d_over_r0)
             for each in opened.rounds
@@ -94,7 +104,9 @@ def _shown(opened: OpenedProducts) -> Shown:
     )
 
 
-def _pictures(opened: OpenedProducts, judged: Evaluated, truth: Image | None) -> tuple[Picture, ...]:
+def _pictures(
+    opened: OpenedProducts, judged: Evaluated, truth: Image | None, finished: tuple[Picture, ...]
+) -> tuple[Picture, ...]:
     """Every view worth comparing, in the order in which they were made."""
     order, shifts = opened.stack.order[:], opened.stack.shifts[:]
     best, median = int(order[0]), int(order[len(order) // 2])
@@ -118,8 +130,8 @@ def _pictures(opened: OpenedProducts, judged: Evaluated, truth: Image | None) ->
         )
     if truth is not None:
         matched = _matched(truth, views[-1].light)
-        views.append(Picture("truth", "Truth", "the simulated sky through the telescope", matched))
-    return tuple(views)
+        finished = (*finished, Picture("truth", "Truth", "the simulated sky through the telescope", matched))
+    return (*views, *finished)
 
 
 def _matched(truth: Image, sky: Image) -> Image:

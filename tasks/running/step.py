@@ -99,8 +99,8 @@ class Work:
 class Step(Generic[P]):
     """A function of a run, products and settings: calling it gives its product, made only when it is missing."""
 
-    def __init__(self, body: Callable[Concatenate[Work, P], None], version: str, retries: int) -> None:
-        self.body, self.version, self.retries = body, version, retries
+    def __init__(self, body: Callable[Concatenate[Work, P], None], version: str, retries: int, passes: str) -> None:
+        self.body, self.version, self.retries, self.passes = body, version, retries, passes
         self.name = body.__name__
         self.label = self.name.replace("_", " ")
         self.__doc__ = body.__doc__
@@ -108,6 +108,9 @@ class Step(Generic[P]):
     def __call__(self, run: Run, *args: P.args, **kwargs: P.kwargs) -> Product:
         given = inspect.signature(self.body).bind(None, *args, **kwargs)
         given.apply_defaults()
+        if self.passes and any(getattr(value, "mode", "") == "off" for value in given.arguments.values()):
+            passed: Product = given.arguments[self.passes]
+            return passed
         arguments = {name: _plain(value) for name, value in list(given.arguments.items())[1:]}
         product = product_of(self.name, {"version": self.version, "arguments": arguments})
         if run.plan is not None:
@@ -132,11 +135,14 @@ class Step(Generic[P]):
         return product
 
 
-def step(version: str, retries: int = 0) -> Callable[[Callable[Concatenate[Work, P], None]], Step[P]]:
-    """Lift a function into a step. Raise `version` when its results change for the same inputs."""
+def step(version: str, retries: int = 0, passes: str = "") -> Callable[[Callable[Concatenate[Work, P], None]], Step[P]]:
+    """Lift a function into a step. Raise `version` when its results change for the same inputs.
+
+    `passes` names the argument that a call gives back, and nothing is made, where the settings say mode = "off".
+    """
 
     def lift(body: Callable[Concatenate[Work, P], None]) -> Step[P]:
-        return Step(body, version, retries)
+        return Step(body, version, retries, passes)
 
     return lift
 

@@ -17,12 +17,12 @@ from flows.recipe import restore_capture
 from storage.atomic import HOST
 from storage.captures.capture import Capture, capture_at
 from storage.errors import StoreError
-from storage.product import Product
-from storage.results.published import FILES, UNBELIEVED
+from storage.product import CaptureResults
+from storage.results.published import ENHANCED, FILES, UNBELIEVED
 from storage.store import Store
 from tasks.running.step import Run
 
-Done = tuple[Store, Product, Capture, Config]
+Done = tuple[Store, CaptureResults, Capture, Config]
 
 
 @pytest.fixture(scope="module")
@@ -34,15 +34,19 @@ def done(film: Path, quick: list[str], tmp_path_factory: pytest.TempPathFactory)
 
 
 def test_files_agree_with_the_store(done: Done, tmp_path: Path) -> None:
-    store, result, _, config = done
+    store, (result, enhanced), _, config = done
     report = publish_result(*done, tmp_path / "deep" / "out")
     out = tmp_path / "deep" / "out"
-    assert {p.name for p in out.iterdir()} - {UNBELIEVED} == set(FILES)
+    assert {p.name for p in out.iterdir()} - {UNBELIEVED} == {*FILES, *ENHANCED}
     with store.open(result) as file, fits.open(out / "sky.fits") as hdus:
         assert np.array_equal(hdus[0].data, file["published"][0])
         assert hdus[0].header["PRODUCT"] == f"{result.step}/{result.key}"
         assert hdus[0].header["CONTENT"] == file.attrs["verdict"]
         assert hdus[0].header["CDELT1"] == pytest.approx(config.telescope.scale_arcsec)
+    with store.open(enhanced) as file, fits.open(out / "sky_enhanced.fits") as hdus:
+        assert np.array_equal(hdus[0].data, file["enhanced"][0])
+        assert hdus[0].header["MODEL"] == "none"
+        assert "Richardson-Lucy" in "".join(hdus[0].header["HISTORY"])
     read = json.loads((out / "report.json").read_text())
     assert read["published"] == report["published"]
     assert read["settings"] == json.loads(json.dumps(report["settings"]))
@@ -56,6 +60,12 @@ def test_publishing_over_an_older_result_leaves_no_remains(done: Done, tmp_path:
     living.write_text("half")
     (tmp_path / ".mine.tmp").write_text("kept")
     (tmp_path / "sky.fits").write_text("old")
+    (tmp_path / "sky_enhanced.fits").write_text("old")
+    store, results, capture, config = done
+    publish_result(store, results._replace(enhanced=results.evaluated), capture, config, tmp_path)
+    assert not (tmp_path / "sky_enhanced.fits").exists(), (
+        "an enhanced picture of another result is not left beside this"
+    )
     publish_result(*done, tmp_path)
     assert sorted(p.name for p in tmp_path.glob(".*")) == [".mine.tmp", living.name]
     assert fits.getdata(tmp_path / "sky.fits").shape == (64, 64)
@@ -78,9 +88,9 @@ def test_folder_that_the_disk_refuses(done: Done, tmp_path: Path, monkeypatch: p
 
 
 def test_the_page_shows_the_result_under_the_name_it_has_now(done: Done, tmp_path: Path) -> None:
-    store, result, capture, config = done
+    store, results, capture, config = done
     named = replace(capture, path=capture.path.with_name("<img src=x onerror=alert(1)>.ser"))
-    publish_result(store, result, named, config, tmp_path)
+    publish_result(store, results, named, config, tmp_path)
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "<img src=x" not in text
     assert "<h1>&lt;img src=x onerror=alert(1)&gt;.ser</h1>" in text

@@ -24,7 +24,17 @@ from storage.captures.capture import capture_at
 from storage.product import Product
 from storage.store import Store
 
-STEPS = ("ingest", "average", "align", "shift_average", "measure_seeing", "solve_psfs", "solve_sky", "evaluate")
+STEPS = (
+    "ingest",
+    "average",
+    "align",
+    "shift_average",
+    "measure_seeing",
+    "solve_psfs",
+    "solve_sky",
+    "evaluate",
+    "enhance",
+)
 
 
 RESTORE = """
@@ -152,7 +162,7 @@ def test_killed_before_and_after_every_file_appears(restorer: Restorer, whole: P
     """Each run is killed with its first file written but not yet visible, the next one right after it became visible."""
     made: dict[str, int] = {}
     killed_in: list[str] = []
-    while "evaluate" not in killed_in and len(killed_in) < 50:
+    while "enhance" not in killed_in and len(killed_in) < 50:
         for deadly_sync in (1, 2):
             assert not restorer.finish(root, deadly_sync)
             now = _made(root)
@@ -219,11 +229,11 @@ def test_killed_while_a_step_is_being_written(restorer: Restorer, whole: Path, r
 @pytest.mark.parametrize(
     ("setting", "redone"),
     [
-        ("evaluate.steps=9", ["evaluate"]),
-        ("rounds.1.psfs.steps=11", ["solve_psfs", "solve_sky", "evaluate"]),
-        ("rounds.0.sky.air_share=0.5", ["solve_sky", "solve_psfs", "solve_sky", "evaluate"]),
-        ("shift_average.heldout_share=0.2", [*STEPS[3:7], "solve_psfs", "solve_sky", "evaluate"]),
-        ("ingest.black_share=0.3", [*STEPS[:7], "solve_psfs", "solve_sky", "evaluate"]),
+        ("evaluate.steps=9", ["evaluate", "enhance"]),
+        ("rounds.1.psfs.steps=11", ["solve_psfs", "solve_sky", "evaluate", "enhance"]),
+        ("rounds.0.sky.air_share=0.5", ["solve_sky", "solve_psfs", "solve_sky", "evaluate", "enhance"]),
+        ("shift_average.heldout_share=0.2", [*STEPS[3:7], "solve_psfs", "solve_sky", "evaluate", "enhance"]),
+        ("ingest.black_share=0.3", [*STEPS[:7], "solve_psfs", "solve_sky", "evaluate", "enhance"]),
         ("average.block_frames=7", []),
     ],
 )
@@ -240,7 +250,12 @@ def test_changed_setting_makes_only_what_follows_from_it(restorer: Restorer, who
     assert replace(restorer, words=[*restorer.words, "rounds.1.psfs.steps=11"]).finish(root)
     after = _made(root)
     assert {name: after[name] for name in before} == before
-    assert sorted(name.split("/")[0] for name in set(after) - set(before)) == ["evaluate", "solve_psfs", "solve_sky"]
+    assert sorted(name.split("/")[0] for name in set(after) - set(before)) == [
+        "enhance",
+        "evaluate",
+        "solve_psfs",
+        "solve_sky",
+    ]
     assert _sky(root).tobytes() != _sky(whole).tobytes()
 
 

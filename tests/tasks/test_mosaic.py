@@ -17,7 +17,7 @@ from flows.recipe import restore_capture
 from storage.captures.capture import Capture, capture_at
 from storage.captures.readers import open_capture
 from storage.captures.readers.ser import write_ser
-from storage.product import Product
+from storage.product import CaptureResults
 from storage.results.published import FILES
 from storage.results.truth import beside, truth_beside
 from storage.store import Store
@@ -45,7 +45,7 @@ class Evening:
     demosaiced: Evaluated
     truth: NDArray[np.float32]
     store: Store
-    product: Product
+    results: CaptureResults
     capture: Capture
     config: Config
 
@@ -54,7 +54,7 @@ class Evening:
         return float(np.mean([match(self.truth, picture).psnr_db for picture in pictures]))
 
 
-def solved(folder: Path, codes: NDArray[np.float64], optics: Path, bayer: str | None) -> tuple[Store, Product]:
+def solved(folder: Path, codes: NDArray[np.float64], optics: Path, bayer: str | None) -> tuple[Store, CaptureResults]:
     folder.mkdir()
     write_ser(folder / "film.ser", np.clip(np.rint(codes), 0, 4095).astype(np.uint16), 12, bayer=bayer)
     store = Store(folder / "store")
@@ -75,11 +75,11 @@ def evening(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untype
     optics = beside(folder / "mono.ser")["config"]
     found = truth_beside(folder / "mono.ser")
     assert found is not None
-    store, product = solved(folder / "mosaic", mosaic, optics, PATTERN)
+    store, results = solved(folder / "mosaic", mosaic, optics, PATTERN)
     other, plain = solved(folder / "demosaiced", demosaiced(mosaic, masks), optics, None)
-    with store.view(Evaluated, product) as raw, other.view(Evaluated, plain) as rgb:
+    with store.view(Evaluated, results.evaluated) as raw, other.view(Evaluated, plain.evaluated) as rgb:
         capture, config = capture_at(folder / "mosaic" / "film.ser"), load_config(optics, overrides=QUICK)
-        yield Evening(raw, rgb, found[0], store, product, capture, config)
+        yield Evening(raw, rgb, found[0], store, results, capture, config)
 
 
 def demosaiced(mosaic: NDArray[np.float64], masks: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -118,7 +118,7 @@ def test_colours_lie_on_each_other(evening: Evening) -> None:
 
 def test_a_mosaic_is_published_in_colour(evening: Evening, tmp_path: Path) -> None:
     """Every file of the output folder, the page with its residual map among them."""
-    report = publish_result(evening.store, evening.product, evening.capture, evening.config, tmp_path)
+    report = publish_result(evening.store, evening.results, evening.capture, evening.config, tmp_path)
     assert fits.getdata(tmp_path / "sky.fits").shape == (3, SIDE, SIDE)
     picture = tifffile.imread(tmp_path / "sky.tif")
     assert (picture.shape, picture.dtype) == ((SIDE, SIDE, 3), np.uint16)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import flows.capture
 from configs.schema import Telescope
-from storage.product import Product
+from storage.product import CaptureResults, Product
 from tasks.evaluate import evaluate
 from tasks.products.belief import standard_error_of
 from tasks.products.contents import Evaluated, Mean, Sky, Stack
@@ -73,7 +73,7 @@ def test_files_of_a_sky_and_of_what_is_not_believed(
 ) -> None:
     result = planet.result if believed else blend
     (tmp_path / "sky_unbelieved.fits").write_bytes(b"of an earlier run")
-    flows.capture.publish_result(planet.store, result, planet.capture, planet.config, tmp_path)
+    flows.capture.publish_result(planet.store, CaptureResults(result, result), planet.capture, planet.config, tmp_path)
     with planet.store.view(Evaluated, result) as judged, fits.open(tmp_path / "belief.fits") as error:
         np.testing.assert_array_equal(error[0].data, judged.belief[0])
         assert error[0].header["FINEST"] == pytest.approx(judged.figures["channels"][0]["finest_believed_cpp"])

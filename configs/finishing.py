@@ -1,0 +1,24 @@
+"""Settings of what is made beside the solve: pictures and frames to be looked at, with a learned answer where there is one."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from configs.section import Section
+
+Mode = Literal["off", "classical", "learned", "auto"]
+"""Of a step that has a learned answer: off passes its input through; classical; learned, whatever is known of the model;
+auto: learned if the model's card passed its gate and the result the checks of the night, else classical."""
+
+
+class Enhance(Section):
+    """A sharper picture beside the published one: sky_enhanced.fits and sky_enhanced.png. sky.fits is never changed by it."""
+
+    mode: Mode
+    """off, classical (Richardson-Lucy with the picture's own PSF), learned, or auto."""
+    strength: Annotated[float, Field(ge=0, le=1)]
+    """Fraction of the change that is shown: 0 leaves the picture bit by bit as it is."""
+    scale: Literal[1, 2, 4]
+    """Factor by which the pixels of the enhanced picture are finer than those of the capture."""
+    iterations: Annotated[int, Field(ge=1, le=100)]
+    """Largest number of Richardson-Lucy iterations; fewer where the picture is explained to its standard error before."""

@@ -1,0 +1,42 @@
+"""Point-like light in pictures: whether a finished picture shows sources that the one it was made from does not."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Image = NDArray[np.float32]
+
+REACH_PX = 2
+"""A source is looked for this far around its place in the other picture."""
+WIDE_PX = 15
+"""Side of the window whose median is the light around a source."""
+MIN_SIGMA = 5.0
+"""Contrast of a source, in units of the standard error."""
+MIN_SHARE = 0.02
+"""The same as a fraction of the picture's range: structure of a disc is no source."""
+MIN_CONTRAST_BEFORE = 0.2
+"""A source that had less than this fraction of its contrast before is taken for invented."""
+
+
+def new_sources(result: Image, picture: Image, sigma: float) -> int:
+    """How many point-like sources of the result (y, x) the picture does not show at the same place."""
+    after, before = _contrast(result), _contrast(picture)
+    seen = ndimage.maximum_filter(before, 2 * REACH_PX + 1)
+    return int((_peaks(after, sigma) & (seen < MIN_CONTRAST_BEFORE * after)).sum())
+
+
+def sources(picture: Image, sigma: float) -> int:
+    """How many point-like sources a picture (y, x) shows."""
+    return int(_peaks(_contrast(picture), sigma).sum())
+
+
+def _contrast(picture: Image) -> Image:
+    return np.asarray(picture - ndimage.median_filter(picture, WIDE_PX, mode="reflect"), np.float32)
+
+
+def _peaks(contrast: Image, sigma: float) -> NDArray[np.bool_]:
+    least = max(MIN_SIGMA * sigma, MIN_SHARE * float(np.ptp(contrast)))
+    highest = ndimage.maximum_filter(contrast, 2 * REACH_PX + 1) == contrast
+    return np.asarray(highest & (contrast > least))

@@ -1,0 +1,85 @@
+"""Richardson-Lucy: sharper and nearer to the truth, with the light of the picture, and never less than the picture says."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tasks.numerics.finishing.richardson_lucy import deconvolved, reblurred_chi2, same_light, shown_part
+from tasks.numerics.finishing.transfer import Transfer
+from tasks.numerics.simulator.targets import TARGETS
+
+Image = NDArray[np.float32]
+F = np.linspace(0, 0.75, 300)
+TELESCOPE = np.clip(1 - F / 0.45, 0, 1) ** 1.2
+TRANSFER = Transfer(F, TELESCOPE, TELESCOPE * np.exp(-((F / 0.13) ** 2)))
+SIGMA, BACKGROUND = 0.002, 0.1
+
+
+def seen(sky: Image, curve: NDArray[np.float64]) -> Image:
+    blurred = np.fft.irfft2(np.fft.rfft2(sky) * TRANSFER.on(curve, sky.shape), s=sky.shape)
+    return (blurred + BACKGROUND).astype(np.float32)
+
+
+def noisy(family: str) -> tuple[Image, Image, Image]:
+    """(picture, truth, standard error) of a family."""
+    sky = TARGETS[family](96, np.random.default_rng(5))
+    noise = np.random.default_rng(6).normal(0, SIGMA, sky.shape).astype(np.float32)
+    return seen(sky, TRANSFER.effective) + noise, seen(sky, TRANSFER.telescope), np.full(sky.shape, SIGMA, np.float32)
+
+
+def error(picture: Image, truth: Image) -> float:
+    return float(np.sqrt(np.mean((picture - truth)[12:-12, 12:-12] ** 2)))
+
+
+@pytest.mark.parametrize("family", ["planet", "stars", "galaxy", "satellite"])
+def test_nearer_to_the_truth_than_the_picture(family: str) -> None:
+    picture, truth, sigma = noisy(family)
+    found = deconvolved(picture, TRANSFER, sigma, BACKGROUND, 20)
+    assert error(found.picture, truth) < 0.75 * error(picture, truth)
+    assert float((found.picture - BACKGROUND).sum()) == pytest.approx(float((picture - BACKGROUND).sum()), rel=1e-3)
+
+
+@pytest.mark.parametrize("family", ["moon", "sun"])
+def test_a_target_that_fills_the_frame_has_no_edge(family: str) -> None:
+    picture, truth, sigma = noisy(family)
+    found = deconvolved(picture, TRANSFER, sigma, BACKGROUND, 10)
+    assert error(found.picture, truth) < error(picture, truth)
+    border = np.abs(found.picture - picture)
+    assert border[:3].mean() < 3 * border[20:-20].mean()
+
+
+def test_a_picture_that_lost_nothing_stays() -> None:
+    """Where the solve kept the telescope's own spectrum only noise may go."""
+    sky = TARGETS["planet"](96, np.random.default_rng(5))
+    whole = Transfer(F, TELESCOPE, TELESCOPE)
+    picture = seen(sky, TELESCOPE) + np.random.default_rng(6).normal(0, SIGMA, sky.shape).astype(np.float32)
+    found = deconvolved(picture, whole, np.full(sky.shape, SIGMA, np.float32), BACKGROUND, 10)
+    assert error(found.picture, picture) < 3 * SIGMA
+
+
+def test_it_stops_once_the_picture_is_explained() -> None:
+    picture, _, sigma = noisy("planet")
+    assert deconvolved(picture, TRANSFER, 100 * sigma, BACKGROUND, 50).iterations < 5
+    assert deconvolved(picture, TRANSFER, sigma, BACKGROUND, 7).iterations <= 7
+
+
+def test_chi2_tells_a_false_result() -> None:
+    picture, truth, sigma = noisy("planet")
+    right = reblurred_chi2(truth, picture, TRANSFER, sigma)
+    assert right == pytest.approx(1.0, abs=0.35)
+    assert reblurred_chi2(truth + 0.05 * np.roll(truth, 9, axis=1), picture, TRANSFER, sigma) > 3 * right
+
+
+def test_strength_zero_is_the_picture_bit_by_bit() -> None:
+    picture, truth, _ = noisy("stars")
+    assert shown_part(picture, truth, 0.0).tobytes() == picture.tobytes()
+    half, whole = (np.abs(shown_part(picture, truth, s) - picture).sum() for s in (0.5, 1.0))
+    assert half == pytest.approx(whole / 2, rel=1e-3)
+
+
+def test_empty_and_flat_pictures_do_no_harm() -> None:
+    flat = np.full((40, 50), 3.0, np.float32)
+    found = deconvolved(flat, TRANSFER, np.zeros_like(flat), 3.0, 10)
+    assert np.isfinite(found.picture).all()
+    assert np.allclose(found.picture, flat, atol=1e-3)
+    assert same_light(flat, flat, 5.0).tobytes() == flat.tobytes()

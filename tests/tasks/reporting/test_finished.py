@@ -1,0 +1,48 @@
+"""The report says what was enhanced, how it was checked, and shows it beside the physics."""
+
+from typing import Any
+
+import pytest
+
+from storage.product import CaptureResults
+from tasks.enhance import enhance
+from tasks.reporting.finished import add_finished, enhanced_picture, finished_pictures
+from tasks.reporting.html import rendered
+from tasks.reporting.page import gather
+from tasks.reporting.report import describe
+
+
+@pytest.fixture
+def results(planet: Any) -> CaptureResults:
+    given = (planet.result, planet.inputs, planet.sky, planet.config.telescope, planet.config.enhance)
+    return CaptureResults(planet.result, enhance(planet.run, *given))
+
+
+def test_report_and_page_show_it_in_words(planet: Any, results: CaptureResults) -> None:
+    truth = planet.truth[None]
+    report = describe(planet.store, planet.result, planet.config.model_dump(mode="json"), truth)
+    add_finished(planet.store, results, report, truth)
+    assert report["enhanced"]["used"] == "classical"
+    assert report["truth"]["enhanced"]["psnr_db"] > report["truth"]["solved"]["psnr_db"]
+    assert "sky.fits is not changed" in report["verdict"][-1]
+    assert report["seconds"]["total"] >= report["seconds"]["enhance"]
+    shown = finished_pictures(planet.store, results)
+    page = rendered(gather(planet.store, planet.result, report, planet.config.telescope, truth, shown))
+    assert "The enhanced picture" in page
+    assert all(line.split("'")[0] in page for line in report["enhanced"]["words"])
+
+
+def test_history_holds_the_checks(planet: Any, results: CaptureResults) -> None:
+    picture = enhanced_picture(planet.store, results)
+    assert picture is not None
+    assert any("Checked without the truth" in line for line in picture.history)
+
+
+def test_nothing_is_said_where_nothing_was_enhanced(planet: Any) -> None:
+    report = describe(planet.store, planet.result, {}, None)
+    before = dict(report)
+    off = CaptureResults(planet.result, planet.result)
+    add_finished(planet.store, off, report, None)
+    assert report == before
+    assert finished_pictures(planet.store, off) == ()
+    assert enhanced_picture(planet.store, off) is None
