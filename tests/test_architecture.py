@@ -13,17 +13,20 @@ ROOMS = ("flows", "tasks", "storage", "configs")
 LONGEST_FUNCTION, LONGEST_FILE, MOST_ARGUMENTS = 40, 300, 7
 
 DISK = ("storage", "configs")
-INNER = ("tasks.running", "tasks.products", "tasks.reporting", "tasks.benchmark", "tasks.numerics")
+INNER = ("tasks.running", "tasks.products", "tasks.reporting", "tasks.benchmark", "tasks.learning", "tasks.numerics")
 """Rooms inside tasks; what else is there are the steps."""
 MAY_IMPORT = {
-    "flows": ("flows", "tasks", "tasks.running", "tasks.products", "tasks.reporting", "tasks.benchmark", *DISK),
-    "tasks": ("tasks.running", "tasks.products", "tasks.numerics", *DISK),
+    "flows": (
+        "flows", "tasks", "tasks.running", "tasks.products", "tasks.reporting", "tasks.benchmark", "tasks.learning", *DISK
+    ),
+    "tasks": ("tasks.running", "tasks.products", "tasks.learning", "tasks.numerics", *DISK),
     "tasks.running": ("tasks.running", *DISK),
     "tasks.products": ("tasks.products", "tasks.running", "tasks.numerics", *DISK),
     "tasks.reporting": ("tasks.reporting", "tasks.products", "tasks.numerics", *DISK),
     "tasks.benchmark": (
         "tasks.benchmark", "tasks.products", "tasks.reporting", "tasks.numerics", "tasks.running", *DISK
     ),
+    "tasks.learning": ("tasks.learning", "tasks.running", "tasks.numerics", *DISK),
     "tasks.numerics": ("tasks.numerics",),
     "storage": DISK,
     "configs": ("configs",),
@@ -38,7 +41,7 @@ IMPORT_EXCEPTIONS = {
 """(module, what it imports) against MAY_IMPORT: the reason."""
 
 NUMERICS_ORDER = (
-    ("adam", "fourier", "robust"),
+    ("adam", "fourier", "networks", "robust"),
     ("optics",),
     ("frames", "seeing", "simulator"),
     ("sky", "finishing"),
