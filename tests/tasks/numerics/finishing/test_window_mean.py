@@ -1,0 +1,70 @@
+"""One clean frame of a burst: the method that its own frame says is best, and errors that are the true ones."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from tasks.numerics.finishing.window_mean import best_classical, fused, non_local, residual_ratio, without_frame
+from tasks.numerics.simulator.targets import TARGETS
+
+Image = NDArray[np.float32]
+SIGMA, MIDDLE = 0.1, 8
+
+
+def burst(turn_deg: float) -> tuple[Image, Image]:
+    """(frames, their truth) of a satellite that turns by so much per frame."""
+    sky = ndimage.gaussian_filter(TARGETS["satellite"](128, np.random.default_rng(7)), 1.2)
+    turned = [ndimage.rotate(sky, turn_deg * k, reshape=False, order=1)[24:104, 24:104] for k in range(2 * MIDDLE + 1)]
+    truth = np.stack(turned).astype(np.float32)
+    return truth + np.random.default_rng(1).normal(0, SIGMA, truth.shape).astype(np.float32), truth
+
+
+def error(picture: Image, truth: Image) -> float:
+    return float(np.mean((picture - truth) ** 2))
+
+
+def test_of_a_still_target_all_others_are_averaged() -> None:
+    frames, truth = burst(0.0)
+    found = without_frame(frames, MIDDLE, SIGMA)
+    assert found.method == "mean of all others"
+    assert error(found.picture, truth[MIDDLE]) < 1.5 * SIGMA**2 / (len(frames) - 1)
+    assert residual_ratio(found.picture, frames[MIDDLE], SIGMA) == pytest.approx(1.03, abs=0.05)
+
+
+def test_of_a_turning_target_only_near_ones() -> None:
+    frames, truth = burst(4.0)
+    found = without_frame(frames, MIDDLE, SIGMA)
+    assert found.method != "mean of all others"
+    assert error(found.picture, truth[MIDDLE]) < error(np.delete(frames, MIDDLE, 0).mean(0), truth[MIDDLE])
+
+
+@pytest.mark.parametrize("number", [0, MIDDLE, 2 * MIDDLE])
+def test_the_frame_itself_is_never_an_input(number: int) -> None:
+    frames, _ = burst(1.0)
+    nudged = frames.copy()
+    nudged[number] += np.random.default_rng(5).normal(0, 1e-4, frames[number].shape).astype(np.float32)
+    assert (
+        without_frame(nudged, number, SIGMA).picture.tobytes() == without_frame(frames, number, SIGMA).picture.tobytes()
+    )
+
+
+@pytest.mark.parametrize("turn", [0.0, 4.0])
+def test_errors_are_the_true_ones(turn: float) -> None:
+    frames, truth = burst(turn)
+    for found in (without_frame(frames, MIDDLE, SIGMA), non_local(frames[MIDDLE], SIGMA)):
+        assert found.mse == pytest.approx(error(found.picture, truth[MIDDLE]), abs=0.12 * SIGMA**2)
+
+
+def test_the_better_of_all_is_chosen_and_fusion_gains() -> None:
+    frames, truth = burst(4.0)
+    best = best_classical(frames, MIDDLE, SIGMA)
+    assert error(best.picture, truth[MIDDLE]) < 0.5 * SIGMA**2
+    other = without_frame(frames, MIDDLE, SIGMA)
+    assert error(fused(other, frames[MIDDLE], SIGMA), truth[MIDDLE]) < error(other.picture, truth[MIDDLE])
+
+
+def test_copied_noise_shows() -> None:
+    frames, truth = burst(0.0)
+    leaked = 0.3 * truth[MIDDLE] + 0.7 * frames[MIDDLE]
+    assert residual_ratio(leaked, frames[MIDDLE], SIGMA) < 0.5
