@@ -9,6 +9,7 @@ from tasks.average import average
 from tasks.enhance import enhance
 from tasks.evaluate import evaluate
 from tasks.ingest import ingest
+from tasks.learning.chosen import chosen_model
 from tasks.measure_seeing import measure_seeing
 from tasks.running.step import Run
 from tasks.shift_average import shift_average
@@ -32,7 +33,8 @@ def restore_capture(run: Run, capture: Capture, config: Config) -> CaptureResult
         psfs = solve_psfs(run.in_round(number), inputs, sky, config.telescope, settings.psfs)
         sky = solve_sky(run.in_round(number), inputs, psfs, sky, config.telescope, settings.sky)
     evaluated = evaluate(run, inputs, sky, config.telescope, config.evaluate, config.colour)
-    enhanced = enhance(run, evaluated, inputs, sky, config.telescope, config.enhance)
+    model = chosen_model("enhance", config.enhance.mode)
+    enhanced = enhance(run, evaluated, inputs, sky, config.telescope, config.enhance, model)
     return CaptureResults(evaluated, enhanced)
 
 

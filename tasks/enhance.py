@@ -9,11 +9,21 @@ from numpy.typing import NDArray
 
 from configs.finishing import Enhance
 from configs.schema import Telescope
+from storage.models import Model
 from storage.product import CaptureProducts, Product
+from tasks.learning.chosen import model_named, outside_domain
+from tasks.learning.registry import load, why_none
 from tasks.numerics.finishing.point_sources import new_sources
-from tasks.numerics.finishing.richardson_lucy import Deconvolved, deconvolved, reblurred_chi2, shown_part
+from tasks.numerics.finishing.richardson_lucy import (
+    Deconvolved,
+    deconvolved,
+    reblurred_chi2,
+    same_light,
+    shown_part,
+)
 from tasks.numerics.finishing.scale import upscaled
 from tasks.numerics.finishing.transfer import Transfer
+from tasks.numerics.networks.enhance import enhanced, normalised
 from tasks.products.contents import Enhanced, Evaluated, Mean, Seeing, Sky, Stack
 from tasks.products.cutout import cutout_of
 from tasks.products.effective_transfer import transfer_of
@@ -21,6 +31,10 @@ from tasks.running.step import Work, step
 
 log = logging.getLogger("stillsky")
 Image = NDArray[np.float32]
+MAX_LIGHT_CHANGE = 0.01
+"""Largest fraction by which the light of a learned answer may differ."""
+CHI2_ROUNDING = 1e-3
+"""The learned answer's chi2 may be above the classical one's by this fraction: rounding."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +49,27 @@ class Channel:
     transfer: Transfer
     classical: Deconvolved
 
+    def checks(self, answer: Image) -> dict[str, Any]:
+        """What is checked without the truth: does the picture still follow from the answer, and only that?"""
+        light, before = (float((each - self.background).sum()) for each in (answer, self.published))
+        return {
+            "reblurred_chi2": reblurred_chi2(answer, self.published, self.transfer, self.sigma),
+            "light_ratio": light / before if before > 0 else None,
+            "new_sources": new_sources(answer, self.published, float(np.median(self.sigma))),
+        }
 
-@step(version="1", passes="evaluated")
+
+@step(version="2", passes="evaluated")
 def enhance(
-    work: Work, evaluated: Product, inputs: CaptureProducts, sky: Product, telescope: Telescope, settings: Enhance
+    work: Work,
+    evaluated: Product,
+    inputs: CaptureProducts,
+    sky: Product,
+    telescope: Telescope,
+    settings: Enhance,
+    model: str = "",
 ) -> None:
-    """Sharpen what is published with its own PSF, and check the result against it."""
+    """Sharpen what is published with its own PSF, or with a learned model on top of that, and check it against it."""
     with (
         work.open(Evaluated, evaluated) as judged,
         work.open(Sky, sky) as solved,
@@ -56,40 +85,73 @@ def enhance(
             classical = deconvolved(published, transfer, sigma, cutout.background, settings.iterations)
             channels.append(Channel(published, sigma, cutout.background, transfer, classical))
             work.progress(number + 1, len(judged.published))
-    content = _content(channels, settings)
+    content = _content(channels, settings, model_named("enhance", model))
     log.info("enhance: %s, %s", content.used, content.reason)
     work.save(content)
 
 
-def _content(channels: list[Channel], settings: Enhance) -> Enhanced:
-    shown = [shown_part(each.published, each.classical.picture, settings.strength) for each in channels]
+def _content(channels: list[Channel], settings: Enhance, model: Model | None) -> Enhanced:
+    learned = None if model is None else _learned(channels, model)
+    used, reason = _choice(channels, learned, settings.mode, model)
+    answers = learned if learned is not None and used == "learned" else [each.classical.picture for each in channels]
+    pairs = list(zip(channels, answers, strict=True))
+    shown = [shown_part(each.published, answer, settings.strength) for each, answer in pairs]
     return Enhanced(
         enhanced=np.stack([upscaled(picture, settings.scale) for picture in shown]),
         classical=np.stack([each.classical.picture for each in channels]),
-        used="classical",
-        reason=_reason(settings.mode),
+        used=used,
+        reason=reason,
         scale=settings.scale,
         strength=settings.strength,
-        model="",
-        card={},
-        figures=[_figures(each, picture) for each, picture in zip(channels, shown, strict=True)],
+        model=model.hash if model is not None and used == "learned" else "",
+        card=model.card.get("gate", {}) if model is not None and used == "learned" else {},
+        figures=[
+            {"psf_fwhm_px": each.transfer.fwhm_px, "iterations": each.classical.iterations, **each.checks(picture)}
+            for each, picture in zip(channels, shown, strict=True)
+        ],
+        learned=None if learned is None else np.stack(learned),
     )
 
 
-def _reason(mode: str) -> str:
-    """Why the classical answer is shown."""
+def _learned(channels: list[Channel], model: Model) -> list[Image]:
+    """The learned answer (y, x) of each channel, its light that of the published picture."""
+    net = load(model)
+    answers = []
+    for each in channels:
+        width = each.transfer.fwhm_px
+        raw = enhanced(net, each.published, each.classical.picture, each.sigma, width, each.background)
+        answers.append(same_light(raw, each.published, each.background))
+    return answers
+
+
+def _choice(channels: list[Channel], learned: list[Image] | None, mode: str, model: Model | None) -> tuple[str, str]:
+    """Which answer is shown, and why."""
     if mode == "classical":
-        return "as [enhance] mode says"
-    return "no learned model is installed"
+        return "classical", "as [enhance] mode says"
+    if learned is None or model is None:
+        return "classical", why_none("enhance")
+    faults = [fault for each, answer in zip(channels, learned, strict=True) if (fault := _fault(each, answer, model))]
+    if faults and mode == "auto":
+        return "classical", f"the learned answer of model {model.hash} is refused: {faults[0]}"
+    if faults:
+        return "learned", f"as [enhance] mode says, although {faults[0]}"
+    return "learned", f"model {model.hash} passed its gate, and its answer the checks on this picture"
 
 
-def _figures(channel: Channel, shown: Image) -> dict[str, Any]:
-    """What is checked without knowing the truth: does the picture still follow from the result, and only that?"""
-    light, before = (float((each - channel.background).sum()) for each in (shown, channel.published))
-    return {
-        "psf_fwhm_px": channel.transfer.fwhm_px,
-        "iterations": channel.classical.iterations,
-        "reblurred_chi2": reblurred_chi2(shown, channel.published, channel.transfer, channel.sigma),
-        "light_ratio": light / before if before > 0 else None,
-        "new_sources": new_sources(shown, channel.published, float(np.median(channel.sigma))),
-    }
+def _fault(channel: Channel, answer: Image, model: Model) -> str:
+    """What speaks against a learned answer (y, x), without knowing the truth; empty: nothing."""
+    given = normalised(
+        channel.published, channel.classical.picture, channel.sigma, channel.transfer.fwhm_px, channel.background
+    )
+    relative = float(np.median(channel.sigma)) / given.scale
+    outside = outside_domain(model, {"fwhm_px": channel.transfer.fwhm_px, "relative_sigma": relative})
+    if outside:
+        return outside
+    found, classical = channel.checks(answer), channel.checks(channel.classical.picture)
+    if found["reblurred_chi2"] > classical["reblurred_chi2"] * (1 + CHI2_ROUNDING):
+        return f"its re-blurred chi2 {found['reblurred_chi2']:.3g} is above the classical {classical['reblurred_chi2']:.3g}"
+    if found["light_ratio"] is not None and abs(found["light_ratio"] - 1) > MAX_LIGHT_CHANGE:
+        return f"its light is {found['light_ratio']:.3f} times that of the published picture"
+    if found["new_sources"] > classical["new_sources"]:
+        return f"it shows {found['new_sources']} point sources that the published picture does not show"
+    return ""

@@ -79,7 +79,9 @@ def reblurred_chi2(result: Image, picture: Image, transfer: Transfer, sigma: Ima
 
 def shown_part(picture: Image, finished: Image, strength: float) -> Image:
     """The picture (y, x) with a fraction of its change: at strength 0 it is left bit by bit as it is."""
-    return picture if strength == 0 else np.asarray(picture + np.float32(strength) * (finished - picture), np.float32)
+    if strength in (0, 1):
+        return finished if strength else picture
+    return np.asarray(picture + np.float32(strength) * (finished - picture), np.float32)
 
 
 def same_light(result: Image, picture: Image, background: float) -> Image:
