@@ -1,6 +1,7 @@
 """One capture as a Prefect flow: from a request to published files, recorded wherever PREFECT_API_URL points."""
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import replace
@@ -20,20 +21,24 @@ from flows.ui.artifacts import RunArtifacts
 from storage.captures.capture import Capture, capture_at
 from storage.captures.file_stability import cached_fingerprint
 from storage.captures.night import sidecars_of
+from storage.captures.target import origin_of
 from storage.product import CaptureResults, result_names
 from storage.results.published import Pictures, check_folder, publish
 from storage.results.truth import psfs_beside, truth_beside
 from storage.store import Store
 from tasks.products.contents import Evaluated
 from tasks.reporting.finished import add_finished, enhanced_picture, finished_pictures
+from tasks.reporting.gallery import renew_gallery
 from tasks.reporting.html import rendered
 from tasks.reporting.page import gather
 from tasks.reporting.report import describe
+from tasks.reporting.round_summary import before_and_after
 from tasks.running.dask_jobs import connected
 from tasks.running.devices import pick_device
 from tasks.running.prefect_task import perform
 from tasks.running.step import Listener, Run, Work
 
+log = logging.getLogger("stillsky")
 _listeners: ContextVar[tuple[Listener, ...]] = ContextVar("listeners", default=())
 """Who receives the progress of the flows in this context: a flow's parameters are JSON, a callback cannot be one."""
 
@@ -64,6 +69,8 @@ def capture(request: CaptureRequest) -> dict[str, Any]:
         run = Run(store, device, listeners=(*_listeners.get(), artifacts.update_progress), cluster=cluster)
         results = _recorded(run, found, config, artifacts)
     report = publish_result(store, results, found, config, request.out)
+    if fault := renew_gallery(request.out):
+        log.warning("%s", fault)
     artifacts.publish_result(store, results.evaluated, report, request.out)
     return report
 
@@ -91,16 +98,29 @@ def publish_result(
     truth = truth_beside(capture.path)
     report = describe(store, result, config.model_dump(mode="json"), truth, psfs_beside(capture.path))
     report["capture"]["name"] = capture.name  # the store knows the same content by the name it first came under
+    report["capture"] |= _origin(capture.path)
     report["product"], report["products"] = f"{result.step}/{result.key}", result_names(results)
+    small = before_and_after(store, result, config.colour.white)
+    scale = config.telescope.scale_arcsec
+    report["thumbnails"] = {"width_arcsec": None if scale is None else scale * small.width_px}
     add_finished(store, results, report, truth)
     page = rendered(gather(store, result, report, config.telescope, truth, finished_pictures(store, results)))
     with store.view(Evaluated, result) as judged:
-        shown = judged.stretch, config.colour.white, config.telescope.scale_arcsec
+        shown = judged.stretch, config.colour.white, scale
         finest = min(row["finest_believed_cpp"] for row in report["channels"])
-        pictures = Pictures(judged.published[:], judged.stack[:], *shown, judged.sky[:], judged.belief[:], finest)
-        pictures = replace(pictures, enhanced=enhanced_picture(store, results))
+        lights = judged.published[:], judged.stack[:], *shown, judged.sky[:], judged.belief[:]
+        pictures = Pictures(*lights, finest, (small.before, small.after), enhanced_picture(store, results))
     publish(out, pictures, report, page)
     return report
+
+
+def _origin(path: Path) -> dict[str, str | None]:
+    """What the capture shows and when it was recorded (local time), as JSON."""
+    origin = origin_of(path)
+    return {
+        "target": origin.target,
+        "started": origin.started.isoformat(timespec="seconds") if origin.started else None,
+    }
 
 
 def _recorded(run: Run, capture: Capture, config: Config, artifacts: RunArtifacts) -> CaptureResults:

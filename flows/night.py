@@ -31,6 +31,7 @@ from storage.product import Product, result_names
 from storage.results.night_record import NightRecord, Outcome, Row, row_of
 from storage.results.published import check_folder, published
 from storage.store import Store, clock
+from tasks.reporting.gallery import renew_gallery
 
 log = logging.getLogger("stillsky")
 _report_line: ContextVar[Callable[[str], None] | None] = ContextVar("report_line", default=None)
@@ -49,6 +50,8 @@ class NightRun:
     """Since when all captures left are still being written, in seconds of the monotonic clock."""
     left: list[Recording] = field(default_factory=list)
     """What is still to do."""
+    gallery_due: float = 0.0
+    """When the gallery is written next, in seconds of the monotonic clock."""
 
     @property
     def night(self) -> Any:
@@ -180,6 +183,7 @@ def _attempt(run: NightRun, recording: Recording) -> bool:
         if row is None:
             return False
         run.record.add(row)
+        _renew_gallery(run)
         _report(f"{recording.name} {row.outcome} {row.reason}")
     return True
 
@@ -251,6 +255,7 @@ def _finish(run: NightRun) -> None:
     rows = record.summary["captures"]
     table = [{k: round(row[k], 3) if isinstance(row[k], float) else row[k] for k in columns} for row in rows]
     steps: tuple[Callable[[], object], ...] = (
+        partial(_renew_gallery, run, last=True),
         partial(create_table_artifact, table=table, key="night", description=f"{record.folder}: {record.state}"),
         partial(_make_room, run),
         partial(notify, run.night, record.summary),
@@ -260,6 +265,15 @@ def _finish(run: NightRun) -> None:
             step()
         except Exception as error:
             log.warning("after the night: %s", _message(error))
+
+
+def _renew_gallery(run: NightRun, last: bool = False) -> None:
+    """Write the gallery of the night: at its end, and before so seldom that it costs one part in fifty."""
+    begun = time.monotonic()
+    if last or begun >= run.gallery_due:
+        if (fault := renew_gallery(run.record.out)) and last and run.record.rows:
+            log.info("%s", fault)
+        run.gallery_due = time.monotonic() + 50 * (time.monotonic() - begun)
 
 
 def _make_room(run: NightRun) -> None:

@@ -9,6 +9,7 @@ import click
 from flows.cli.bench import bench_command
 from flows.cli.demo import demo_command
 from flows.cli.doctor import doctor_command
+from flows.cli.gallery import gallery_command
 from flows.cli.night import night_command
 from flows.cli.restore import restore_command
 from flows.cli.serve import serve_command
@@ -54,6 +55,7 @@ for _command in (
     bench_command,
     demo_command,
     doctor_command,
+    gallery_command,
     night_command,
     restore_command,
     serve_command,

@@ -116,7 +116,7 @@ class RunArtifacts:
         self._create("markdown", f"{self.key}-round-{len(rows)}", f"Sky of {text(work.label)}", "\n\n".join(parts))
 
     def _publish_result(self, store: Store, result: Product, report: dict[str, Any], out: Path) -> None:
-        shown = {name: picture(png, name) for name, png in before_and_after(store, result).items()}
+        small = before_and_after(store, result, self.config.colour.white)
         channels = [
             {"channel": f"channel {number}", **{label: figure(row.get(name)) for name, label in METRICS.items()}}
             for number, row in enumerate(report["channels"], start=1)
@@ -128,7 +128,14 @@ class RunArtifacts:
         parts = [
             f"# {text(self.name)}",
             *(text(line) for line in report["verdict"]),
-            table([{"before: the stack": shown["before"], f"after: the {report['published']}": shown["after"]}]),
+            table(
+                [
+                    {
+                        "before: the stack": picture(small.before, "before"),
+                        f"after: the {report['published']}": picture(small.after, "after"),
+                    }
+                ]
+            ),
             _transposed(channels),
             *([table(truth)] if truth else []),
             *([f"[Open the whole report]({page})"] if (page := address(out)) else []),

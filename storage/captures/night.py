@@ -19,6 +19,7 @@ from storage.captures.file_stability import file_state
 from storage.captures.readers import FRAME_SUFFIXES, VIDEO_SUFFIXES, holds_one_frame, open_capture, started
 from storage.captures.readers.base import MAX_COMPRESSION, natural
 from storage.captures.sidecars import Log, log_of, profile_of
+from storage.captures.target import NOON_H
 from storage.errors import Hopeless, StillskyError
 
 T = TypeVar("T")
@@ -26,8 +27,6 @@ log = logging.getLogger("stillsky")
 
 SETTINGS = "stillsky.toml"
 """A file of this name among the captures holds settings for those beside and below it."""
-NOON_H = 12
-"""A night lasts from noon to noon, local time, and has the date of its evening."""
 MAX_DEPTH = 64
 """Captures are searched for in folders nested this deep."""
 MAX_NAME_CHARS = 400
@@ -35,7 +34,18 @@ MAX_NAME_CHARS = 400
 _CALIBRATION = re.compile(
     r"(^|[\W_])(master[\W_]?)?(darks?|flats?|bias|offsets?|dark[\W_]?flats?)([\W_\d]|$)", re.IGNORECASE
 )
-_OURS = ("sky.fits", "stack.fits", "belief.fits", "sky_unbelieved.fits", "sky.png", "sky.tif")
+_OURS = (
+    "sky.fits",
+    "stack.fits",
+    "belief.fits",
+    "sky_unbelieved.fits",
+    "sky.png",
+    "sky.tif",
+    "sky_enhanced.fits",
+    "sky_enhanced.png",
+    "sky_thumb.png",
+    "stack_thumb.png",
+)
 _OURS_ENDS = (".truth.fits", ".psfs.fits")
 
 

@@ -97,6 +97,11 @@ def _small(codes: NDArray[np.uint16], shrink: int, grow: int) -> bytes:
     return file.getvalue()
 
 
+def save_bytes(path: Path, content: bytes) -> None:
+    """A file that is made already."""
+    publish(path, lambda temporary: temporary.write_bytes(content))
+
+
 def save_text(path: Path, text: str) -> None:
     """A text file in UTF-8; what cannot be encoded is replaced."""
     publish(path, lambda temporary: temporary.write_text(text, encoding="utf-8", errors="replace"))

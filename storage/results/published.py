@@ -13,12 +13,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.errors import StoreError
-from storage.results.export import save_fits, save_json, save_png, save_text, save_tiff, scale_cards
+from storage.results.export import save_bytes, save_fits, save_json, save_png, save_text, save_tiff, scale_cards
 from storage.results.white_balance import White, white_balanced
 
 Image = NDArray[np.float32]
 Cards = dict[str, tuple[Any, str]]
-FILES = ("stack.fits", "belief.fits", "sky.fits", "sky.png", "sky.tif", "report.html", "report.json")
+STACK_THUMB, SKY_THUMB = "stack_thumb.png", "sky_thumb.png"
+"""Small pictures of the target before and after, for the gallery."""
+FILES = (
+    "stack.fits",
+    "belief.fits",
+    "sky.fits",
+    "sky.png",
+    "sky.tif",
+    STACK_THUMB,
+    SKY_THUMB,
+    "report.html",
+    "report.json",
+)
 """What is published, in this order."""
 ENHANCED = ("sky_enhanced.fits", "sky_enhanced.png")
 """The enhanced picture, where one was made."""
@@ -79,6 +91,8 @@ class Pictures:
     """(channel, y, x) of what is published."""
     finest_believed_cpp: float
     """Finest spatial frequency at which the solved sky is believed, cycles/px; 0: at none."""
+    thumbnails: tuple[bytes, bytes]
+    """PNGs of the target in the stack and in what is published."""
     enhanced: EnhancedPicture | None = None
     """A sharper picture beside it."""
 
@@ -109,6 +123,8 @@ def publish(out: Path, pictures: Pictures, report: Mapping[str, Any], page: str)
     balanced = white_balanced(pictures.sky, pictures.white)
     save_png(out / "sky.png", balanced, pictures.stretch)
     save_tiff(out / "sky.tif", balanced)
+    for name, png in zip((STACK_THUMB, SKY_THUMB), pictures.thumbnails, strict=True):
+        save_bytes(out / name, png)
     if pictures.enhanced is not None:
         _save_enhanced(out, pictures, report, history)
     save_text(out / "report.html", page)

@@ -94,13 +94,24 @@ class Page:
     misfit: Misfit | None
 
 
-def rendered(page: Page) -> str:
-    """The page as HTML; every word is escaped, and only the page's own script may run."""
+def filled(template: str, **values: Any) -> str:
+    """A page of templates/TEMPLATE.html with its style and script; every word is escaped, and only that script may run."""
     loader = FileSystemLoader(TEMPLATES)
     forms = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     forms.filters.update(chart=drawn, number=_number, plain=_plain)
-    script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
-    return forms.get_template("page.html").render(
+    script = (TEMPLATES / f"{template}.js").read_text(encoding="utf-8")
+    return forms.get_template(f"{template}.html").render(
+        style=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        **values,
+    )
+
+
+def rendered(page: Page) -> str:
+    """The page of a result as HTML."""
+    return filled(
+        "page",
         page=page,
         report=page.report,
         pictures=_developed(page.pictures, page.stretch),
@@ -112,9 +123,6 @@ def rendered(page: Page) -> str:
         longest=max([0.001, *(t for name, t in page.report["seconds"].items() if name != "total")]),
         settings=_flat(page.report["settings"]),
         made=datetime.fromtimestamp(page.made, UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        style=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
-        script=Markup(script),
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
 
 

@@ -1,9 +1,12 @@
 """What the UI shows of a run while it goes on: small pictures of the sky, and a few figures of every round."""
 
+from dataclasses import dataclass
+
 from configs.schema import Telescope
 from storage.lineage import lineage
 from storage.product import Product
 from storage.results.export import thumbnails
+from storage.results.white_balance import White, white_balanced
 from storage.store import Store
 from tasks.numerics.fourier.canvas import target_box
 from tasks.numerics.judging.metrics import frc_cutoff
@@ -39,9 +42,22 @@ def rounds_so_far(store: Store, sky: Product, telescope: Telescope) -> list[dict
         return rows
 
 
-def before_and_after(store: Store, result: Product) -> dict[str, bytes]:
-    """PNGs of the plain stack, and of what is published, with the same black and white."""
+@dataclass(frozen=True)
+class Thumbnails:
+    """Small pictures of the target, all with the same black and white."""
+
+    before: bytes
+    """PNG of the stack."""
+    after: bytes
+    """PNG of what is published."""
+    width_px: int
+    """Pixels of the capture across them."""
+
+
+def before_and_after(store: Store, result: Product, white: White = "none") -> Thumbnails:
+    """The plain stack, and what is published, cut to the part of the frame that holds the target."""
     with store.view(Evaluated, result) as judged:
-        box = (slice(None), *target_box(judged.stack[:].mean(axis=0)))
-        before, after = thumbnails([judged.stack[box], judged.published[box]], judged.stretch)
-    return {"before": before, "after": after}
+        box = target_box(judged.stack[:].mean(axis=0))
+        pictures = [white_balanced(light[:], white)[(slice(None), *box)] for light in (judged.stack, judged.published)]
+        before, after = thumbnails(pictures, judged.stretch)
+        return Thumbnails(before, after, pictures[0].shape[-1])

@@ -53,6 +53,8 @@ class Chart:
     marks: tuple[Mark, ...] = ()
     limits: tuple[float | None, float | None] = (None, None)
     """Lowest and highest y, where the data are not to say."""
+    x_ticks: tuple[tuple[float, str], ...] = ()
+    """Places on the x axis and their words; none: round numbers."""
 
 
 @dataclass(frozen=True)
@@ -129,10 +131,10 @@ def _axes(chart: Chart, frame: _Frame) -> Iterator[str]:
         at = frame.down(value)
         yield f'<path class="grid" d="M{left} {at:.1f}H{right}"/>'
         yield f'<text class="tick" x="{left - 6}" y="{at + 4:.1f}" text-anchor="end">{_said(value)}</text>'
-    for value in frame.ticks[0]:
+    for value, word in chart.x_ticks or [(value, _said(value)) for value in frame.ticks[0]]:
         at = frame.across(value)
         yield f'<path class="axis" d="M{at:.1f} {bottom}v4"/>'
-        yield f'<text class="tick" x="{at:.1f}" y="{bottom + 17}" text-anchor="middle">{_said(value)}</text>'
+        yield f'<text class="tick" x="{at:.1f}" y="{bottom + 17}" text-anchor="middle">{escape(word)}</text>'
     yield f'<path class="axis" d="M{left} {bottom}H{right}"/>'
     yield f'<text class="name" x="{(left + right) / 2}" y="{HEIGHT - 5}" text-anchor="middle">{escape(chart.x_name)}</text>'
     middle = (top + bottom) / 2

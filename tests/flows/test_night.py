@@ -58,7 +58,10 @@ def test_a_night(desk: Any, folder: Path, copy: Copy, tmp_path: Path, words: lis
     assert outcomes(folder) == {"jupiter_ser": "restored", "deep/jupiter_ser": "restored", "broken_ser": "failed"}
     assert "2 restored, 1 failed" in first.out
     assert "not a SER capture" in first.out
-    assert {p.name for p in (out / "deep" / "jupiter_ser").iterdir()} - {UNBELIEVED} == {*FILES, *ENHANCED}
+    assert {p.name for p in (out / "deep" / "jupiter_ser").iterdir()} - {UNBELIEVED, "index.html"} == {
+        *FILES,
+        *ENHANCED,
+    }
     with sqlite3.connect(f"file:{desk.folder / 'prefect' / 'prefect.db'}?mode=ro", uri=True, timeout=10) as data:
         [table] = data.execute("select data from artifact where key = 'night'").fetchone()
     assert "not a SER capture" in table, "the table is in the UI, too"

@@ -26,7 +26,7 @@ def report(out: Path, words: str = "<p>sky</p>") -> Path:
 def ask(url: str) -> httpx.Response:
     async def answer() -> httpx.Response:
         app = httpx.ASGITransport(Starlette(routes=list(routes())))
-        async with httpx.AsyncClient(transport=app) as client:
+        async with httpx.AsyncClient(transport=app, follow_redirects=True) as client:
             return await client.get(url)
 
     return asyncio.run(answer())
@@ -40,6 +40,20 @@ def test_a_page_is_where_its_address_says(folder: Path) -> None:
         assert answer.headers["content-type"].startswith("text/html")
         assert answer.headers["content-security-policy"].startswith("sandbox allow-scripts;")
         assert not set(url) & set(' ()#?<>"')
+        assert answer.url.path.endswith("/report.html")  # so that its relative links hold
+
+
+def test_the_gallery_and_its_pictures_can_be_asked_for(folder: Path) -> None:
+    report(folder / "jupiter_ser", "the report")
+    (folder / "jupiter_ser" / "sky_thumb.png").write_bytes(b"png")
+    (folder / "index.html").write_text("gallery")
+    assert address(folder) == "http://127.0.0.1:4200/reports/"
+    for url in (address(folder), address(folder).rstrip("/")):
+        assert (ask(url).text, ask(url).url.path) == ("gallery", "/reports/index.html")
+    picture = ask(f"{address(folder)}jupiter_ser/sky_thumb.png")
+    assert (picture.content, picture.headers["content-type"]) == (b"png", "image/png")
+    assert picture.headers["content-security-policy"].startswith("sandbox")
+    assert ask(f"{address(folder)}jupiter_ser/report.html").text == "the report"
 
 
 def test_nothing_else_can_be_asked_for(folder: Path, tmp_path: Path) -> None:
@@ -47,6 +61,8 @@ def test_nothing_else_can_be_asked_for(folder: Path, tmp_path: Path) -> None:
     (report(folder / "in") / "sky.fits").write_text("secret")
     (folder / "link").symlink_to(outside)
     (folder / "page").mkdir()
+    (folder / "page" / "index.html").symlink_to(outside / "report.html")
+    (folder / "in" / "sky_thumb.png").symlink_to(outside / "report.html")
     (folder / "page" / "report.html").symlink_to(outside / "report.html")
     names = [
         "../outside",
@@ -57,6 +73,8 @@ def test_nothing_else_can_be_asked_for(folder: Path, tmp_path: Path) -> None:
         "page",
         "in/sky.fits",
         "",
+        "in/sky_thumb.png",
+        "page/index.html",
         "x" * 300,
         "%00",
     ]

@@ -34,8 +34,9 @@ def test_the_picture_of_a_round_is_its_sky(planet: Any) -> None:
 
 
 def test_before_and_after_are_stack_and_what_is_published(planet: Any) -> None:
-    shown = {name: _opened(png) for name, png in before_and_after(planet.store, planet.result).items()}
-    assert list(shown) == ["before", "after"]
+    small = before_and_after(planet.store, planet.result)
+    shown = {name: _opened(getattr(small, name)) for name in ("before", "after")}
+    assert small.width_px == planet.read(planet.result, "stack").shape[-1]
     for name, array in (("before", "stack"), ("after", "published")):
         wanted = planet.read(planet.result, array)[0]
         scale = len(shown[name]) // len(wanted)
@@ -44,5 +45,8 @@ def test_before_and_after_are_stack_and_what_is_published(planet: Any) -> None:
 
 def test_colour_stays_colour(coloured: Any) -> None:
     shown = before_and_after(coloured.store, coloured.result)
-    assert all(_opened(png).shape[2] == 3 for png in shown.values())
-    assert _opened(shown["after"])[..., 0].mean() > _opened(shown["after"])[..., 2].mean(), "red is brighter than blue"
+    assert all(_opened(png).shape[2] == 3 for png in (shown.before, shown.after))
+    after = _opened(shown.after)
+    assert after[..., 0].mean() > after[..., 2].mean(), "red is brighter than blue"
+    balanced = _opened(before_and_after(coloured.store, coloured.result, "grey-world").after)
+    assert abs(balanced[..., 0].mean() - balanced[..., 2].mean()) < abs(after[..., 0].mean() - after[..., 2].mean())
