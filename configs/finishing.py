@@ -11,6 +11,17 @@ Mode = Literal["off", "classical", "learned", "auto"]
 auto: learned if the model's card passed its gate and the result the checks of the night, else classical."""
 
 
+class Burst(Section):
+    """A clean movie of what changes (a satellite, a turning planet, an occultation), with error bars: burst.fits."""
+
+    mode: Mode
+    """off, classical (the best of window mean, mean of all others, and non-local means), learned, or auto."""
+    frames: Annotated[int, Field(ge=5, le=2000)]
+    """Most frames of the movie, those around the sharpest one; time grows with it."""
+    strength: Annotated[float, Field(ge=0, le=1)]
+    """Fraction of the noise's removal that is shown: 0 leaves the frames bit by bit as they were registered."""
+
+
 class Enhance(Section):
     """A sharper picture beside the published one: sky_enhanced.fits and sky_enhanced.png. sky.fits is never changed by it."""
 

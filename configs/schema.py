@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from configs.finishing import Enhance
+from configs.finishing import Burst, Enhance
 from configs.section import Count, Positive, Section, Share
 
 Wavelength = Annotated[float, Field(ge=200, le=20000)]
@@ -217,6 +217,8 @@ class Timeouts(Section):
     """Solving the sky of one round, seconds."""
     evaluate_s: Annotated[float, Field(ge=0)]
     """Evaluation, seconds."""
+    burst_s: Annotated[float, Field(ge=0)]
+    """The clean movie, seconds."""
     enhance_s: Annotated[float, Field(ge=0)]
     """The enhanced picture, seconds."""
 
@@ -275,6 +277,8 @@ class Config(Section):
     """Evaluation."""
     colour: Colour
     """How the colours are put together."""
+    burst: Burst
+    """A clean movie of what changes."""
     enhance: Enhance
     """A sharper picture beside the published one."""
     limits: Limits

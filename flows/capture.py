@@ -27,7 +27,7 @@ from storage.results.published import Pictures, check_folder, publish
 from storage.results.truth import psfs_beside, truth_beside
 from storage.store import Store
 from tasks.products.contents import Evaluated
-from tasks.reporting.finished import add_finished, enhanced_picture, finished_pictures
+from tasks.reporting.finished import add_finished, enhanced_picture, finished_cubes, finished_pictures
 from tasks.reporting.gallery import renew_gallery
 from tasks.reporting.html import rendered
 from tasks.reporting.page import gather
@@ -109,7 +109,8 @@ def publish_result(
         shown = judged.stretch, config.colour.white, scale
         finest = min(row["finest_believed_cpp"] for row in report["channels"])
         lights = judged.published[:], judged.stack[:], *shown, judged.sky[:], judged.belief[:]
-        pictures = Pictures(*lights, finest, (small.before, small.after), enhanced_picture(store, results))
+        beside = enhanced_picture(store, results), finished_cubes(store, results)
+        pictures = Pictures(*lights, finest, (small.before, small.after), *beside)
     publish(out, pictures, report, page)
     return report
 

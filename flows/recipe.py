@@ -6,6 +6,7 @@ from storage.product import CaptureProducts, CaptureResults, Product
 from storage.store import Store
 from tasks.align import align
 from tasks.average import average
+from tasks.burst import burst
 from tasks.enhance import enhance
 from tasks.evaluate import evaluate
 from tasks.ingest import ingest
@@ -27,6 +28,7 @@ def restore_capture(run: Run, capture: Capture, config: Config) -> CaptureResult
     mean = average(run, frames, config.average)
     shifts = align(run, frames, mean, config.align)
     stack = shift_average(run, frames, mean, shifts, config.telescope, config.shift_average)
+    movie = burst(run, frames, mean, stack, config.burst, chosen_model("burst", config.burst.mode))
     seeing = measure_seeing(run, frames, mean, stack, config.telescope)
     inputs, sky = CaptureProducts(frames, mean, stack, seeing), stack
     for number, settings in enumerate(config.rounds, start=1):
@@ -35,7 +37,7 @@ def restore_capture(run: Run, capture: Capture, config: Config) -> CaptureResult
     evaluated = evaluate(run, inputs, sky, config.telescope, config.evaluate, config.colour)
     model = chosen_model("enhance", config.enhance.mode)
     enhanced = enhance(run, evaluated, inputs, sky, config.telescope, config.enhance, model)
-    return CaptureResults(evaluated, enhanced)
+    return CaptureResults(evaluated, enhanced, movie)
 
 
 def planned_products(store: Store, capture: Capture, config: Config) -> list[Product]:

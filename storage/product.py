@@ -29,7 +29,7 @@ class CaptureProducts(NamedTuple):
     seeing: Product
 
 
-RESULT_STEPS = ("evaluate", "enhance")
+RESULT_STEPS = ("evaluate", "enhance", "burst")
 """Steps whose products are published."""
 
 
@@ -40,6 +40,17 @@ class CaptureResults(NamedTuple):
     """What is published, and the judgement."""
     enhanced: Product
     """The same where nothing is to be enhanced."""
+    movie: Product
+    """The clean movie; another product where there is none."""
+
+    @classmethod
+    def of(cls, evaluated: Product) -> "CaptureResults":
+        """A result of which nothing more was made."""
+        return cls(*(evaluated for _ in cls._fields))
+
+    def has(self, step: str) -> bool:
+        """Was the product of a step made, or did it pass its input through?"""
+        return any(product.step == step for product in self)
 
 
 def result_names(products: Iterable[Product]) -> list[str]:

@@ -11,8 +11,8 @@ from configs.finishing import Enhance
 from configs.schema import Telescope
 from storage.models import Model
 from storage.product import CaptureProducts, Product
-from tasks.learning.chosen import model_named, outside_domain
-from tasks.learning.registry import load, why_none
+from tasks.learning.chosen import choice, model_named, outside_domain
+from tasks.learning.registry import load
 from tasks.numerics.finishing.point_sources import new_sources
 from tasks.numerics.finishing.richardson_lucy import (
     Deconvolved,
@@ -33,6 +33,8 @@ log = logging.getLogger("stillsky")
 Image = NDArray[np.float32]
 MAX_LIGHT_CHANGE = 0.01
 """Largest fraction by which the light of a learned answer may differ."""
+MAX_CHI2 = 1.1
+"""A learned answer that explains the picture to this is accepted although the classical one fits even the noise."""
 CHI2_ROUNDING = 1e-3
 """The learned answer's chi2 may be above the classical one's by this fraction: rounding."""
 
@@ -92,19 +94,21 @@ def enhance(
 
 def _content(channels: list[Channel], settings: Enhance, model: Model | None) -> Enhanced:
     learned = None if model is None else _learned(channels, model)
-    used, reason = _choice(channels, learned, settings.mode, model)
-    answers = learned if learned is not None and used == "learned" else [each.classical.picture for each in channels]
+    chosen = choice("enhance", settings.mode, model, _faults(channels, learned, model))
+    answers = (
+        learned if learned is not None and chosen.used == "learned" else [each.classical.picture for each in channels]
+    )
     pairs = list(zip(channels, answers, strict=True))
     shown = [shown_part(each.published, answer, settings.strength) for each, answer in pairs]
     return Enhanced(
         enhanced=np.stack([upscaled(picture, settings.scale) for picture in shown]),
         classical=np.stack([each.classical.picture for each in channels]),
-        used=used,
-        reason=reason,
+        used=chosen.used,
+        reason=chosen.reason,
         scale=settings.scale,
         strength=settings.strength,
-        model=model.hash if model is not None and used == "learned" else "",
-        card=model.card.get("gate", {}) if model is not None and used == "learned" else {},
+        model=model.hash if model is not None and chosen.used == "learned" else "",
+        card=model.card.get("gate", {}) if model is not None and chosen.used == "learned" else {},
         figures=[
             {"psf_fwhm_px": each.transfer.fwhm_px, "iterations": each.classical.iterations, **each.checks(picture)}
             for each, picture in zip(channels, shown, strict=True)
@@ -124,18 +128,12 @@ def _learned(channels: list[Channel], model: Model) -> list[Image]:
     return answers
 
 
-def _choice(channels: list[Channel], learned: list[Image] | None, mode: str, model: Model | None) -> tuple[str, str]:
-    """Which answer is shown, and why."""
-    if mode == "classical":
-        return "classical", "as [enhance] mode says"
+def _faults(channels: list[Channel], learned: list[Image] | None, model: Model | None) -> str:
+    """What speaks against the learned answer, of the first channel where something does."""
     if learned is None or model is None:
-        return "classical", why_none("enhance")
-    faults = [fault for each, answer in zip(channels, learned, strict=True) if (fault := _fault(each, answer, model))]
-    if faults and mode == "auto":
-        return "classical", f"the learned answer of model {model.hash} is refused: {faults[0]}"
-    if faults:
-        return "learned", f"as [enhance] mode says, although {faults[0]}"
-    return "learned", f"model {model.hash} passed its gate, and its answer the checks on this picture"
+        return ""
+    found = (_fault(each, answer, model) for each, answer in zip(channels, learned, strict=True))
+    return next((fault for fault in found if fault), "")
 
 
 def _fault(channel: Channel, answer: Image, model: Model) -> str:
@@ -148,7 +146,7 @@ def _fault(channel: Channel, answer: Image, model: Model) -> str:
     if outside:
         return outside
     found, classical = channel.checks(answer), channel.checks(channel.classical.picture)
-    if found["reblurred_chi2"] > classical["reblurred_chi2"] * (1 + CHI2_ROUNDING):
+    if found["reblurred_chi2"] > max(classical["reblurred_chi2"] * (1 + CHI2_ROUNDING), MAX_CHI2):
         return f"its re-blurred chi2 {found['reblurred_chi2']:.3g} is above the classical {classical['reblurred_chi2']:.3g}"
     if found["light_ratio"] is not None and abs(found["light_ratio"] - 1) > MAX_LIGHT_CHANGE:
         return f"its light is {found['light_ratio']:.3f} times that of the published picture"

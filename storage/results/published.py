@@ -34,6 +34,8 @@ FILES = (
 """What is published, in this order."""
 ENHANCED = ("sky_enhanced.fits", "sky_enhanced.png")
 """The enhanced picture, where one was made."""
+BURST = ("burst.fits", "burst_sigma.fits")
+"""A clean movie and its standard error, where one was made."""
 UNBELIEVED = "sky_unbelieved.fits"
 """A sky that is not published whole."""
 
@@ -72,6 +74,18 @@ class EnhancedPicture:
 
 
 @dataclass(frozen=True)
+class Cube:
+    """Frames beside the published picture, and where they come from."""
+
+    files: Mapping[str, NDArray[np.float32]]
+    """Name of a file: its frames, (frame, y, x) or (frame, channel, y, x)."""
+    history: tuple[str, ...]
+    """What was done and checked: the lines of HISTORY cards."""
+    model: str
+    """Hash of the learned model; empty: none."""
+
+
+@dataclass(frozen=True)
 class Pictures:
     """What is published of a result."""
 
@@ -95,6 +109,8 @@ class Pictures:
     """PNGs of the target in the stack and in what is published."""
     enhanced: EnhancedPicture | None = None
     """A sharper picture beside it."""
+    cubes: tuple[Cube, ...] = ()
+    """Frames beside it."""
 
 
 def publish(out: Path, pictures: Pictures, report: Mapping[str, Any], page: str) -> None:
@@ -106,7 +122,7 @@ def publish(out: Path, pictures: Pictures, report: Mapping[str, Any], page: str)
         raise StoreError(f"{out} cannot be made: {error.strerror}; choose another folder with --out") from None
     # The report comes last: where it is, the others are whole and of the same product.
     (out / FILES[-1]).unlink(missing_ok=True)
-    for name in (UNBELIEVED, *ENHANCED):
+    for name in (UNBELIEVED, *ENHANCED, *BURST):
         (out / name).unlink(missing_ok=True)
     history = [f"settings {key} = {json.dumps(value)}" for key, value in report["settings"].items()]
     finest: Cards = {"FINEST": (pictures.finest_believed_cpp, "cycles/px, finest believed of the solved sky")}
@@ -127,6 +143,8 @@ def publish(out: Path, pictures: Pictures, report: Mapping[str, Any], page: str)
         save_bytes(out / name, png)
     if pictures.enhanced is not None:
         _save_enhanced(out, pictures, report, history)
+    for cube in pictures.cubes:
+        _save_cube(out, cube, report, history, pictures.scale_arcsec)
     save_text(out / "report.html", page)
     save_json(out / "report.json", report)
 
@@ -143,6 +161,17 @@ def _save_enhanced(out: Path, pictures: Pictures, report: Mapping[str, Any], his
     cards |= scale_cards(None if scale is None else scale / enhanced.scale, (picture.shape[-2], picture.shape[-1]))
     save_fits(out / ENHANCED[0], picture, cards, [*enhanced.history, *history])
     save_png(out / ENHANCED[1], white_balanced(picture, pictures.white), pictures.stretch)
+
+
+def _save_cube(
+    out: Path, cube: Cube, report: Mapping[str, Any], history: list[str], scale_arcsec: float | None
+) -> None:
+    for name, frames in cube.files.items():
+        cards = _cards(report, "frames to look at, see HISTORY") | {
+            "MODEL": (cube.model[:68] or "none", "learned model")
+        }
+        cards |= scale_cards(scale_arcsec, (frames.shape[-2], frames.shape[-1]))
+        save_fits(out / name, frames, cards, [*cube.history, *history])
 
 
 def _cards(report: Mapping[str, Any], what: str) -> Cards:

@@ -1,9 +1,11 @@
 """The model that a learned step will use: its hash enters the step's key, so that another model makes another product."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
 
 from storage.models import Model, models
-from tasks.learning.registry import best_model, can_load
+from tasks.learning.registry import best_model, can_load, why_none
 
 
 def chosen_model(step: str, mode: str) -> str:
@@ -22,6 +24,27 @@ def chosen_model(step: str, mode: str) -> str:
 def model_named(step: str, name: str) -> Model | None:
     """The model of a step with this hash; None where it is not there any more."""
     return next((m for m in models() if m.step == step and m.hash == name), None) if name else None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which of two answers is shown, and why."""
+
+    used: Literal["classical", "learned"]
+    reason: str
+
+
+def choice(step: str, mode: str, model: Model | None, fault: str) -> Choice:
+    """The learned answer where it is asked for, or where nothing speaks against it (`fault` empty); else the classical one."""
+    if mode == "classical":
+        return Choice("classical", f"as [{step}] mode says")
+    if model is None:
+        return Choice("classical", why_none(step))
+    if not fault:
+        return Choice("learned", f"model {model.hash} passed its gate, and its answer the checks on this capture")
+    if mode == "auto":
+        return Choice("classical", f"the learned answer of model {model.hash} is refused: {fault}")
+    return Choice("learned", f"as [{step}] mode says, although {fault}")
 
 
 def outside_domain(model: Model, found: Mapping[str, float]) -> str:

@@ -231,5 +231,26 @@ class Enhanced(Content):
     learned: Annotated[F32 | None, Array("channel, y, x", "adu", "The learned answer.")] = None
 
 
-STEPS: tuple[type[Content], ...] = (Frames, Mean, Shifts, Stack, Seeing, Psfs, Sky, Evaluated, Enhanced)
+@dataclass(frozen=True)
+class Movie(Content):
+    """Consecutive frames, registered and cleaned of noise; nothing of it enters the sky."""
+
+    step: ClassVar[str] = "burst"
+
+    numbers: Annotated[I64, Array("frame", "frame number", "The frames of the movie, in time.")]
+    movie: Annotated[F32, Array("frame, channel, y, x", "adu", "The answer that is shown.")]
+    sigma: Annotated[F32, Array("frame, channel, y, x", "adu", "Its standard error.")]
+    classical: Annotated[F32, Array("frame, channel, y, x", "adu", "The best classical answer of each frame.")]
+    before: Annotated[F32, Array("channel, y, x", "adu", "The frame in the middle of the movie before it was cleaned.")]
+    methods: Annotated[list[str], Value("", "Which classical method was the best, per frame of the first channel.")]
+    used: Annotated[str, Value("", "Which answer is shown: classical or learned.")]
+    reason: Annotated[str, Value("", "Why this one.")]
+    strength: Annotated[float, Value("fraction", "Fraction of the noise's removal that is shown.")]
+    model: Annotated[str, Value("", "Hash of the learned model; empty: none.")]
+    card: Annotated[dict[str, Any], Value("", "Figures of the model's gate.")]
+    figures: Annotated[list[Any], Value("", "Figures of the checks, per channel.")]
+    learned: Annotated[F32 | None, Array("frame, channel, y, x", "adu", "The learned answer.")] = None
+
+
+STEPS: tuple[type[Content], ...] = (Frames, Mean, Shifts, Stack, Movie, Seeing, Psfs, Sky, Evaluated, Enhanced)
 """Every declared product, in the order of the recipe."""

@@ -1,4 +1,4 @@
-"""What was made of a published picture, for the report: figures, words, and the picture itself."""
+"""What was made beside the published picture, for the report: figures, words, and the pictures themselves."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.product import CaptureResults
-from storage.results.published import EnhancedPicture
+from storage.results.published import BURST, Cube, EnhancedPicture
 from storage.store import Store
-from tasks.products.contents import Enhanced, Evaluated
+from tasks.products.contents import Enhanced, Evaluated, Movie
 from tasks.reporting.html import Picture
 from tasks.reporting.report import against
 
@@ -20,64 +20,83 @@ METHODS = {
 
 
 def add_finished(store: Store, results: CaptureResults, report: dict[str, Any], truth: Image | None) -> None:
-    """Put the enhanced picture into a report: its figures, its sentences, and how near the truth it is."""
-    if results.enhanced == results.evaluated:
-        return
-    with store.view(Enhanced, results.enhanced) as finished:
-        words = _words(finished)
-        report["enhanced"] = {
-            "used": finished.used,
-            "reason": finished.reason,
-            "strength": finished.strength,
-            "scale": finished.scale,
-            "model": finished.model,
-            "gate": finished.card,
-            "channels": finished.figures,
-            "words": words,
-            "beside": {"stack": "stack", "blend": "blend"}.get(report["published"], "sky"),
-        }
-        if truth is not None:
-            report["truth"]["enhanced"] = against(truth, _on_capture_pixels(finished))
-    if truth is not None:
-        with store.view(Evaluated, results.evaluated) as judged:
-            before = against(truth, judged.published[:])["psnr_db"]
-        after = report["truth"]["enhanced"]["psnr_db"]
-        words.append(
-            f"Against the known truth: published {before:.1f} dB, enhanced {after:.1f} dB ({after - before:+.1f} dB)."
-        )
-    report["seconds"] = _with_seconds(report["seconds"], "enhance", store.seconds(results.enhanced))
-    report["verdict"].append(words[0])
+    """Put what was made into a report: figures, sentences, and how near the truth it is."""
+    parts = []
+    if results.has(Movie.step):
+        with store.view(Movie, results.movie) as movie:
+            parts.append({"title": "The clean movie", "words": _movie_words(movie), "pictures": ["frame", "cleaned"]})
+            report["burst"] = _common(movie) | {"frames": len(movie.numbers), "channels": movie.figures}
+    if results.has(Enhanced.step):
+        with store.view(Enhanced, results.enhanced) as enhanced:
+            beside = {"stack": "stack", "blend": "blend"}.get(report["published"], "sky")
+            words = [*_enhanced_words(enhanced), *_against_truth(store, results, enhanced, report, truth)]
+            pictures = [beside, "enhanced", "truth"]
+            parts.append({"title": "The enhanced picture", "words": words, "pictures": pictures})
+            report["enhanced"] = _common(enhanced) | {"scale": enhanced.scale, "channels": enhanced.figures}
+    if parts:
+        report["finished"] = parts
+        report["seconds"] = _with_seconds(store, results, report["seconds"])
+        report["verdict"] += [part["words"][0] for part in parts]
 
 
 def finished_pictures(store: Store, results: CaptureResults) -> tuple[Picture, ...]:
     """The pictures that stand on the page beside the published one."""
-    if results.enhanced == results.evaluated:
-        return ()
-    with store.view(Enhanced, results.enhanced) as finished:
-        caption = f"{METHODS[finished.used]}; not the result, a picture to look at"
-        return (Picture("enhanced", "Enhanced", caption, _on_capture_pixels(finished)),)
+    shown = []
+    if results.has(Movie.step):
+        with store.view(Movie, results.movie) as movie:
+            middle = len(movie.numbers) // 2
+            name = f"frame {int(movie.numbers[middle])}"
+            shown += [
+                Picture("frame", "Frame of the movie", f"{name}, registered", movie.before[:]),
+                Picture("cleaned", "The same, cleaned", f"{name} in burst.fits", movie.movie[middle]),
+            ]
+    if results.has(Enhanced.step):
+        with store.view(Enhanced, results.enhanced) as enhanced:
+            caption = f"{METHODS[enhanced.used]}; not the result, a picture to look at"
+            shown.append(Picture("enhanced", "Enhanced", caption, _on_capture_pixels(enhanced)))
+    return tuple(shown)
 
 
 def enhanced_picture(store: Store, results: CaptureResults) -> EnhancedPicture | None:
     """The enhanced picture as it is published, with the words of its HISTORY cards."""
-    if results.enhanced == results.evaluated:
+    if not results.has(Enhanced.step):
         return None
-    with store.view(Enhanced, results.enhanced) as finished:
-        gate = tuple(f"gate {name} = {value}" for name, value in finished.card.items())
-        model = (f"model {finished.model}",) if finished.model else ()
-        return EnhancedPicture(finished.enhanced[:], finished.scale, (*_words(finished), *model, *gate), finished.model)
+    with store.view(Enhanced, results.enhanced) as enhanced:
+        history = (*_enhanced_words(enhanced), *_gate(enhanced))
+        return EnhancedPicture(enhanced.enhanced[:], enhanced.scale, history, enhanced.model)
 
 
-def _words(finished: Enhanced) -> list[str]:
+def finished_cubes(store: Store, results: CaptureResults) -> tuple[Cube, ...]:
+    """The frames that are published beside the picture."""
+    if not results.has(Movie.step):
+        return ()
+    with store.view(Movie, results.movie) as movie:
+        planes = [each[:, 0] if each.shape[1] == 1 else each[:] for each in (movie.movie, movie.sigma)]
+        return (Cube(dict(zip(BURST, planes, strict=True)), (*_movie_words(movie), *_gate(movie)), movie.model),)
+
+
+def _common(content: Enhanced | Movie) -> dict[str, Any]:
+    """What a report says of every step that has a learned answer."""
+    used = {"used": content.used, "reason": content.reason, "strength": content.strength}
+    return used | {"model": content.model, "gate": content.card}
+
+
+def _gate(content: Enhanced | Movie) -> tuple[str, ...]:
+    """The model and the figures of its gate, as lines of HISTORY."""
+    model = (f"model {content.model}",) if content.model else ()
+    return (*model, *(f"gate {name} = {value}" for name, value in content.card.items()))
+
+
+def _enhanced_words(enhanced: Enhanced) -> list[str]:
     """What was done and what was checked, in sentences."""
-    rows = finished.figures
-    finer = "" if finished.scale == 1 else f", on pixels {finished.scale} times finer"
+    rows = enhanced.figures
+    finer = "" if enhanced.scale == 1 else f", on pixels {enhanced.scale} times finer"
     width = max(row["psf_fwhm_px"] for row in rows)
     chi2 = max(row["reblurred_chi2"] for row in rows)
     light = max((abs(row["light_ratio"] - 1) for row in rows if row["light_ratio"] is not None), default=0.0)
     new = sum(row["new_sources"] for row in rows)
     return [
-        f"An enhanced picture is in sky_enhanced.fits: {METHODS[finished.used]} ({finished.used}: {finished.reason}){finer}; "
+        f"An enhanced picture is in sky_enhanced.fits: {METHODS[enhanced.used]} ({enhanced.used}: {enhanced.reason}){finer}; "
         f"sky.fits is not changed.",
         f"Checked without the truth: blurred again by its PSF ({width:.1f} px wide at half maximum) it is {chi2:.2f} times its "
         f"standard error away from the published picture (chi2); its light differs by {light:.1%}; "
@@ -85,14 +104,47 @@ def _words(finished: Enhanced) -> list[str]:
     ]
 
 
-def _on_capture_pixels(finished: Enhanced) -> Image:
+def _against_truth(
+    store: Store, results: CaptureResults, enhanced: Enhanced, report: dict[str, Any], truth: Image | None
+) -> list[str]:
+    """How near the known truth it is, put into the report and said."""
+    if truth is None:
+        return []
+    report["truth"]["enhanced"] = against(truth, _on_capture_pixels(enhanced))
+    with store.view(Evaluated, results.evaluated) as judged:
+        before = against(truth, judged.published[:])["psnr_db"]
+    after = report["truth"]["enhanced"]["psnr_db"]
+    return [f"Against the known truth: published {before:.1f} dB, enhanced {after:.1f} dB ({after - before:+.1f} dB)."]
+
+
+def _movie_words(movie: Movie) -> list[str]:
+    """What was done and what was checked, in sentences."""
+    noise = max(row["noise"] for row in movie.figures)
+    left = max(row[f"rms_error_{movie.used}"] for row in movie.figures)
+    ratio = max(row[f"residual_ratio_{movie.used}"] for row in movie.figures)
+    how = "a learned residual" if movie.used == "learned" else _most_used(movie.methods)
+    return [
+        f"A clean movie of {len(movie.numbers)} frames is in burst.fits: {how} ({movie.used}: {movie.reason}); nothing of it "
+        f"is in the sky.",
+        f"Checked with frames that an answer has not seen: noise of {noise:.3g} adu before, error of {left:.3g} adu after; it "
+        f"leaves {ratio:.2f} of the noise in the frames (less than 0.97 would be copied noise).",
+    ]
+
+
+def _most_used(methods: list[str]) -> str:
+    return max(set(methods), key=methods.count)
+
+
+def _on_capture_pixels(enhanced: Enhanced) -> Image:
     """The shown answer (channel, y, x) on the pixels of the capture."""
-    picture, scale = finished.enhanced[:], finished.scale
+    picture, scale = enhanced.enhanced[:], enhanced.scale
     channels, height, width = picture.shape
     return picture.reshape(channels, height // scale, scale, width // scale, scale).mean(axis=(2, 4))
 
 
-def _with_seconds(seconds: dict[str, float], step: str, taken: float) -> dict[str, float]:
-    """The times of the steps with one more before their total."""
-    steps = {name: value for name, value in seconds.items() if name != "total"} | {step: round(taken, 3)}
+def _with_seconds(store: Store, results: CaptureResults, seconds: dict[str, float]) -> dict[str, float]:
+    """The times of the steps, those of what was made beside the sky too, and their total."""
+    beside = {product.step: round(store.seconds(product), 3) for product in results if product != results.evaluated}
+    steps = {name: value for name, value in seconds.items() if name != "total"}
+    steps |= {step: value for step, value in beside.items() if step not in steps}
     return steps | {"total": round(sum(steps.values()), 3)}

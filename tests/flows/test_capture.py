@@ -34,7 +34,7 @@ def done(film: Path, quick: list[str], tmp_path_factory: pytest.TempPathFactory)
 
 
 def test_files_agree_with_the_store(done: Done, tmp_path: Path) -> None:
-    store, (result, enhanced), _, config = done
+    store, (result, enhanced, *_), _, config = done
     report = publish_result(*done, tmp_path / "deep" / "out")
     out = tmp_path / "deep" / "out"
     assert {p.name for p in out.iterdir()} - {UNBELIEVED} == {*FILES, *ENHANCED}
@@ -62,7 +62,7 @@ def test_publishing_over_an_older_result_leaves_no_remains(done: Done, tmp_path:
     (tmp_path / "sky.fits").write_text("old")
     (tmp_path / "sky_enhanced.fits").write_text("old")
     store, results, capture, config = done
-    publish_result(store, results._replace(enhanced=results.evaluated), capture, config, tmp_path)
+    publish_result(store, CaptureResults.of(results.evaluated), capture, config, tmp_path)
     assert not (tmp_path / "sky_enhanced.fits").exists(), (
         "an enhanced picture of another result is not left beside this"
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 Image = NDArray[np.float32]
 
@@ -13,6 +14,8 @@ WINDOWS = (1, 2, 4, 7)
 """Half widths of the windows that are tried, in frames."""
 NLM_STRENGTH = 0.8
 """Filter strength of non-local means in units of the noise."""
+MAP_PX = 3.0
+"""Width of the average that shows where an estimate is wrong."""
 PROBE = 0.1
 """Size of the random change, in units of the noise, with which the sensitivity of non-local means is measured."""
 
@@ -26,6 +29,8 @@ class Estimate:
     method: str
     mse: float
     """Mean squared error, estimated without the truth."""
+    saw_frame: bool = False
+    """Was the frame itself an input?"""
 
 
 def without_frame(frames: Image, number: int, sigma: float) -> Estimate:
@@ -58,13 +63,40 @@ def non_local(frame: Image, sigma: float) -> Estimate:
         np.mean(probe * (_denoised(np.asarray(frame + step * probe, np.float32), sigma) - picture), dtype=np.float64)
     ) / float(step)
     left = float(np.mean((picture - frame) ** 2, dtype=np.float64))
-    return Estimate(picture, "non-local means", max(left - sigma**2 + 2 * sigma**2 * sensitivity, 1e-3 * sigma**2))
+    mse = max(left - sigma**2 + 2 * sigma**2 * sensitivity, 1e-3 * sigma**2)
+    return Estimate(picture, "non-local means", mse, saw_frame=True)
 
 
-def fused(estimate: Estimate, frame: Image, sigma: float) -> Image:
+def estimate_of(picture: Image, frame: Image, sigma: float, method: str) -> Estimate:
+    """A picture (y, x) that was made without the frame, with the error that the frame says it has."""
+    return Estimate(picture, method, _mse(picture, frame, sigma))
+
+
+def fused(estimate: Estimate, frame: Image, sigma: float) -> Estimate:
     """An estimate that never saw the frame (y, x), and the frame, each weighted by the inverse of its variance."""
     share = np.float32(estimate.mse / (estimate.mse + sigma**2))
-    return np.asarray(estimate.picture + share * (frame - estimate.picture), np.float32)
+    picture = np.asarray(estimate.picture + share * (frame - estimate.picture), np.float32)
+    return Estimate(picture, estimate.method, float(share) * sigma**2, saw_frame=True)
+
+
+def error_map(estimate: Estimate, shown: Estimate, frame: Image, sigma: float) -> Image:
+    """Standard error (y, x) of what is shown of an estimate: its mean error, more where the frame differs more around.
+
+    What is made from the frame itself has the same error everywhere: its differences to the frame say nothing of it.
+    """
+    if estimate.saw_frame:
+        return np.full(frame.shape, np.sqrt(shown.mse), np.float32)
+    around = ndimage.gaussian_filter((frame - estimate.picture) ** 2, MAP_PX, mode="reflect") - np.float32(sigma**2)
+    variance = np.maximum(around, 0.5 * estimate.mse)
+    return np.asarray(np.sqrt(variance * (shown.mse / estimate.mse)), np.float32)
+
+
+def high_pass_noise(frames: Image) -> float:
+    """Noise of a pixel of frames (frame, y, x), by second differences along all three axes: detail cancels in them."""
+    change = np.diff(frames, axis=0) / np.sqrt(2)
+    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
+    rough = ndimage.convolve(change, kernel[None], mode="reflect")
+    return max(float(np.median(np.abs(rough))) / 0.6745, 1e-6 * float(np.ptp(frames)) + 1e-30)
 
 
 def residual_ratio(estimate: Image, frame: Image, sigma: float) -> float:

@@ -73,7 +73,7 @@ def test_files_of_a_sky_and_of_what_is_not_believed(
 ) -> None:
     result = planet.result if believed else blend
     (tmp_path / "sky_unbelieved.fits").write_bytes(b"of an earlier run")
-    flows.capture.publish_result(planet.store, CaptureResults(result, result), planet.capture, planet.config, tmp_path)
+    flows.capture.publish_result(planet.store, CaptureResults.of(result), planet.capture, planet.config, tmp_path)
     with planet.store.view(Evaluated, result) as judged, fits.open(tmp_path / "belief.fits") as error:
         np.testing.assert_array_equal(error[0].data, judged.belief[0])
         assert error[0].header["FINEST"] == pytest.approx(judged.figures["channels"][0]["finest_believed_cpp"])

@@ -4,9 +4,12 @@ from typing import Any
 
 import pytest
 
+from configs.finishing import Burst
 from storage.product import CaptureResults
+from storage.results.published import BURST
+from tasks.burst import burst
 from tasks.enhance import enhance
-from tasks.reporting.finished import add_finished, enhanced_picture, finished_pictures
+from tasks.reporting.finished import add_finished, enhanced_picture, finished_cubes, finished_pictures
 from tasks.reporting.html import rendered
 from tasks.reporting.page import gather
 from tasks.reporting.report import describe
@@ -15,7 +18,8 @@ from tasks.reporting.report import describe
 @pytest.fixture
 def results(planet: Any) -> CaptureResults:
     given = (planet.result, planet.inputs, planet.sky, planet.config.telescope, planet.config.enhance)
-    return CaptureResults(planet.result, enhance(planet.run, *given))
+    clean = burst(planet.run, planet.frames, planet.mean, planet.stack, Burst(mode="classical", frames=8, strength=1.0))
+    return CaptureResults(planet.result, enhance(planet.run, *given), clean)
 
 
 def test_report_and_page_show_it_in_words(planet: Any, results: CaptureResults) -> None:
@@ -25,11 +29,14 @@ def test_report_and_page_show_it_in_words(planet: Any, results: CaptureResults) 
     assert report["enhanced"]["used"] == "classical"
     assert report["truth"]["enhanced"]["psnr_db"] > report["truth"]["solved"]["psnr_db"]
     assert "sky.fits is not changed" in report["verdict"][-1]
+    assert "clean movie of 8 frames" in report["verdict"][-2]
+    assert report["burst"]["frames"] == 8
     assert report["seconds"]["total"] >= report["seconds"]["enhance"]
     shown = finished_pictures(planet.store, results)
     page = rendered(gather(planet.store, planet.result, report, planet.config.telescope, truth, shown))
     assert "The enhanced picture" in page
-    assert all(line.split("'")[0] in page for line in report["enhanced"]["words"])
+    assert "The clean movie" in page
+    assert all(line.split("'")[0] in page for part in report["finished"] for line in part["words"])
 
 
 def test_history_holds_the_checks(planet: Any, results: CaptureResults) -> None:
@@ -38,11 +45,17 @@ def test_history_holds_the_checks(planet: Any, results: CaptureResults) -> None:
     assert any("Checked without the truth" in line for line in picture.history)
 
 
+def test_the_movie_is_published_with_its_errors(planet: Any, results: CaptureResults) -> None:
+    (cube,) = finished_cubes(planet.store, results)
+    assert {name: frames.shape for name, frames in cube.files.items()} == dict.fromkeys(BURST, (8, 64, 64))
+
+
 def test_nothing_is_said_where_nothing_was_enhanced(planet: Any) -> None:
     report = describe(planet.store, planet.result, {}, None)
     before = dict(report)
-    off = CaptureResults(planet.result, planet.result)
+    off = CaptureResults.of(planet.result)
     add_finished(planet.store, off, report, None)
     assert report == before
     assert finished_pictures(planet.store, off) == ()
     assert enhanced_picture(planet.store, off) is None
+    assert finished_cubes(planet.store, off) == ()

@@ -5,7 +5,15 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from tasks.numerics.finishing.window_mean import best_classical, fused, non_local, residual_ratio, without_frame
+from tasks.numerics.finishing.window_mean import (
+    best_classical,
+    error_map,
+    fused,
+    high_pass_noise,
+    non_local,
+    residual_ratio,
+    without_frame,
+)
 from tasks.numerics.simulator.targets import TARGETS
 
 Image = NDArray[np.float32]
@@ -61,10 +69,26 @@ def test_the_better_of_all_is_chosen_and_fusion_gains() -> None:
     best = best_classical(frames, MIDDLE, SIGMA)
     assert error(best.picture, truth[MIDDLE]) < 0.5 * SIGMA**2
     other = without_frame(frames, MIDDLE, SIGMA)
-    assert error(fused(other, frames[MIDDLE], SIGMA), truth[MIDDLE]) < error(other.picture, truth[MIDDLE])
+    assert error(fused(other, frames[MIDDLE], SIGMA).picture, truth[MIDDLE]) < error(other.picture, truth[MIDDLE])
 
 
 def test_copied_noise_shows() -> None:
     frames, truth = burst(0.0)
     leaked = 0.3 * truth[MIDDLE] + 0.7 * frames[MIDDLE]
     assert residual_ratio(leaked, frames[MIDDLE], SIGMA) < 0.5
+
+
+@pytest.mark.parametrize("turn", [0.0, 4.0])
+def test_the_noise_is_found_beside_a_moving_target(turn: float) -> None:
+    assert high_pass_noise(burst(turn)[0]) == pytest.approx(SIGMA, rel=0.05)
+
+
+def test_the_error_map_shows_where_the_estimate_is_wrong() -> None:
+    frames, truth = burst(4.0)
+    other = without_frame(frames, MIDDLE, SIGMA)
+    shown = fused(other, frames[MIDDLE], SIGMA)
+    sigma = error_map(other, shown, frames[MIDDLE], SIGMA)
+    wrong = np.abs(shown.picture - truth[MIDDLE])
+    high = sigma > np.percentile(sigma, 80)
+    assert wrong[high].mean() > 1.5 * wrong[~high].mean()
+    assert np.sqrt(np.mean(sigma**2)) == pytest.approx(np.sqrt(np.mean(wrong**2)), rel=0.4)
