@@ -32,8 +32,9 @@ from tasks.benchmark.benchmark import COMMON, quality
 from tasks.benchmark.oracle import known_psfs
 from tasks.benchmark.simulate import simulate
 from tasks.numerics.optics.aperture import Aperture
-from tasks.numerics.optics.pupil import Pupil, pictures_of, pupil_in_air, spectra_of
-from tasks.numerics.sky.likelihood import CHUNK, Problem, gradient
+from tasks.numerics.optics.propagation import CHUNK
+from tasks.numerics.optics.pupil import Pupil, pupil_in_air
+from tasks.numerics.sky.likelihood import Problem, gradient
 from tasks.products.contents import Sky, Stack
 from tasks.reporting.report import against
 from tasks.running.step import Run
@@ -125,19 +126,27 @@ def problem(size: int, frames: int, device: str) -> tuple[Problem, torch.Tensor]
 
 
 def bare(pupil: Pupil, frames: int) -> Callable[[], None]:
-    """The transforms of one gradient and nothing else: the same shapes, the same chunks."""
-    grid, device = pupil.grid, pupil.modes.device
-    square = torch.randn(CHUNK, pupil.box, pupil.box, dtype=torch.complex64, device=device)
-    field = torch.randn(CHUNK, grid, grid, dtype=torch.complex64, device=device)
-    image = torch.rand(CHUNK, grid, grid, device=device)
-    force = spectra_of(pupil, image)
+    """The transforms of one gradient and nothing else: the same shapes, the same chunks, along the last axis."""
+    grid, size, box, device = pupil.grid, pupil.size, pupil.box, pupil.modes.device
+
+    def random(*shape: int) -> torch.Tensor:
+        return torch.randn(CHUNK, *shape, dtype=torch.complex64, device=device)
+
+    columns, rows, half, force = (
+        random(box, grid),
+        random(grid, grid),
+        random(size // 2 + 1, size),
+        random(grid, size // 2 + 1),
+    )
+    image = torch.rand(CHUNK, grid, size, device=device)
 
     def run() -> None:
         for _ in range(0, frames, CHUNK):
-            torch.fft.fft(torch.fft.fft(square, n=grid, dim=-1), n=grid, dim=-2)
-            spectra_of(pupil, image)
-            pictures_of(pupil, force)
-            torch.fft.ifft(torch.fft.ifft(field, dim=-2)[:, : pupil.box], dim=-1)
+            for values in (columns, rows, half):
+                torch.fft.fft(values)
+                torch.fft.ifft(values)
+            torch.fft.rfft(image)
+            torch.fft.irfft(force, n=size)
 
     return run
 

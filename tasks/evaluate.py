@@ -16,6 +16,7 @@ from tasks.numerics.judging.metrics import frc_cutoff, is_nearer
 from tasks.numerics.judging.undershoot import above_black, undershoot
 from tasks.numerics.judging.unexplained import unexplained_frames
 from tasks.numerics.judging.verdict import MAX_UNDERSHOOT, Decision, Evidence, decide, rest_of
+from tasks.numerics.optics.propagation import frame_spectra
 from tasks.numerics.optics.pupil import pupil_in_air
 from tasks.products.belief import standard_error_of
 from tasks.products.contents import Evaluated, Sky, Stack
@@ -40,7 +41,7 @@ class Opened(Inputs):
     colour: Colour
 
 
-@step(version="15")
+@step(version="16")
 def evaluate(
     work: Work,
     inputs: CaptureProducts,
@@ -111,7 +112,7 @@ def _judges(opened: Opened, channel: int) -> HeldoutFrames:
     aperture = aperture_of(opened.telescope, channel, opened.mean, cutout.size)
     pupil = pupil_in_air(cutout.size, aperture, max_modes(MODES, aperture), d_over_r0).to(device)
     held = opened.stack.held[: opened.settings.frames]
-    spectra = torch.fft.rfft2(torch.from_numpy(cutout.frames(opened.clean, held)).to(device))
+    spectra = frame_spectra(torch.from_numpy(cutout.frames(opened.clean, held)).to(device))
     return HeldoutFrames(pupil, spectra, cutout.noise_of(spectra, pupil.cutoff), cutout.sampling)
 
 

@@ -12,6 +12,7 @@ import torch
 from configs import schema
 from configs.schema import Telescope
 from storage.product import CaptureProducts, Product
+from tasks.numerics.optics.propagation import frame_spectra
 from tasks.numerics.psf_models.base import Batch, Memory, Plan, Solved
 from tasks.numerics.psf_models.batches import FrameBatch, batch_loss, beside, fresh_batches, later_batches
 from tasks.numerics.psf_models.table import PSF_MODELS, carried_over, misfits, noise_left
@@ -83,7 +84,7 @@ class Piece:
         return self.colours[0].solved.sums.frames
 
 
-@step(version="12")
+@step(version="13")
 def solve_psfs(work: Work, inputs: CaptureProducts, sky: Product, telescope: Telescope, settings: schema.Psfs) -> None:
     """Fit the PSFs of the chosen frames that have none yet; leave their parameters and the sums A, B of each batch.
 
@@ -215,7 +216,7 @@ def _batch(opened: Opened, channel: int, rows: range) -> Batch:
     work, job, cutout = opened.work, opened.job, cutout_of(opened.stack, channel)
     aperture = aperture_of(job.telescope, channel, opened.mean, cutout.size)
     frames = cutout.frames(opened.clean, job.batch.frames[rows.start : rows.stop])
-    spectra = torch.fft.rfft2(torch.from_numpy(frames).to(work.device))
+    spectra = frame_spectra(torch.from_numpy(frames).to(work.device))
     noise = cutout.noise_of(spectra, aperture.diameter_cells / cutout.size)
     known = _known(opened, cutout)
     return Batch(spectra, aperture, float(opened.seeing.d_over_r0[channel]), noise, *known, cutout.sampling)

@@ -14,17 +14,9 @@ from tasks.numerics.adam import adam_step, cosine_rate
 from tasks.numerics.fourier.rings import frequencies, ring_mean, rings
 from tasks.numerics.fourier.sampling import FULL, Sampling, masked
 from tasks.numerics.optics.kolmogorov import phase_sigma
-from tasks.numerics.optics.pupil import (
-    Pupil,
-    amplitudes,
-    band_limited,
-    intensity,
-    otfs,
-    phase_gradient,
-    pupil_function,
-    spectra_of,
-)
-from tasks.numerics.sky.likelihood import chi2
+from tasks.numerics.optics.propagation import Propagation, by_columns
+from tasks.numerics.optics.pupil import Pupil, band_limited, otfs
+from tasks.numerics.sky.likelihood import Misfit, chi2
 
 CHUNK = 8
 """Frames per transform."""
@@ -151,21 +143,19 @@ def fit(
     """Phases (frame, mode) that fit each frame to a given sky: annealed Adam from flat phases."""
     sky, phases = band_limited(pupil, sky), torch.zeros(len(spectra), len(phase_sigma), device=spectra.device)
     first, second = torch.zeros_like(phases), torch.zeros_like(phases)
+    optics, misfit, columns = Propagation(pupil, len(spectra)), Misfit(sky, noise, sampling), by_columns(spectra)
     for step in range(steps):
         hot = max(1.0, 100.0 ** (1 - step / (0.6 * steps)))
-        gradient = _gradient(pupil, spectra, sky, noise * hot, phases, sampling) + phases / phase_sigma**2
+        gradient = _gradient(optics, columns, misfit, phases) / hot + phases / phase_sigma**2
         first, second, direction = adam_step(gradient, first, second, step)
         phases = phases - cosine_rate(0.15, step, steps) * direction
     return phases
 
 
-def _gradient(pupil: Pupil, spectra: Tensor, sky: Tensor, noise: Tensor, phases: Tensor, sampling: Sampling) -> Tensor:
-    """Gradient of half the chi squared of every frame by its phases."""
+def _gradient(optics: Propagation, spectra: Tensor, misfit: Misfit, phases: Tensor) -> Tensor:
+    """Gradient by its phases of half the chi squared of every frame (frame, x//2+1, y)."""
     grads = []
-    for start in range(0, len(phases), CHUNK):
-        cells = pupil_function(pupil, phases[start : start + CHUNK])
-        amplitude = amplitudes(pupil, cells)
-        transfer = spectra_of(pupil, intensity(pupil, amplitude))
-        rest = masked(sky * transfer, sampling) - spectra[start : start + CHUNK]
-        grads.append(phase_gradient(pupil, cells, amplitude, rest * (sky.conj() / noise)))
+    for frames in optics.chunks():
+        transfer = optics.conjugate_transfer(frames, phases[frames])
+        grads.append(optics.phase_gradient(frames, misfit.derivative(spectra[frames], transfer)))
     return torch.cat(grads)

@@ -1,4 +1,4 @@
-"""The pupil and its Fourier optics: phases to PSFs and transfer functions, and gradients back to phases."""
+"""The pupil and its Fourier optics: phases to PSFs and transfer functions."""
 
 from __future__ import annotations
 
@@ -123,15 +123,6 @@ def spectra_of(pupil: Pupil, psf: Tensor) -> Tensor:
     return whole
 
 
-def pictures_of(pupil: Pupil, spectra: Tensor) -> Tensor:
-    """The part (frame, grid, grid) around [0, 0] of the pictures whose spectra (frame, y, x//2+1) are given."""
-    if pupil.grid == pupil.size:
-        pictures: Tensor = torch.fft.irfft2(spectra, s=(pupil.size, pupil.size))
-        return pictures
-    columns = _cropped(torch.fft.ifft(spectra, dim=-2), pupil.grid, -2)
-    return _cropped(torch.fft.irfft(columns, n=pupil.size, dim=-1), pupil.grid, -1)
-
-
 def band_limited(pupil: Pupil, spectra: Tensor) -> Tensor:
     """Spectra (..., y, x//2+1) set to zero beyond the cut-off, where PSFs on a smaller square leak."""
     return spectra if pupil.grid == pupil.size else spectra * _band(pupil.size, pupil.cutoff, str(pupil.modes.device))
@@ -151,12 +142,6 @@ def _padded(values: Tensor, size: int, dim: int) -> Tensor:
     return torch.cat([ahead, values.new_zeros(shape), behind], dim)
 
 
-def _cropped(values: Tensor, few: int, dim: int) -> Tensor:
-    """An axis centred on index 0 cropped to the `few` values around it."""
-    behind = few - few // 2
-    return torch.cat([values.narrow(dim, 0, few // 2), values.narrow(dim, values.shape[dim] - behind, behind)], dim)
-
-
 def otfs(pupil: Pupil, phases: Tensor) -> Tensor:
     """Transfer functions (frame, y, x//2+1) of phases (frame, mode)."""
     return band_limited(pupil, spectra_of(pupil, psfs(pupil, phases)))
@@ -174,16 +159,3 @@ def diffraction_otf(pupil: Pupil) -> Tensor:
     """Transfer function (y, x//2+1) of the telescope without turbulence, real because the pupil is symmetric."""
     flat = torch.zeros(1, len(pupil.modes), device=pupil.modes.device)
     return otfs(pupil, flat)[0].real.clamp_min(0)
-
-
-def phase_gradient(pupil: Pupil, cells: Tensor, amplitude: Tensor, derivative: Tensor) -> Tensor:
-    """Gradient by phases (frame, mode) of a loss, from its derivative by conj(H) on the half-plane (frame, y, x//2+1).
-
-    `cells` are the pupil functions (frame, cell), `amplitude` the focal-plane amplitudes that they give.
-    """
-    by_psf = pictures_of(pupil, derivative) * (pupil.size**2 / total_intensity(pupil))
-    columns = torch.fft.ifft(amplitude * by_psf, dim=-2)[:, : pupil.box]
-    square = torch.fft.ifft(columns, dim=-1)[:, :, : pupil.box].reshape(len(cells), -1)[:, pupil.cells]
-    by_cell = (2.0 * pupil.grid**2) * (square * cells.conj()).imag
-    by_mode: Tensor = by_cell @ pupil.modes.T
-    return by_mode

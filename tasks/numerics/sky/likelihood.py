@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,19 +13,9 @@ from torch import Tensor
 
 from tasks.numerics.fourier.rings import multiplicity
 from tasks.numerics.fourier.sampling import FULL, Sampling, masked, scatter
-from tasks.numerics.optics.pupil import (
-    Pupil,
-    amplitudes,
-    band_limited,
-    intensity,
-    phase_gradient,
-    pupil_function,
-    spectra_of,
-)
+from tasks.numerics.optics.propagation import Propagation, by_columns, by_rows
+from tasks.numerics.optics.pupil import Pupil, band_limited
 from tasks.numerics.sky.aliases import Scaled, diagonal_of, fold_sums, folded_loss, times_band
-
-CHUNK = 8
-"""Frames per transform: more of them spill the cache and halve the speed."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +91,16 @@ class Problem:
     sampling: Sampling = FULL
     """The pixels that the frames have, on the canvas."""
 
+    @functools.cached_property
+    def propagation(self) -> Propagation:
+        """The optics of the frames, whose memory every gradient uses again."""
+        return Propagation(self.pupil, len(self.spectra))
+
+    @functools.cached_property
+    def columns(self) -> Tensor:
+        """(frame, x//2+1, y) the spectra as the optics want them."""
+        return by_columns(self.spectra)
+
 
 def sums(spectra: Tensor, transfer: Tensor, sampling: Sampling = FULL) -> Sums:
     """A and B of frames whose spectra Y and transfer functions H, both (frame, y, x//2+1), are given."""
@@ -143,28 +145,61 @@ def band_limited_sums(pupil: Pupil, total: Sums) -> Sums:
 
 def gradient(problem: Problem, phases: Tensor, noise: Tensor, floor: Tensor) -> Gradient:
     """Loss and gradient at `phases` (frame, mode), with the best sky for these phases substituted."""
-    pupil, spectra = problem.pupil, problem.spectra
-    chunks, parts = [], []
-    for start in range(0, len(phases), CHUNK):
-        cells = pupil_function(pupil, phases[start : start + CHUNK])
-        amplitude = amplitudes(pupil, cells)
-        transfer = spectra_of(pupil, intensity(pupil, amplitude))
-        parts.append(sums(spectra[start : start + CHUNK], transfer, problem.sampling))
-        chunks.append((cells, amplitude, transfer))
-    own = parts[0]
-    for part in parts[1:]:
-        own = own + part
+    pupil, optics = problem.pupil, problem.propagation
+    own = _own_sums(problem, phases)
     # Band-limiting the sums once limits the sky, and with it every derivative.
     own = band_limited_sums(pupil, own)
     total = own if problem.others is None else own + problem.others
-    sky = best_sky(total, floor)
-    weighted = sky.conj() / noise
+    misfit = Misfit(best_sky(total, floor), noise, problem.sampling)
     grads = []
-    for i, (cells, amplitude, transfer) in enumerate(chunks):
-        data = spectra[i * CHUNK : (i + 1) * CHUNK]
-        rest = masked(sky * transfer, problem.sampling) - data
-        grads.append(phase_gradient(pupil, cells, amplitude, rest * weighted))
+    for frames in optics.chunks():
+        derivative = misfit.derivative(problem.columns[frames], optics.transfer_kept(frames))
+        grads.append(optics.phase_gradient(frames, derivative))
     return Gradient(float(loss_of(total, noise, floor, evidence=0.0)), torch.cat(grads), own)
+
+
+def _own_sums(problem: Problem, phases: Tensor) -> Sums:
+    """A and B of a problem's frames; their transfer functions stay in its `propagation`."""
+    optics, spectra = problem.propagation, problem.columns
+    if not problem.sampling.is_full:
+        chunks = ((frames, optics.conjugate_transfer(frames, phases[frames])) for frames in optics.chunks())
+        return functools.reduce(
+            operator.add,
+            (sums(problem.spectra[frames], by_rows(each).conj(), problem.sampling) for frames, each in chunks),
+        )
+    cross = torch.zeros_like(spectra[0])
+    squares = torch.zeros_like(real_view(cross))
+    for frames in optics.chunks():
+        transfer = optics.conjugate_transfer(frames, phases[frames])
+        for one, frame in zip(transfer, spectra[frames], strict=True):  # a sum over frames at once would need memory
+            squares.addcmul_(real_view(one), real_view(one))
+            cross.addcmul_(one, frame)
+    return Sums(by_rows(squares.view(*cross.shape, 2).sum(-1)), by_rows(cross), len(spectra))
+
+
+class Misfit:
+    """The derivative of a fixed sky's squared residuals over the noise by the transfer functions."""
+
+    def __init__(self, sky: Tensor, noise: Tensor, sampling: Sampling = FULL) -> None:
+        """`sky` (y, x//2+1); `noise` is its power per coefficient."""
+        self._sky, self._sampling = sky, sampling
+        self._by_frame = by_columns(sky.conj() / -noise).resolve_conj()
+        power = by_columns((sky.real**2 + sky.imag**2) / noise)
+        self._by_transfer = torch.stack([power, -power], -1).flatten(-2)  # conjugates while it multiplies
+
+    def derivative(self, spectra: Tensor, conjugate_transfer: Tensor) -> Tensor:
+        """(H X - Y) conj(X) / noise of frames Y, from conj(H); all (frame, x//2+1, y)."""
+        if not self._sampling.is_full:
+            light = masked(self._sky * by_rows(conjugate_transfer).conj(), self._sampling)
+            return (spectra - by_columns(light)) * self._by_frame
+        derivative = spectra * self._by_frame
+        real_view(derivative).addcmul_(real_view(conjugate_transfer), self._by_transfer)
+        return derivative
+
+
+def real_view(values: Tensor) -> Tensor:
+    """Complex values (..., x) as real ones (..., 2 x), real and imaginary parts in turns, in the same memory."""
+    return torch.view_as_real(values).flatten(-2)
 
 
 def chi2(

@@ -5,7 +5,7 @@ import torch
 
 from tasks.numerics.fourier.rings import frequencies
 from tasks.numerics.optics.aperture import Aperture
-from tasks.numerics.optics.pupil import diffraction_otf, make_pupil, otfs, pictures_of, psfs, spectra_of
+from tasks.numerics.optics.pupil import diffraction_otf, make_pupil, otfs, psfs
 
 
 def test_modes_are_orthonormal_and_without_piston() -> None:
@@ -43,15 +43,6 @@ def test_psfs_of_a_smaller_square_are_those_of_the_whole_canvas(grid: int) -> No
     assert psfs(part, phases).shape == (2, grid, grid)
     torch.testing.assert_close(otfs(part, phases)[:, 0, 0].real, torch.ones(2))
     torch.testing.assert_close(otfs(part, phases), otfs(whole, phases), rtol=0, atol=0.03)
-
-
-def test_spectra_and_pictures_of_a_smaller_square_are_adjoint() -> None:
-    pupil = make_pupil(30, Aperture(15.0, 0.0), 3, 18)
-    dice = torch.Generator().manual_seed(2)
-    picture = torch.rand(2, 18, 18, generator=dice)
-    other = torch.fft.rfft2(torch.rand(2, 30, 30, generator=dice))
-    there = torch.fft.irfft2(spectra_of(pupil, picture).conj() * other, s=(30, 30))[:, 0, 0]
-    torch.testing.assert_close(there * 900, (picture * pictures_of(pupil, other)).sum((1, 2)) * 900)
 
 
 @pytest.mark.parametrize("grid", [60, 40])
