@@ -61,7 +61,7 @@ class Channel:
         }
 
 
-@step(version="2", passes="evaluated")
+@step(version="3", passes="evaluated")
 def enhance(
     work: Work,
     evaluated: Product,

@@ -61,6 +61,7 @@ def deconvolved(picture: Image, transfer: Transfer, sigma: Image, background: fl
     inner = (slice(PAD_PX, PAD_PX + picture.shape[0]), slice(PAD_PX, PAD_PX + picture.shape[1]))
     rest = _significant((light - _filtered(guess, blur))[inner], error[inner])
     out = _filtered(guess, shown)[inner] + rest + np.float32(background)
+    out = np.maximum(out, np.minimum(picture, np.float32(background)))  # nothing gets darker than black
     return Deconvolved(np.asarray(same_light(out, picture, background), np.float32), chi2, done)
 
 

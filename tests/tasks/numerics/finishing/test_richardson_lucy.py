@@ -83,3 +83,11 @@ def test_empty_and_flat_pictures_do_no_harm() -> None:
     assert np.isfinite(found.picture).all()
     assert np.allclose(found.picture, flat, atol=1e-3)
     assert same_light(flat, flat, 5.0).tobytes() == flat.tobytes()
+
+
+def test_a_psf_that_is_too_wide_makes_nothing_darker_than_black() -> None:
+    sky = TARGETS["stars"](96, np.random.default_rng(5))
+    noise = np.random.default_rng(6).normal(0, SIGMA, sky.shape).astype(np.float32)
+    picture = seen(sky, TELESCOPE) + noise
+    found = deconvolved(picture, TRANSFER, np.full(sky.shape, SIGMA, np.float32), BACKGROUND, 20)
+    assert found.picture.min() > min(float(picture.min()), BACKGROUND) - 3 * SIGMA
