@@ -11,6 +11,21 @@ Mode = Literal["off", "classical", "learned", "auto"]
 auto: learned if the model's card passed its gate and the result the checks of the night, else classical."""
 
 
+class Dewarp(Section):
+    """A stack whose parts are registered each by itself, for Moon and Sun: stack_dewarped.fits."""
+
+    mode: Mode
+    """off, classical (a grid of local shifts), learned, or auto."""
+    frames: Annotated[int, Field(ge=3, le=5000)]
+    """Most frames of the stack, the sharpest ones; time grows with it."""
+    patch_px: Annotated[int, Field(ge=8, le=128)]
+    """Side of the patches whose shifts are measured, in pixels."""
+    step_px: Annotated[int, Field(ge=2, le=64)]
+    """Distance of the patches, in pixels."""
+    strength: Annotated[float, Field(ge=0, le=1)]
+    """Fraction of the change of the stack that is shown: 0 leaves it bit by bit as it is."""
+
+
 class Burst(Section):
     """A clean movie of what changes (a satellite, a turning planet, an occultation), with error bars: burst.fits."""
 

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from configs.finishing import Burst, Enhance
+from configs.finishing import Burst, Dewarp, Enhance
 from configs.section import Count, Positive, Section, Share
 
 Wavelength = Annotated[float, Field(ge=200, le=20000)]
@@ -217,6 +217,8 @@ class Timeouts(Section):
     """Solving the sky of one round, seconds."""
     evaluate_s: Annotated[float, Field(ge=0)]
     """Evaluation, seconds."""
+    dewarp_s: Annotated[float, Field(ge=0)]
+    """The stack of locally registered frames, seconds."""
     burst_s: Annotated[float, Field(ge=0)]
     """The clean movie, seconds."""
     enhance_s: Annotated[float, Field(ge=0)]
@@ -277,6 +279,8 @@ class Config(Section):
     """Evaluation."""
     colour: Colour
     """How the colours are put together."""
+    dewarp: Dewarp
+    """A stack whose parts are registered each by itself."""
     burst: Burst
     """A clean movie of what changes."""
     enhance: Enhance

@@ -7,6 +7,7 @@ from storage.store import Store
 from tasks.align import align
 from tasks.average import average
 from tasks.burst import burst
+from tasks.dewarp import dewarp
 from tasks.enhance import enhance
 from tasks.evaluate import evaluate
 from tasks.ingest import ingest
@@ -28,6 +29,7 @@ def restore_capture(run: Run, capture: Capture, config: Config) -> CaptureResult
     mean = average(run, frames, config.average)
     shifts = align(run, frames, mean, config.align)
     stack = shift_average(run, frames, mean, shifts, config.telescope, config.shift_average)
+    dewarped = dewarp(run, frames, mean, stack, config.dewarp, chosen_model("dewarp", config.dewarp.mode))
     movie = burst(run, frames, mean, stack, config.burst, chosen_model("burst", config.burst.mode))
     seeing = measure_seeing(run, frames, mean, stack, config.telescope)
     inputs, sky = CaptureProducts(frames, mean, stack, seeing), stack
@@ -37,7 +39,7 @@ def restore_capture(run: Run, capture: Capture, config: Config) -> CaptureResult
     evaluated = evaluate(run, inputs, sky, config.telescope, config.evaluate, config.colour)
     model = chosen_model("enhance", config.enhance.mode)
     enhanced = enhance(run, evaluated, inputs, sky, config.telescope, config.enhance, model)
-    return CaptureResults(evaluated, enhanced, movie)
+    return CaptureResults(evaluated, enhanced, movie, dewarped)
 
 
 def planned_products(store: Store, capture: Capture, config: Config) -> list[Product]:

@@ -29,7 +29,7 @@ class CaptureProducts(NamedTuple):
     seeing: Product
 
 
-RESULT_STEPS = ("evaluate", "enhance", "burst")
+RESULT_STEPS = ("evaluate", "enhance", "burst", "dewarp")
 """Steps whose products are published."""
 
 
@@ -42,6 +42,8 @@ class CaptureResults(NamedTuple):
     """The same where nothing is to be enhanced."""
     movie: Product
     """The clean movie; another product where there is none."""
+    dewarped: Product
+    """The stack of locally registered frames; another product where there is none."""
 
     @classmethod
     def of(cls, evaluated: Product) -> "CaptureResults":

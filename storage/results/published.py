@@ -36,6 +36,8 @@ ENHANCED = ("sky_enhanced.fits", "sky_enhanced.png")
 """The enhanced picture, where one was made."""
 BURST = ("burst.fits", "burst_sigma.fits")
 """A clean movie and its standard error, where one was made."""
+DEWARPED = "stack_dewarped.fits"
+"""The stack of locally registered frames, where one was made."""
 UNBELIEVED = "sky_unbelieved.fits"
 """A sky that is not published whole."""
 
@@ -78,7 +80,7 @@ class Cube:
     """Frames beside the published picture, and where they come from."""
 
     files: Mapping[str, NDArray[np.float32]]
-    """Name of a file: its frames, (frame, y, x) or (frame, channel, y, x)."""
+    """Name of a file: its frames, (frame, y, x) or (frame, channel, y, x), or its picture (channel, y, x)."""
     history: tuple[str, ...]
     """What was done and checked: the lines of HISTORY cards."""
     model: str
@@ -122,7 +124,7 @@ def publish(out: Path, pictures: Pictures, report: Mapping[str, Any], page: str)
         raise StoreError(f"{out} cannot be made: {error.strerror}; choose another folder with --out") from None
     # The report comes last: where it is, the others are whole and of the same product.
     (out / FILES[-1]).unlink(missing_ok=True)
-    for name in (UNBELIEVED, *ENHANCED, *BURST):
+    for name in (UNBELIEVED, *ENHANCED, *BURST, DEWARPED):
         (out / name).unlink(missing_ok=True)
     history = [f"settings {key} = {json.dumps(value)}" for key, value in report["settings"].items()]
     finest: Cards = {"FINEST": (pictures.finest_believed_cpp, "cycles/px, finest believed of the solved sky")}

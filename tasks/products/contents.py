@@ -232,6 +232,26 @@ class Enhanced(Content):
 
 
 @dataclass(frozen=True)
+class Dewarped(Content):
+    """A stack whose frames are registered part by part; nothing of it enters the sky."""
+
+    step: ClassVar[str] = "dewarp"
+
+    dewarped: Annotated[F32, Array("channel, y, x", "adu", "The answer that is shown; the stack where there is none.")]
+    plain: Annotated[F32, Array("channel, y, x", "adu", "Mean of the same frames, registered as a whole.")]
+    classical: Annotated[F32, Array("channel, y, x", "adu", "Mean of the frames moved by the grid of local shifts.")]
+    numbers: Annotated[I64, Array("frame", "frame number", "The frames of the stack.")]
+    fields: Annotated[F32, Array("frame, dy dx, row, column", "px", "Local shifts used, one per patch.")]
+    used: Annotated[str, Value("", "Which answer is shown: classical or learned; none where the target is too small.")]
+    reason: Annotated[str, Value("", "Why this one.")]
+    strength: Annotated[float, Value("fraction", "Fraction of the change that is shown.")]
+    model: Annotated[str, Value("", "Hash of the learned model; empty: none.")]
+    card: Annotated[dict[str, Any], Value("", "Figures of the model's gate.")]
+    figures: Annotated[dict[str, Any], Value("", "Figures of the checks.")]
+    learned: Annotated[F32 | None, Array("channel, y, x", "adu", "The same with the learned shifts.")] = None
+
+
+@dataclass(frozen=True)
 class Movie(Content):
     """Consecutive frames, registered and cleaned of noise; nothing of it enters the sky."""
 
@@ -252,5 +272,17 @@ class Movie(Content):
     learned: Annotated[F32 | None, Array("frame, channel, y, x", "adu", "The learned answer.")] = None
 
 
-STEPS: tuple[type[Content], ...] = (Frames, Mean, Shifts, Stack, Movie, Seeing, Psfs, Sky, Evaluated, Enhanced)
+STEPS: tuple[type[Content], ...] = (
+    Frames,
+    Mean,
+    Shifts,
+    Stack,
+    Dewarped,
+    Movie,
+    Seeing,
+    Psfs,
+    Sky,
+    Evaluated,
+    Enhanced,
+)
 """Every declared product, in the order of the recipe."""

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.product import CaptureResults
-from storage.results.published import BURST, Cube, EnhancedPicture
+from storage.results.published import BURST, DEWARPED, Cube, EnhancedPicture
 from storage.store import Store
-from tasks.products.contents import Enhanced, Evaluated, Movie
+from tasks.products.contents import Dewarped, Enhanced, Evaluated, Movie
 from tasks.reporting.html import Picture
 from tasks.reporting.report import against
 
@@ -22,6 +22,11 @@ METHODS = {
 def add_finished(store: Store, results: CaptureResults, report: dict[str, Any], truth: Image | None) -> None:
     """Put what was made into a report: figures, sentences, and how near the truth it is."""
     parts = []
+    if results.has(Dewarped.step):
+        with store.view(Dewarped, results.dewarped) as dewarped:
+            pictures = ["stack", "dewarped"] if dewarped.figures else []
+            parts.append({"title": "The dewarped stack", "words": _dewarped_words(dewarped), "pictures": pictures})
+            report["dewarp"] = _common(dewarped) | {"frames": len(dewarped.numbers), "checks": dewarped.figures}
     if results.has(Movie.step):
         with store.view(Movie, results.movie) as movie:
             parts.append({"title": "The clean movie", "words": _movie_words(movie), "pictures": ["frame", "cleaned"]})
@@ -42,6 +47,11 @@ def add_finished(store: Store, results: CaptureResults, report: dict[str, Any], 
 def finished_pictures(store: Store, results: CaptureResults) -> tuple[Picture, ...]:
     """The pictures that stand on the page beside the published one."""
     shown = []
+    if results.has(Dewarped.step):
+        with store.view(Dewarped, results.dewarped) as dewarped:
+            if dewarped.figures:
+                caption = f"{len(dewarped.numbers)} frames, each part registered by itself"
+                shown.append(Picture("dewarped", "Dewarped stack", caption, dewarped.dewarped[:]))
     if results.has(Movie.step):
         with store.view(Movie, results.movie) as movie:
             middle = len(movie.numbers) // 2
@@ -68,20 +78,27 @@ def enhanced_picture(store: Store, results: CaptureResults) -> EnhancedPicture |
 
 def finished_cubes(store: Store, results: CaptureResults) -> tuple[Cube, ...]:
     """The frames that are published beside the picture."""
-    if not results.has(Movie.step):
-        return ()
-    with store.view(Movie, results.movie) as movie:
-        planes = [each[:, 0] if each.shape[1] == 1 else each[:] for each in (movie.movie, movie.sigma)]
-        return (Cube(dict(zip(BURST, planes, strict=True)), (*_movie_words(movie), *_gate(movie)), movie.model),)
+    cubes = []
+    if results.has(Movie.step):
+        with store.view(Movie, results.movie) as movie:
+            planes = [each[:, 0] if each.shape[1] == 1 else each[:] for each in (movie.movie, movie.sigma)]
+            history = (*_movie_words(movie), *_gate(movie))
+            cubes.append(Cube(dict(zip(BURST, planes, strict=True)), history, movie.model))
+    if results.has(Dewarped.step):
+        with store.view(Dewarped, results.dewarped) as dewarped:
+            if dewarped.figures:
+                history = (*_dewarped_words(dewarped), *_gate(dewarped))
+                cubes.append(Cube({DEWARPED: dewarped.dewarped[:]}, history, dewarped.model))
+    return tuple(cubes)
 
 
-def _common(content: Enhanced | Movie) -> dict[str, Any]:
+def _common(content: Enhanced | Movie | Dewarped) -> dict[str, Any]:
     """What a report says of every step that has a learned answer."""
     used = {"used": content.used, "reason": content.reason, "strength": content.strength}
     return used | {"model": content.model, "gate": content.card}
 
 
-def _gate(content: Enhanced | Movie) -> tuple[str, ...]:
+def _gate(content: Enhanced | Movie | Dewarped) -> tuple[str, ...]:
     """The model and the figures of its gate, as lines of HISTORY."""
     model = (f"model {content.model}",) if content.model else ()
     return (*model, *(f"gate {name} = {value}" for name, value in content.card.items()))
@@ -128,6 +145,22 @@ def _movie_words(movie: Movie) -> list[str]:
         f"is in the sky.",
         f"Checked with frames that an answer has not seen: noise of {noise:.3g} adu before, error of {left:.3g} adu after; it "
         f"leaves {ratio:.2f} of the noise in the frames (less than 0.97 would be copied noise).",
+    ]
+
+
+def _dewarped_words(dewarped: Dewarped) -> list[str]:
+    """What was done and what was checked, in sentences."""
+    found = dewarped.figures
+    if not found:
+        return [f"No stack was dewarped: {dewarped.reason}."]
+    used = dewarped.used
+    how = "learned local shifts" if used == "learned" else "a grid of local shifts"
+    return [
+        f"A stack of {len(dewarped.numbers)} frames, each part registered by itself, is in {DEWARPED}: {how} ({used}: "
+        f"{dewarped.reason}); nothing of it is in the sky.",
+        f"Checked with held-out frames: parts move by {found[f'shift_rms_px_{used}']:.2f} px rms; their stack has "
+        f"{found[f'detail_{used}'] / found['detail_plain']:.2f} times the fine structure of the plain one; the way there and "
+        f"back misses by {found[f'missed_px_{used}']:.2f} px.",
     ]
 
 

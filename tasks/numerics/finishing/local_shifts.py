@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from tasks.numerics.fourier.canvas import border_level
+
 Image = NDArray[np.float32]
 Field = NDArray[np.float32]
 
@@ -15,6 +17,8 @@ PASSES = 2
 """How often the shifts are measured: the second pass on the frame that the first one has moved, for what a parabola misses."""
 NEAR, WIDE = 0.7, 3.0
 """Widths of the averages over neighbouring patches, in patches."""
+MIN_BORDER = 0.4
+"""Light at the border over the mean light from which a target counts as filling the field."""
 FLAT = 0.02
 """A patch whose contrast is below this fraction of the best one's tells nothing: its neighbours speak for it."""
 
@@ -100,3 +104,17 @@ def _matched(frame: Image, reference: Image) -> Image:
     """The frame with the reference's mean and contrast."""
     gain = float(reference.std()) / max(float(frame.std()), 1e-30)
     return np.asarray((frame - frame.mean()) * min(gain, 2.0) + reference.mean(), np.float32)
+
+
+def fills_field(picture: Image) -> bool:
+    """Is there target all over a picture (y, x), as of Moon and Sun? At its border there is as much light as elsewhere."""
+    dark = float(np.percentile(picture, 1))
+    inside = float(picture.mean()) - dark
+    return inside > 0 and border_level(picture) - dark > MIN_BORDER * inside
+
+
+def detail(picture: Image) -> float:
+    """How sharp a picture (y, x) is: power of its structure of a few pixels, over its mean light squared."""
+    fine = ndimage.gaussian_filter(picture, 1.0) - ndimage.gaussian_filter(picture, 3.0)
+    level = max(float(picture.mean()), 1e-30)
+    return float(np.mean(fine**2, dtype=np.float64)) / level**2

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from configs.finishing import Burst
+from configs.finishing import Burst, Dewarp
 from storage.product import CaptureResults
 from storage.results.published import BURST
 from tasks.burst import burst
+from tasks.dewarp import dewarp
 from tasks.enhance import enhance
 from tasks.reporting.finished import add_finished, enhanced_picture, finished_cubes, finished_pictures
 from tasks.reporting.html import rendered
@@ -19,7 +20,9 @@ from tasks.reporting.report import describe
 def results(planet: Any) -> CaptureResults:
     given = (planet.result, planet.inputs, planet.sky, planet.config.telescope, planet.config.enhance)
     clean = burst(planet.run, planet.frames, planet.mean, planet.stack, Burst(mode="classical", frames=8, strength=1.0))
-    return CaptureResults(planet.result, enhance(planet.run, *given), clean)
+    settings = Dewarp(mode="classical", frames=8, patch_px=16, step_px=8, strength=1.0)
+    shifted = dewarp(planet.run, planet.frames, planet.mean, planet.stack, settings)
+    return CaptureResults(planet.result, enhance(planet.run, *given), clean, shifted)
 
 
 def test_report_and_page_show_it_in_words(planet: Any, results: CaptureResults) -> None:

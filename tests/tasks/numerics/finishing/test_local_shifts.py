@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.registration import optical_flow_ilk
 
-from tasks.numerics.finishing.local_shifts import consistency_px, local_field, local_shifts, warped
+from tasks.numerics.finishing.local_shifts import consistency_px, detail, fills_field, local_field, local_shifts, warped
 from tasks.numerics.simulator.targets import TARGETS
 
 Image = NDArray[np.float32]
@@ -68,3 +68,16 @@ def test_flat_frames_do_no_harm() -> None:
     field = local_field(np.ones((40, 50), np.float32), np.ones((40, 50), np.float32))
     assert field.shape == (2, 40, 50)
     assert np.isfinite(field).all()
+
+
+def test_which_targets_fill_the_field() -> None:
+    inner = (slice(32, -32), slice(32, -32))
+    skies = {family: draw(192, np.random.default_rng(3))[inner] for family, draw in TARGETS.items()}
+    assert {family for family, sky in skies.items() if fills_field(sky)} == {"moon", "sun"}
+    assert not fills_field(np.zeros((40, 40), np.float32))
+
+
+def test_detail_falls_with_blur() -> None:
+    sky = TARGETS["moon"](96, np.random.default_rng(2))
+    sharp = [detail(np.asarray(ndimage.gaussian_filter(sky, s), np.float32)) for s in (0.5, 1.0, 2.0)]
+    assert sharp == sorted(sharp, reverse=True)
