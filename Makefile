@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: all demo test bench lint format clean
+.PHONY: all demo test bench models lint format clean
 all: .venv
 
 .PHONY: .venv
@@ -26,6 +26,12 @@ test: $(READY)
 # The product's own benchmark: nine simulated captures, a Markdown table, some five minutes.
 bench: $(READY)
 	$(BIN)/stillsky bench
+
+# The models that come with stillsky, trained anew and kept in storage/shipped_models if they pass their gate.
+models: $(READY)
+	for step in enhance burst dewarp fill; do \
+		$(BIN)/stillsky train $$step --store build/training --models build/models; \
+		$(BIN)/python -m tasks.learning.shipping $$step build/models; done
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -13,6 +13,7 @@ from storage.models import Model
 from storage.product import CaptureProducts, Product
 from tasks.learning.chosen import choice, model_named, outside_domain
 from tasks.learning.registry import load
+from tasks.numerics.finishing.inverse_filters import inverse_filtered
 from tasks.numerics.finishing.point_sources import new_sources
 from tasks.numerics.finishing.richardson_lucy import (
     Deconvolved,
@@ -23,7 +24,7 @@ from tasks.numerics.finishing.richardson_lucy import (
 )
 from tasks.numerics.finishing.scale import upscaled
 from tasks.numerics.finishing.transfer import Transfer
-from tasks.numerics.networks.enhance import enhanced, normalised
+from tasks.numerics.networks.enhance import enhanced, light_scale
 from tasks.products.contents import Enhanced, Evaluated, Mean, Seeing, Sky, Stack
 from tasks.products.cutout import cutout_of
 from tasks.products.effective_transfer import transfer_of
@@ -50,6 +51,11 @@ class Channel:
     background: float
     transfer: Transfer
     classical: Deconvolved
+
+    @property
+    def filtered(self) -> Image:
+        """(2, y, x) the published picture by two inverse filters: what a net is given besides."""
+        return inverse_filtered(self.published, self.transfer, self.sigma, self.background)
 
     def checks(self, answer: Image) -> dict[str, Any]:
         """What is checked without the truth: does the picture still follow from the answer, and only that?"""
@@ -123,7 +129,7 @@ def _learned(channels: list[Channel], model: Model) -> list[Image]:
     answers = []
     for each in channels:
         width = each.transfer.fwhm_px
-        raw = enhanced(net, each.published, each.classical.picture, each.sigma, width, each.background)
+        raw = enhanced(net, each.published, each.classical.picture, each.sigma, each.filtered, width, each.background)
         answers.append(same_light(raw, each.published, each.background))
     return answers
 
@@ -138,10 +144,9 @@ def _faults(channels: list[Channel], learned: list[Image] | None, model: Model |
 
 def _fault(channel: Channel, answer: Image, model: Model) -> str:
     """What speaks against a learned answer (y, x), without knowing the truth; empty: nothing."""
-    given = normalised(
-        channel.published, channel.classical.picture, channel.sigma, channel.transfer.fwhm_px, channel.background
+    relative = float(np.median(channel.sigma)) / light_scale(
+        channel.published, channel.classical.picture, channel.background
     )
-    relative = float(np.median(channel.sigma)) / given.scale
     outside = outside_domain(model, {"fwhm_px": channel.transfer.fwhm_px, "relative_sigma": relative})
     if outside:
         return outside

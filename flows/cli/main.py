@@ -10,11 +10,13 @@ from flows.cli.bench import bench_command
 from flows.cli.demo import demo_command
 from flows.cli.doctor import doctor_command
 from flows.cli.gallery import gallery_command
+from flows.cli.models import models_group
 from flows.cli.night import night_command
 from flows.cli.restore import restore_command
 from flows.cli.serve import serve_command
 from flows.cli.simulate import simulate_command
 from flows.cli.store import store_group
+from flows.cli.train import train_command
 
 FAILED, BAD_USE, INTERRUPTED = 1, 2, 130
 """Exit codes: the work failed; the request cannot be understood; Ctrl-C."""
@@ -56,11 +58,13 @@ for _command in (
     demo_command,
     doctor_command,
     gallery_command,
+    models_group,
     night_command,
     restore_command,
     serve_command,
     simulate_command,
     store_group,
+    train_command,
 ):
     main.add_command(_command)
 

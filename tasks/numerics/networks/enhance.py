@@ -18,49 +18,62 @@ STRETCH = 10.0
 
 
 class EnhanceNet(nn.Module):
-    """Residual on the classical answer in stretched light; knows the width of the PSF and the standard error."""
+    """Residual on the classical answer, in stretched and in plain light; told the PSF's width and the standard error."""
 
-    inputs, outputs, conditions = 2, 1, 2
+    inputs, outputs, conditions = 4, 1, 2
 
     def __init__(self, width: int = 16) -> None:
         super().__init__()
-        self.body = GatedUNet((4, 1), width, self.conditions)
+        self.body = GatedUNet((9, 2), width, self.conditions)
 
     def forward(self, inputs: Tensor, classical: Tensor, conditions: Tensor) -> Tensor:
-        """inputs (n, 2, y, x): picture and standard error; classical (n, 1, y, x); conditions (n, 2). Light is 0 .. 1."""
+        """inputs (n, 4, y, x): picture, standard error, two filters; classical (n, 1, y, x); light 0 .. 1; conditions (n, 2)."""
         base = torch.asinh(STRETCH * classical)
         picture = torch.asinh(STRETCH * inputs[:, :1])
         error = torch.asinh(100 * inputs[:, 1:2])
-        change = self.body(torch.cat([picture, base, picture - base, error], 1), conditions)
-        return classical + (torch.sinh(base + change) - torch.sinh(base)) / STRETCH
+        filtered = torch.asinh(STRETCH * inputs[:, 2:]) - base
+        plain = STRETCH * (torch.cat([inputs[:, :1], inputs[:, 2:]], 1) - classical)
+        change = self.body(torch.cat([picture, base, picture - base, error, filtered, plain], 1), conditions)
+        faint = (torch.sinh(base + change[:, :1]) - torch.sinh(base)) / STRETCH
+        return classical + faint + change[:, 1:] / STRETCH
 
 
 @dataclass(frozen=True)
 class Normalised:
-    """Planes (3, y, x) as the net takes them, in light between 0 and about 1, and how to go back."""
+    """Planes (5, y, x) as the net takes them, in light between 0 and about 1, and how to go back."""
 
     planes: Image
-    """Picture, standard error, classical answer."""
+    """Picture, standard error, two inverse filters, classical answer."""
     conditions: NDArray[np.float32]
     """(2,) width of the PSF and standard error, both near 0 .. 1."""
     background: float
     scale: float
 
 
-def normalised(picture: Image, classical: Image, sigma: Image, fwhm_px: float, background: float) -> Normalised:
+def normalised(
+    picture: Image, classical: Image, sigma: Image, filtered: Image, fwhm_px: float, background: float
+) -> Normalised:
     """Pictures (y, x) in any unit to the net's: above the background, over the classical answer's brightest pixel."""
-    scale = max(float(classical.max()) - background, float(np.ptp(picture)), 1e-30)
-    planes = np.stack([picture - background, sigma, classical - background]) / scale
+    scale = light_scale(picture, classical, background)
+    planes = np.stack([picture - background, sigma, *(filtered - background), classical - background]) / scale
     level = float(np.median(planes[1]))
     conditions = np.array([fwhm_px / 4 - 1, np.log10(max(level, 1e-6)) / 2 + 1], np.float32)
     return Normalised(np.asarray(planes, np.float32), conditions, background, scale)
 
 
+def light_scale(picture: Image, classical: Image, background: float) -> float:
+    """How much light is 1 for the net."""
+    return max(float(classical.max()) - background, float(np.ptp(picture)), 1e-30)
+
+
 def enhanced(
-    net: nn.Module, picture: Image, classical: Image, sigma: Image, fwhm_px: float, background: float
+    net: nn.Module, picture: Image, classical: Image, sigma: Image, filtered: Image, fwhm_px: float, background: float
 ) -> Image:
-    """The learned answer (y, x) in the unit of the picture; its light is not yet matched to the picture's."""
-    given = normalised(picture, classical, sigma, fwhm_px, background)
+    """The learned answer (y, x) in the unit of the picture; its light is not yet matched to the picture's.
+
+    `filtered` (2, y, x) is the picture through two inverse filters.
+    """
+    given = normalised(picture, classical, sigma, filtered, fwhm_px, background)
     conditions = torch.from_numpy(given.conditions)[None]
-    out = in_tiles(lambda x: net(x[:, :2], x[:, 2:], conditions), given.planes)[0]
+    out = in_tiles(lambda x: net(x[:, :4], x[:, 4:], conditions), given.planes)[0]
     return np.asarray(out * given.scale + given.background, np.float32)

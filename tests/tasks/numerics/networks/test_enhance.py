@@ -12,9 +12,15 @@ def _pictures() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return picture, picture * 1.1, np.full_like(picture, 0.01)
 
 
+def _filtered(picture: np.ndarray) -> np.ndarray:
+    return np.stack([picture * 1.2, picture * 1.05])
+
+
 def test_a_new_net_gives_the_classical_answer() -> None:
     picture, classical, sigma = _pictures()
-    assert np.allclose(enhanced(EnhanceNet(8), picture, classical, sigma, 3.0, 0.0), classical, atol=1e-6)
+    assert np.allclose(
+        enhanced(EnhanceNet(8), picture, classical, sigma, _filtered(picture), 3.0, 0.0), classical, atol=1e-6
+    )
 
 
 def test_units_and_background_make_no_difference() -> None:
@@ -22,8 +28,10 @@ def test_units_and_background_make_no_difference() -> None:
     net = EnhanceNet(8)
     torch.nn.init.normal_(net.body.tail.weight, std=0.01)
     picture, classical, sigma = _pictures()
-    plain = enhanced(net, picture, classical, sigma, 3.0, 0.0)
-    counts = enhanced(net, 60000 * picture + 200, 60000 * classical + 200, 60000 * sigma, 3.0, 200.0)
+    plain = enhanced(net, picture, classical, sigma, _filtered(picture), 3.0, 0.0)
+    counts = enhanced(
+        net, 60000 * picture + 200, 60000 * classical + 200, 60000 * sigma, 60000 * _filtered(picture) + 200, 3.0, 200.0
+    )
     assert not np.allclose(plain, classical, atol=1e-4)
     assert np.allclose((counts - 200) / 60000, plain, atol=1e-5)
 

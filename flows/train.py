@@ -1,0 +1,66 @@
+"""Training of a learned answer as a Prefect flow: simulated pairs, ladder, choice, fit, sealed test, gate, registry."""
+
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+from dataclasses import replace
+from typing import Any
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+
+from configs.training import TrainRequest, training_settings
+from flows.server.embedded import default_store
+from flows.ui.training_page import page
+from storage.models import Model
+from storage.store import Store
+from tasks.learning.card import card_of, count_opening, registered, sealed_number
+from tasks.learning.pairs.table import lesson_of
+from tasks.learning.training import ShardRequest, choose_rate, fit_net, judge_net, simulate_shard
+from tasks.running.devices import pick_device
+from tasks.running.prefect_task import perform
+from tasks.running.step import Listener, Performer, Run
+
+_listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
+"""Who receives the progress: a flow's parameters are JSON, a callback cannot be one."""
+
+
+@contextlib.contextmanager
+def progress_to(listener: Listener | None) -> Iterator[None]:
+    """Send the progress of trainings inside the block to `listener`."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+@flow(name="train", flow_run_name="train {request.step}")
+def train(request: TrainRequest) -> dict[str, Any]:
+    """Train the net of one step; returns its card. What the store holds already is not done again."""
+    listener = _listener.get()
+    model = train_model(request, perform, (listener,) if listener else ())
+    create_markdown_artifact(page(model), key=f"train-{request.step}", description="the card of the trained model")
+    return {"hash": model.hash, "stage": model.stage, **model.card}
+
+
+def train_model(request: TrainRequest, performer: Performer, listeners: tuple[Listener, ...] = ()) -> Model:
+    """The training, step by step; the model is kept whether it passes its gate or not, and promoted only if it does."""
+    settings = training_settings(request)
+    store, lesson = Store(request.store or default_store()), lesson_of(request.step)
+    run = Run(store, pick_device(request.device), performer, listeners)
+    name, number = request.step, sealed_number(request.step, settings, request)
+
+    def shards(part: str, families: tuple[str, ...], which: int = 0) -> tuple[Any, ...]:
+        requests = [ShardRequest(learned_step=name, family=f, part=part, number=which) for f in families]
+        return tuple(simulate_shard(replace(run, round_name=f" {r.part} {r.family}"), r, settings) for r in requests)
+
+    products = {"train": shards("train", lesson.families), "validation": shards("validation", lesson.families)}
+    choice = choose_rate(run, name, products["train"], products["validation"], settings)
+    fitted = fit_net(run, name, products["train"], products["validation"], choice, settings)
+    opened = count_opening(name, settings, number, request.models)
+    products["test"] = shards("test", (*lesson.families, *lesson.unseen), number)
+    judged = judge_net(run, name, fitted, products["test"], settings)
+    products |= {"choice": (choice,), "fitted": (fitted,), "judged": (judged,)}
+    card = card_of(store, name, settings, products, {"number": number, "opened_by_trainings": opened})
+    return registered(store, card, fitted, request)

@@ -1,0 +1,48 @@
+"""The gate: a learned answer is published only if it beats the classical one in every family of the sealed test set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.learning.pairs.table import Lesson
+
+Figures = dict[str, NDArray[np.float64]]
+REDUCED: dict[str, Callable[[NDArray[np.float64]], float]] = {
+    "median": lambda values: float(np.median(values)),
+    "mean": lambda values: float(np.mean(values)),
+    "largest": lambda values: float(np.max(values)),
+}
+
+
+def family_row(family: str, figures: Figures, seen: bool) -> dict[str, Any]:
+    """Figures of one family: medians, the gain, its wins."""
+    row: dict[str, Any] = {"family": family, "trained_on": seen, "examples": len(figures["gain"])}
+    row |= {name: round(float(np.median(values)), 4) for name, values in figures.items()}
+    row["wins"] = round(float(np.mean(figures["gain"] > 0)), 4)
+    row["worst_gain"] = round(float(figures["gain"].min()), 4)
+    return row
+
+
+def judge(lesson: Lesson, figures: dict[str, Figures]) -> dict[str, Any]:
+    """Did it pass, and what failed in words."""
+    failed = []
+    for family, values in figures.items():
+        gain, wins = float(np.median(values["gain"])), float(np.mean(values["gain"] > 0))
+        if gain < lesson.least_gain:
+            failed.append(f"{family}: gain {gain:.2f}, {lesson.least_gain:g} is asked for")
+        if wins < lesson.least_wins:
+            failed.append(f"{family}: better on {wins:.0%} of the examples, {lesson.least_wins:.0%} is asked for")
+        for name, (how, limit) in lesson.limits.items():
+            found = REDUCED[how](values[name])
+            if not found <= limit:
+                failed.append(f"{family}: {how} {name} {found:.4f}, at most {limit:g} is allowed")
+    return {"passed": not failed, "failed": failed, "asked": asked(lesson)}
+
+
+def asked(lesson: Lesson) -> dict[str, Any]:
+    """What the gate asks for."""
+    return {"gain": lesson.least_gain, "wins": lesson.least_wins, **{k: list(v) for k, v in lesson.limits.items()}}

@@ -1,0 +1,40 @@
+"""Settings of trainings: every profile and step is complete, faults are named, the user's telescope is taken."""
+
+from pathlib import Path
+
+import pytest
+
+from configs.load import BadConfig
+from configs.training import STEPS, TRAINING_PROFILES, TrainRequest, training_settings
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("profile", TRAINING_PROFILES)
+def test_every_profile_and_step_is_complete(step: str, profile: str) -> None:
+    settings = training_settings(TrainRequest(step=step, profile=profile))
+    assert settings.steps > settings.fold_steps
+    assert settings.crop_px <= settings.size_px
+
+
+def test_the_gpu_profile_is_larger() -> None:
+    small, large = (training_settings(TrainRequest(step="enhance", profile=p)) for p in TRAINING_PROFILES)
+    assert (large.width, large.skies, large.steps) > (small.width, small.skies, small.steps)
+
+
+def test_single_settings_can_be_changed() -> None:
+    settings = training_settings(TrainRequest(step="fill", overrides=("steps=7", "air.noise=[0.1, 0.2]")))
+    assert (settings.steps, settings.air.noise) == (7, (0.1, 0.2))
+
+
+@pytest.mark.parametrize("wrong", ["stepz=5", "steps=0", "air.wind=[1,2]", "steps", "deep.er.key=1"])
+def test_wrong_settings_are_named(wrong: str) -> None:
+    with pytest.raises(BadConfig, match=wrong.split("=")[0].split(".")[-1]):
+        training_settings(TrainRequest(step="fill", overrides=(wrong,)))
+
+
+def test_the_users_telescope_is_taken(tmp_path: Path) -> None:
+    file = tmp_path / "observatory.toml"
+    file.write_text("[telescope]\naperture_m = 0.25\nobstruction = 0.2\npixel_scale_arcsec = 0.2\n")
+    air = training_settings(TrainRequest(step="enhance", observatory=file)).air
+    assert air.obstruction == (0.2, 0.2)
+    assert air.aperture_cells[0] == pytest.approx(96 * 0.25 * 0.2 / 206264.806 / 550e-9, rel=1e-6)
