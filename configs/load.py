@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from configs.observatory import TABLES, another_telescope, observatory_in_use
 from configs.rounds import complete_rounds, merge_rounds, misplaced, written_at
 from configs.schema import Config, Round
 
@@ -44,15 +45,21 @@ def load_config(
 ) -> Config:
     """Merge the layers of settings, each over those before it, and check the result.
 
-    default.toml < profile < the capture's log < the user's file < files beside the capture < key=value overrides.
+    default.toml < profile < the observatory file < the capture's log < the user's file < files beside the capture
+    < key=value overrides.
     """
     sidecars, overrides = sidecars or Sidecars(), tuple(overrides)
     tree = _read(HERE / "default.toml")
     if profile is not None:
         _merge(tree, _read(HERE / f"{profile}.toml"))
-    _merge(tree, copy.deepcopy(dict(sidecars.log)))
     layers = [_anchored(_read(file), file)] if file is not None else []
     layers += [_fenced(_anchored(_read(f), f), f, sidecars.folder) for f in sidecars.files]
+    observatory = observatory_in_use()
+    own = _observatory(observatory) if observatory is not None else {}
+    if another_telescope(_table(own, "telescope"), layers, overrides):
+        own.pop("telescope", None)
+    _merge(tree, own)
+    _merge_log(tree, sidecars.log)
     for layer in layers:
         _one_scale(tree, _table(layer, "telescope"))
         _merge(tree, layer)
@@ -62,9 +69,40 @@ def load_config(
     _drop_half(tree, sidecars.log)
     config, complaints = _checked(tree)
     if config is None or complaints:
-        source = ", ".join(str(f) for f in (file, *sidecars.files) if f is not None) or "the settings"
+        source = ", ".join(str(f) for f in (observatory, file, *sidecars.files) if f is not None) or "the settings"
         raise BadConfig("\n".join([f"{source} cannot be used:", *complaints]))
-    return config
+    return config.with_observatory(observatory if "telescope" in own else None)
+
+
+def _observatory(file: Path) -> dict[str, Any]:
+    """The tables of an observatory file."""
+    tree = _read(file)
+    if extra := [name for name in tree if name not in TABLES]:
+        raise BadConfig(
+            f"{file}: [{extra[0]}] is no table of an observatory file ([telescope] and [site] are); write it into a file "
+            f"for --config"
+        )
+    if not all(isinstance(table, dict) for table in tree.values()):
+        raise BadConfig(f"{file}: write [telescope] and [site] as tables; `stillsky init` does")
+    return tree
+
+
+def checked_tables(tables: Mapping[str, Any]) -> list[str]:
+    """A line for each fault in tables that are laid on the default settings."""
+    tree = _read(HERE / "default.toml")
+    _merge(tree, copy.deepcopy(dict(tables)))
+    return _checked(tree)[1]
+
+
+def _merge_log(tree: dict[str, Any], log: Mapping[str, Mapping[str, Any]]) -> None:
+    """Lay the log on the observatory's telescope: what gives the pixel scale of this capture replaces the usual one."""
+    told = copy.deepcopy(dict(log))
+    telescope = told.get("telescope", {})
+    if "pixel_scale_arcsec" in telescope:
+        _one_scale(tree, ["pixel_scale_arcsec"])
+    elif "pixel_scale_arcsec" in _table(tree, "telescope"):  # a focal length without a pixel size says less
+        told["telescope"] = {k: v for k, v in telescope.items() if k != "focal_length_mm"}
+    _merge(tree, told)
 
 
 def _checked(tree: Mapping[str, Any]) -> tuple[Config | None, list[str]]:

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from configs.finishing import Burst, Dewarp, Enhance
+from configs.observatory import Site, WithObservatory
 from configs.section import Count, Positive, Section, Share
 
 Wavelength = Annotated[float, Field(ge=200, le=20000)]
@@ -257,11 +258,13 @@ class StoreSettings(Section):
     """How many of the last nights that have results are kept."""
 
 
-class Config(Section):
+class Config(WithObservatory):
     """Everything a run depends on."""
 
     telescope: Telescope = Telescope()
     """What made the picture."""
+    site: Site = Site()
+    """Where it stands."""
     camera: Camera = Camera()
     """Calibration frames."""
     ingest: Ingest

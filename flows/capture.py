@@ -99,6 +99,7 @@ def publish_result(
     report = describe(store, result, config.model_dump(mode="json"), truth, psfs_beside(capture.path))
     report["capture"]["name"] = capture.name  # the store knows the same content by the name it first came under
     report["capture"] |= _origin(capture.path)
+    note_observatory(report, config)
     report["product"], report["products"] = f"{result.step}/{result.key}", result_names(results)
     small = before_and_after(store, result, config.colour.white)
     scale = config.telescope.scale_arcsec
@@ -113,6 +114,13 @@ def publish_result(
         pictures = Pictures(*lights, finest, (small.before, small.after), *beside)
     publish(out, pictures, report, page)
     return report
+
+
+def note_observatory(report: dict[str, Any], config: Config) -> None:
+    """Say in the report which observatory file the telescope was taken from."""
+    report["observatory"] = str(config.observatory) if config.observatory else None
+    if config.observatory:
+        report["verdict"].append(f"The telescope is that of the observatory file {config.observatory}.")
 
 
 def _origin(path: Path) -> dict[str, str | None]:

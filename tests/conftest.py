@@ -13,6 +13,7 @@ from storage.store import Store
 # Before anything imports Prefect: no telemetry, no server of the user's, one thread per test process.
 os.environ.pop("PREFECT_API_URL", None)
 os.environ.update(DO_NOT_TRACK="1", PREFECT_SERVER_ANALYTICS_ENABLED="false")
+os.environ["STILLSKY_OBSERVATORY"] = ""  # the user's own telescope is not the tests'
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 

@@ -64,7 +64,7 @@ NUMERICS_MAY = {"numpy", "scipy", "torch", "PIL", "skimage"}
 NUMERICS_MAY_NOT = {"pathlib", "os", "io", "logging", "shutil", "tempfile", "subprocess"}
 SLOW = ("torch", "prefect", "h5py", "astropy", "dask", "distributed", "numpy", "scipy", "av")
 
-UNITS = ("m", "mm", "um", "nm", "px", "arcsec", "rad", "s", "adu", "bytes", "gb", "cpp", "hz", "sigma")
+UNITS = ("m", "mm", "um", "nm", "px", "arcsec", "deg", "rad", "s", "adu", "bytes", "gb", "cpp", "hz", "sigma")
 COUNTS = ("frames", "rounds", "steps", "modes", "share", "shares", "seed", "workers", "retries", "port")
 DIMENSIONLESS = ("fraction", "share", "multiplied", "factor", "ratio", "how many", "number of")
 """Words in a docstring that say a number has no unit."""
@@ -321,7 +321,7 @@ def test_every_module_says_its_job_in_one_sentence() -> None:
 
 def _settings() -> Iterator[tuple[str, str, str]]:
     """(Section.name, annotation, docstring) of every setting in the schema."""
-    trees = [_parsed(ROOT / "configs" / name) for name in ("section.py", "finishing.py", "schema.py")]
+    trees = [_parsed(ROOT / "configs" / name) for name in ("section.py", "finishing.py", "observatory.py", "schema.py")]
     for section in (n for tree in trees for n in tree.body if isinstance(n, ast.ClassDef)):
         for node, after in zip(section.body, [*section.body[1:], None], strict=True):
             if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):

@@ -52,8 +52,26 @@ def doctor_command(device: str, store: Path | None) -> None:
 
 
 def examine(root: Path, device: str = "auto") -> list[Finding]:
-    """Look at versions, devices, store and Prefect; nothing is changed but that the store's folder is made."""
-    return [*_versions(), *_devices(device), *_store(root), *_prefect(root)]
+    """Look at versions, devices, settings, store and Prefect; nothing is changed but that the store's folder is made."""
+    return [*_versions(), *_devices(device), _observatory(), *_store(root), *_prefect(root)]
+
+
+def _observatory() -> Finding:
+    """The observatory file, and the telescope in it."""
+    from configs.load import BadConfig, load_config
+    from configs.observatory import observatory_file
+
+    file = observatory_file()
+    try:
+        config = load_config()
+    except BadConfig as error:
+        return Finding("observatory", str(file), False, f"{error}; write it anew with `stillsky init --force`")
+    if config.observatory is None:
+        return Finding("observatory", "none: `stillsky init` writes your telescope where every command finds it")
+    telescope = config.telescope
+    aperture = f"{telescope.aperture_m:g} m" if telescope.aperture_m else "no aperture"
+    scale = f"{telescope.scale_arcsec:.3g} arcsec/px" if telescope.scale_arcsec else "no pixel scale"
+    return Finding("observatory", f"{config.observatory} ({aperture}, obstruction {telescope.obstruction:g}, {scale})")
 
 
 def _versions() -> list[Finding]:

@@ -10,6 +10,7 @@ from flows.cli.bench import bench_command
 from flows.cli.demo import demo_command
 from flows.cli.doctor import doctor_command
 from flows.cli.gallery import gallery_command
+from flows.cli.init import init_command
 from flows.cli.models import models_group
 from flows.cli.night import night_command
 from flows.cli.restore import restore_command
@@ -58,6 +59,7 @@ for _command in (
     demo_command,
     doctor_command,
     gallery_command,
+    init_command,
     models_group,
     night_command,
     restore_command,

@@ -71,6 +71,15 @@ def test_publishing_over_an_older_result_leaves_no_remains(done: Done, tmp_path:
     assert fits.getdata(tmp_path / "sky.fits").shape == (64, 64)
 
 
+def test_report_names_the_observatory_file(done: Done, tmp_path: Path) -> None:
+    store, results, capture, config = done
+    assert publish_result(store, results, capture, config, tmp_path / "a")["observatory"] is None
+    used = config.with_observatory(Path("/home/me/observatory.toml"))
+    report = publish_result(store, results, capture, used, tmp_path / "b")
+    assert report["observatory"] == "/home/me/observatory.toml"
+    assert "/home/me/observatory.toml" in (tmp_path / "b" / "report.html").read_text(encoding="utf-8")
+
+
 def test_folder_that_cannot_be_made(done: Done, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     with pytest.raises(StoreError, match="choose another folder with --out"):
