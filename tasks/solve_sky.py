@@ -1,7 +1,6 @@
 """solve_sky: from the PSFs and sums of all frames so far to the sky, its amplitude held to what the seeing allows."""
 
 import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -22,7 +21,12 @@ from tasks.numerics.psf_models.rows import PsfRows
 from tasks.numerics.psf_models.table import PSF_MODELS
 from tasks.numerics.seeing.frame_spectra import mean_power_of
 from tasks.numerics.sky.amplitude import AmplitudeCorrected, SeeingPower, correct_amplitude, log_mean_power
-from tasks.numerics.sky.extended_field import enlarged, extended_size, paste, resampled_rings, solve_extended
+from tasks.numerics.sky.extended_field import (
+    enlarged,
+    extended_size,
+    resampled_rings,
+    solve_extended,
+)
 from tasks.numerics.sky.finish import fade_border, match_flux, without_negative_light
 from tasks.numerics.sky.half_agreement import HalfSums
 from tasks.numerics.sky.likelihood import Sums, count_of
@@ -30,14 +34,15 @@ from tasks.numerics.sky.rounds import RoundShare, batch_offsets, sum_batches
 from tasks.numerics.sky.wiener import floor_of, wiener
 from tasks.products.contents import Psfs, Sky
 from tasks.products.cutout import Cutout, cutout_of
+from tasks.products.extended_canvas import ExtendedCanvas
 from tasks.products.half_sums import read_half_sums, read_sampling
 from tasks.products.inputs import Inputs, open_inputs
 from tasks.products.optics import aperture_of
 from tasks.running.out_of_memory import smaller_blocks_on_oom
 from tasks.running.step import Work, step
 
-BLOCK = 16
-"""Frames on the extended canvas at a time."""
+BLOCK = 4
+"""Frames on the extended canvas at a time: more of them spill the cache and take 1.5 times longer."""
 FADE_EXTENDED, FADE_TAPERED = 30.0, 4.0
 """Steepness of the border's fade into the stack: the outer 3 px of 200 on the extended canvas, 8 px of tapered frames."""
 Image = NDArray[np.float32]
@@ -78,7 +83,7 @@ class ChannelSky:
     """(ring,) ln of the seeing's mean |H|^2 over that of the PSFs, at `rings.RINGS`; None for a mosaic's colour."""
 
 
-@step(version="17")
+@step(version="18")
 def solve_sky(
     work: Work, inputs: CaptureProducts, psfs: Product, before: Product, telescope: Telescope, settings: schema.Sky
 ) -> None:
@@ -226,15 +231,7 @@ def _extended(
     size = extended_size(height, width)
     wide = aperture.on(cutout.size, size)
     d_over_r0 = float(opened.seeing.d_over_r0[cutout.channel])
-
-    def blocks(few: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        for start in range(0, len(opened.frames), few):
-            rows = slice(start, start + few)
-            frames, whole = cutout.flux_matched(opened.clean, opened.frames[rows])
-            light, mask = paste(frames - np.float32(border), whole, size, cutout.in_box)
-            transfer = _model(opened).transfer_functions(torch.from_numpy(psfs[rows]), wide, size, d_over_r0)
-            share = torch.from_numpy(np.sqrt(opened.weights[rows]))[:, None, None]
-            yield (share * light).to(device), mask.to(device), (share * transfer).to(device)
+    canvas = ExtendedCanvas(opened.clean, cutout, opened.frames, opened.weights, psfs, wide, size, d_over_r0, device)
 
     # Noise and sky power per coefficient grow with the area over which a transform sums: their ratio stays.
     power = np.maximum(resampled_rings(corrected.sky_power, cutout.size, size), 1e-30)
@@ -250,7 +247,8 @@ def _extended(
         start = enlarged(wiener(sums.total, tapered), size).to(device)
 
     def solve(few: int) -> Tensor:
-        return solve_extended(partial(blocks, few), floor, iterations, sampling.density, start, metric).cpu()
+        passes = partial(canvas.blocks, few), partial(canvas.windows, few)
+        return solve_extended(*passes, floor, iterations, sampling.density, start, metric).cpu()
 
     spectrum = smaller_blocks_on_oom(BLOCK, solve, opened.notes.append)
     gain = torch.from_numpy(resampled_rings(corrected.gain, cutout.size, size)).float()

@@ -72,12 +72,17 @@ class Cutout:
 
         A mosaic is only moved by whole periods; what is not the colour's own pixel is left as it comes.
         """
-        whole, _ = split(self.shifts[chosen], self.in_box.period)
         light = clean.light(chosen, self.channel)
         light = np.asarray((light - self.background) / self.gains[chosen, None, None] + self.background, np.float32)
         if self.stack.shape == self.full_stack.shape:
-            return light, whole
-        return registered(light, whole, self.full_stack)[:, *self.box], np.zeros_like(whole)
+            return light, self.whole_shifts(chosen)
+        whole, _ = split(self.shifts[chosen], self.in_box.period)
+        return registered(light, whole, self.full_stack)[:, *self.box], self.whole_shifts(chosen)
+
+    def whole_shifts(self, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+        """By how many whole pixels (frame, 2) the frames of `flux_matched` are off the box: none where they are cut to it."""
+        whole, _ = split(self.shifts[chosen], self.in_box.period)
+        return whole if self.stack.shape == self.full_stack.shape else np.zeros_like(whole)
 
     def frames(self, clean: CleanFrames, chosen: Sequence[int] | NDArray[np.int64]) -> Image:
         """The chosen frames (frame, size, size), moved by whole pixels; the rest of a shift is left to tip and tilt.

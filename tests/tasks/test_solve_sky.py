@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+import tasks.products.extended_canvas
 import tasks.solve_psfs
-import tasks.solve_sky
 from tasks.numerics.judging.metrics import psnr
 from tasks.products.contents import Sky
 
@@ -130,19 +130,19 @@ def test_a_wide_canvas_that_does_not_fit_is_done_in_smaller_blocks(
     (psfs, sky), turn = planet.rounds[0], planet.config.rounds[0].sky
     wanted = planet.read(sky, "sky")
     filmed = planet.elsewhere(tmp_path)
-    (psfs, _), paste = filmed.rounds[0], tasks.solve_sky.paste
+    (psfs, _), paste = filmed.rounds[0], tasks.products.extended_canvas.paste
 
     def cramped(frames: Any, *others: Any) -> Any:
-        if len(frames) > 4:
+        if len(frames) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return paste(frames, *others)
 
     filmed.store.remove(sky)
-    monkeypatch.setattr(tasks.solve_sky, "paste", cramped)
+    monkeypatch.setattr(tasks.products.extended_canvas, "paste", cramped)
     assert filmed.sky_of(psfs, filmed.stack, turn) == sky
     np.testing.assert_allclose(filmed.read(sky, "sky"), wanted, rtol=1e-3, atol=1e-3 * wanted.max())
     with filmed.store.view(Sky, sky) as found:
-        assert found.notes[-1] == "blocks of 8 frames ran out of memory; done in blocks of 4"
+        assert found.notes[-1] == "blocks of 4 frames ran out of memory; done in blocks of 2"
 
 
 def test_psfs_of_all_rounds_are_kept(planet: Any) -> None:

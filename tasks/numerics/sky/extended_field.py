@@ -22,6 +22,8 @@ MARGIN = 0.25
 """How far the canvas extends beyond the frame on each side, as a fraction of the frame's longer side."""
 Pass = Callable[[], Iterable[tuple[Tensor, Tensor, Tensor]]]
 """A pass over the frames in blocks: light and mask (frame, y, x) on the canvas, transfer functions (frame, y, x//2+1)."""
+Windows = Callable[[], Iterable[tuple[Tensor, Tensor]]]
+"""The same without the light, which only the right side of the equations needs: mask and transfer functions."""
 
 
 def extended_size(height: int, width: int) -> int:
@@ -29,13 +31,9 @@ def extended_size(height: int, width: int) -> int:
     return fast_even(int(max(height, width) * (1 + 2 * MARGIN)))
 
 
-def paste(
-    frames: NDArray[np.float32], whole: NDArray[np.int64], size: int, sampling: Sampling = FULL
-) -> tuple[Tensor, Tensor]:
-    """Frames (frame, y, x) moved back by `whole` (frame, 2) px on the canvas, and the mask of the pixels that they have there."""
-    pixels = sampling.mask(*frames.shape[-2:])
-    light = np.zeros((len(frames), size, size), np.float32)
-    mask = np.zeros_like(light)
+def paste(frames: NDArray[np.float32], whole: NDArray[np.int64], size: int) -> Tensor:
+    """Frames (frame, y, x) moved back by `whole` (frame, 2) px on the canvas (frame, size, size), zero beside them."""
+    canvas = np.zeros((len(frames), size, size), np.float32)
     height, width = frames.shape[-2:]
     middle = centred((height, width), size)
     for k, (dy, dx) in enumerate(whole):
@@ -43,9 +41,13 @@ def paste(
         rows = slice(max(0, top), max(0, min(size, top + height)))
         columns = slice(max(0, left), max(0, min(size, left + width)))
         shown = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
-        light[k, rows, columns] = frames[k][shown]
-        mask[k, rows, columns] = pixels[shown]
-    return torch.from_numpy(light), torch.from_numpy(mask)
+        canvas[k, rows, columns] = frames[k][shown]
+    return torch.from_numpy(canvas)
+
+
+def window_masks(shape: tuple[int, int], whole: NDArray[np.int64], size: int, sampling: Sampling = FULL) -> Tensor:
+    """The pixels (frame, size, size) that frames of `shape` (y, x) have on the canvas where `paste` puts them."""
+    return paste(np.broadcast_to(sampling.mask(*shape), (len(whole), *shape)), whole, size)
 
 
 def resampled_rings(curve: Tensor, size_from: int, size_to: int) -> NDArray[np.float64]:
@@ -64,6 +66,7 @@ def enlarged(spectrum: Tensor, size_to: int) -> Tensor:
 
 def solve_extended(
     frames: Pass,
+    windows: Windows,
     floor: Tensor,
     iterations: int,
     density: float = 1.0,
@@ -80,9 +83,9 @@ def solve_extended(
     def normal_matrix(sky: Tensor) -> Tensor:
         """The left side of the normal equations, applied to a sky."""
         total = torch.zeros_like(sky)
-        for _, mask, transfer in frames():
-            windowed = mask * torch.fft.irfft2(transfer * sky, s=(size, size))
-            total = total + (transfer.conj() * _weighted(windowed, mask, metric)).sum(0)
+        for mask, transfer in windows():
+            windowed = torch.fft.irfft2(transfer * sky, s=(size, size)).mul_(mask)
+            total += (_weighted(windowed, mask, metric).mul_(transfer.conj())).sum(0)
         return total + floor * sky
 
     dot = partial(_dot, multiplicity(size, floor.device))
@@ -113,7 +116,7 @@ def _right_side(frames: Pass, floor: Tensor, metric: Tensor | None) -> tuple[Ten
     cross = torch.zeros(size, size // 2 + 1, dtype=torch.complex64, device=floor.device)
     power = torch.zeros_like(floor)
     for light, mask, transfer in frames():
-        cross = cross + (transfer.conj() * _weighted(mask * light, mask, metric)).sum(0)
+        cross += (_weighted(mask * light, mask, metric).mul_(transfer.conj())).sum(0)
         power = power + (transfer.real**2 + transfer.imag**2).sum(0)
     return cross, power if metric is None else metric * power
 
