@@ -1,6 +1,8 @@
 """What a user asks for: the parameters of the flows, typed for the command line and for the form in the Prefect UI."""
 
 import json
+import os
+import re
 import tomllib
 from datetime import date
 from pathlib import Path
@@ -21,13 +23,24 @@ class Request(Section):
         return self.model_copy(update=values | {"overrides": _anchored_overrides(values.get("overrides", ()), folder)})
 
 
+_DATE = re.compile(r"(?<!\d)(\d{4})[-_]?(\d{2})[-_]?(\d{2})(?!\d)")
+
+
+def _night_in(path: Path) -> str:
+    """The night that the folders of a capture are named after: the nearest date, else the nearest folder."""
+    dated = (_DATE.search(folder.name) for folder in path.parents)
+    found = next(filter(None, dated), None)
+    return "-".join(found.groups()) if found else path.parent.name
+
+
 class CaptureRequest(Request):
     """One capture to restore."""
 
     capture: Path
     """The video, the FITS cube, or the folder of frames."""
-    out: Path
-    """Folder that receives sky.fits, sky.png, stack.fits, report.json and report.html."""
+    out: Path | None = None
+    """Folder that receives sky.fits, sky.png, stack.fits, report.json and report.html; none: a new one for this request
+    in the folder of results, named after the capture."""
     config: Path | None = None
     """Your settings (TOML)."""
     profile: Profile | None = None
@@ -44,6 +57,11 @@ class CaptureRequest(Request):
     """Forget what the store holds of this capture and do everything again."""
     night: Path | None = None
     """The night's folder it belongs to: what lies there beside it counts, a stillsky.toml and the capture program's log."""
+
+    @property
+    def title(self) -> str:
+        """Name of its run: the capture and its night."""
+        return printable(", ".join(filter(None, (self.capture.name, _night_in(self.capture)))))
 
 
 class NightRequest(Request):
@@ -71,6 +89,11 @@ class NightRequest(Request):
     """Only nights up to this one, itself included."""
     retry_failed: bool = False
     """Try captures again that failed before although they, the settings and the version have not changed since."""
+
+    @property
+    def title(self) -> str:
+        """Name of its run."""
+        return printable(f"night in {self.folder.name or self.folder}")
 
 
 class ServeRequest(Request):
@@ -118,6 +141,12 @@ class ServeRequest(Request):
     def results(self) -> Path | None:
         """Folder that receives the results, where one is known."""
         return self.out or (self.inbox / "restored" if self.inbox else None)
+
+
+def printable(name: str) -> str:
+    """A file's name as text: bytes that are none, and control characters, are replaced."""
+    text = os.fsencode(name).decode("utf-8", "replace")
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _anchored(value: Any, folder: Path) -> Any:

@@ -1,10 +1,13 @@
 """One capture as a Prefect flow: from a request to published files, recorded wherever PREFECT_API_URL points."""
 
 import contextlib
+import hashlib
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +20,16 @@ from configs.schema import Config
 from flows.recipe import planned_products, restore_capture
 from flows.server.device_slot import slot
 from flows.server.embedded import default_store, wait_until_recorded
+from flows.server.home import RESULTS
 from flows.ui.artifacts import RunArtifacts
+from flows.ui.run_state import ended, shorten_known_errors
 from storage.captures.capture import Capture, capture_at
 from storage.captures.file_stability import cached_fingerprint
-from storage.captures.night import sidecars_of
+from storage.captures.night import folder_name, sidecars_of
 from storage.captures.target import origin_of
+from storage.errors import Hopeless
 from storage.product import CaptureResults, result_names
-from storage.results.published import Pictures, check_folder, publish
+from storage.results.published import Pictures, check_folder, check_owner, publish
 from storage.results.truth import psfs_beside, truth_beside
 from storage.store import Store
 from tasks.products.contents import Evaluated
@@ -31,7 +37,7 @@ from tasks.reporting.finished import add_finished, enhanced_picture, finished_cu
 from tasks.reporting.gallery import renew_gallery
 from tasks.reporting.html import rendered
 from tasks.reporting.page import gather
-from tasks.reporting.report import describe
+from tasks.reporting.report import describe, in_a_line
 from tasks.reporting.round_summary import before_and_after
 from tasks.running.dask_jobs import connected
 from tasks.running.devices import pick_device
@@ -39,6 +45,7 @@ from tasks.running.prefect_task import perform
 from tasks.running.step import Listener, Run, Work
 
 log = logging.getLogger("stillsky")
+shorten_known_errors()
 _listeners: ContextVar[tuple[Listener, ...]] = ContextVar("listeners", default=())
 """Who receives the progress of the flows in this context: a flow's parameters are JSON, a callback cannot be one."""
 
@@ -53,13 +60,19 @@ def progress_to(listener: Listener) -> Iterator[None]:
         _listeners.reset(token)
 
 
-@flow(name="capture", flow_run_name="{request.capture.name}")
+@flow(name="capture", flow_run_name="{request.title}")
 def capture(request: CaptureRequest) -> dict[str, Any]:
     """Restore one capture into the output folder; returns the report. What the store holds already is not done again."""
+    return ended(partial(_restored, request), in_a_line)
+
+
+def _restored(request: CaptureRequest) -> dict[str, Any]:
     config = config_of(request)
     store = Store(request.store or default_store())
+    out = request.out or _own_folder(request.capture)
+    check_folder(out)
+    check_owner(out, request.capture.name)
     found = found_in(store, request, config)
-    check_folder(request.out)
     device = pick_device(request.device)
     if request.fresh:
         for product in planned_products(store, found, config):
@@ -68,11 +81,19 @@ def capture(request: CaptureRequest) -> dict[str, Any]:
     with slot(device, store.root, config.limits), connected(request.dask) as cluster:
         run = Run(store, device, listeners=(*_listeners.get(), artifacts.update_progress), cluster=cluster)
         results = _recorded(run, found, config, artifacts)
-    report = publish_result(store, results, found, config, request.out)
-    if fault := renew_gallery(request.out):
+    report = publish_result(store, results, found, config, out)
+    if fault := renew_gallery(out):
         log.warning("%s", fault)
-    artifacts.publish_result(store, results.evaluated, report, request.out)
+    artifacts.publish_result(store, results.evaluated, report, out)
     return report
+
+
+def _own_folder(capture: Path) -> Path:
+    """A folder for this request alone: of the capture's name, with a digest of the run that makes it."""
+    results = os.environ.get(RESULTS)
+    if not results:
+        raise Hopeless("out is missing, and there is no folder of results; say where the files go")
+    return Path(results) / f"{folder_name(capture)}-{hashlib.sha256(str(flow_run.id).encode()).hexdigest()[:8]}"
 
 
 def config_of(request: CaptureRequest) -> Config:
@@ -103,6 +124,7 @@ def publish_result(
     report["product"], report["products"] = f"{result.step}/{result.key}", result_names(results)
     small = before_and_after(store, result, config.colour.white)
     scale = config.telescope.scale_arcsec
+    report["sharpness_gain"] = small.sharpness_gain
     report["thumbnails"] = {"width_arcsec": None if scale is None else scale * small.width_px}
     add_finished(store, results, report, truth)
     page = rendered(gather(store, result, report, config.telescope, truth, finished_pictures(store, results)))

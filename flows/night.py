@@ -11,27 +11,27 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow
-from prefect.artifacts import create_table_artifact
 from prefect.exceptions import CancelledRun
 
 from configs.load import BadConfig
 from configs.request import CaptureRequest, NightRequest
 from configs.schema import Config
+from flows.after_night import as_sentence, finish
 from flows.capture import capture, config_of
 from flows.recipe import planned_products
 from flows.server.embedded import default_store
-from flows.service.notify import notify
+from flows.ui.run_state import ended
 from storage.captures.capture import capture_at
-from storage.captures.failed_captures import Attempt, failed_before, forget_missing_failures, remember_failure
-from storage.captures.file_stability import StabilityCheck, cached_fingerprint, forget_missing, remembered_fingerprint
+from storage.captures.failed_captures import Attempt, failed_before, remember_failure
+from storage.captures.file_stability import StabilityCheck, cached_fingerprint, remembered_fingerprint
 from storage.captures.night import Recording, frame_bytes, night_at, night_settings, output_folder, results_folder
 from storage.errors import BadCapture, NothingToDo, StillskyError, StoreError, Unsettled
-from storage.housekeeping import human_bytes, retain
+from storage.housekeeping import human_bytes
 from storage.product import Product, result_names
-from storage.results.night_record import NightRecord, Outcome, Row, row_of
+from storage.results.night_record import NightRecord, Outcome, Row, in_a_line, row_of
 from storage.results.published import check_folder, published
 from storage.store import Store, clock
-from tasks.reporting.gallery import renew_gallery
+from tasks.reporting.gallery import GalleryRenewal
 
 log = logging.getLogger("stillsky")
 _report_line: ContextVar[Callable[[str], None] | None] = ContextVar("report_line", default=None)
@@ -50,8 +50,11 @@ class NightRun:
     """Since when all captures left are still being written, in seconds of the monotonic clock."""
     left: list[Recording] = field(default_factory=list)
     """What is still to do."""
-    gallery_due: float = 0.0
-    """When the gallery is written next, in seconds of the monotonic clock."""
+    gallery: GalleryRenewal = field(init=False)
+    """The page over the results so far."""
+
+    def __post_init__(self) -> None:
+        self.gallery = GalleryRenewal(self.record.out)
 
     @property
     def night(self) -> Any:
@@ -83,9 +86,13 @@ class NightRun:
         return planned_products(self.store, capture, config)
 
 
-@flow(name="night", flow_run_name="{request.folder.name}")
+@flow(name="night", flow_run_name="{request.title}")
 def night(request: NightRequest) -> dict[str, Any]:
     """Restore every capture of a folder, each in a run of its own; returns the summary, which is night.json too."""
+    return ended(partial(_gone_through, request), in_a_line)
+
+
+def _gone_through(request: NightRequest) -> dict[str, Any]:
     config, out = night_settings(request), results_folder(request)
     check_folder(out)
     store = Store(request.store or default_store())
@@ -98,10 +105,10 @@ def night(request: NightRequest) -> dict[str, Any]:
             _restore_all(run)
             record.end("done")
         except BaseException as error:
-            record.end("failed" if isinstance(error, Exception) else "stopped", _message(error))
+            record.end("failed" if isinstance(error, Exception) else "stopped", as_sentence(error))
             raise
         finally:
-            _finish(run)
+            finish(record, config, store)
     return record.summary
 
 
@@ -183,7 +190,7 @@ def _attempt(run: NightRun, recording: Recording) -> bool:
         if row is None:
             return False
         run.record.add(row)
-        _renew_gallery(run)
+        run.gallery.renew_if_due()
         _report(f"{recording.name} {row.outcome} {row.reason}")
     return True
 
@@ -203,7 +210,7 @@ def _tried(run: NightRun, recording: Recording, seconds: Callable[[], float]) ->
         if isinstance(error, BadCapture):
             remember_failure(run.store, run.attempt(recording), cached_fingerprint(run.store), str(error))
         outcome: Outcome = "skipped" if isinstance(error, NothingToDo) else "failed"
-        return _failed_row(recording, outcome, seconds(), _message(error))
+        return _failed_row(recording, outcome, seconds(), as_sentence(error))
 
 
 def _failed_row(recording: Recording, outcome: Outcome, seconds: float, reason: str) -> Row:
@@ -248,49 +255,7 @@ def _ingested(run: NightRun, recording: Recording) -> bool:
     return False
 
 
-def _finish(run: NightRun) -> None:
-    """The table for the UI, room in the store, the notify command; none of it can fail a night that is over."""
-    record = run.record
-    columns = ("capture", "outcome", "published", "seconds", "d_over_r0", "gain", "reason")
-    rows = record.summary["captures"]
-    table = [{k: round(row[k], 3) if isinstance(row[k], float) else row[k] for k in columns} for row in rows]
-    steps: tuple[Callable[[], object], ...] = (
-        partial(_renew_gallery, run, last=True),
-        partial(create_table_artifact, table=table, key="night", description=f"{record.folder}: {record.state}"),
-        partial(_make_room, run),
-        partial(notify, run.night, record.summary),
-    )
-    for step in steps:
-        try:
-            step()
-        except Exception as error:
-            log.warning("after the night: %s", _message(error))
-
-
-def _renew_gallery(run: NightRun, last: bool = False) -> None:
-    """Write the gallery of the night: at its end, and before so seldom that it costs one part in fifty."""
-    begun = time.monotonic()
-    if last or begun >= run.gallery_due:
-        if (fault := renew_gallery(run.record.out)) and last and run.record.rows:
-            log.info("%s", fault)
-        run.gallery_due = time.monotonic() + 50 * (time.monotonic() - begun)
-
-
-def _make_room(run: NightRun) -> None:
-    forget_missing(run.store)
-    forget_missing_failures(run.store)
-    pruned = retain(run.store, run.config.store)
-    if pruned.removed:
-        log.info("removed %d products, %s", len(pruned.removed), human_bytes(pruned.freed_bytes))
-
-
 def _report(line: str) -> None:
     report_line = _report_line.get()
     if report_line is not None:
         report_line(line)
-
-
-def _message(error: BaseException) -> str:
-    """An error as a sentence; with its class where stillsky does not know it."""
-    known = isinstance(error, StillskyError | BadConfig)
-    return str(error) if known else f"{type(error).__name__}: {error}".rstrip(": ")

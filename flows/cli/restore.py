@@ -48,7 +48,8 @@ def restore(request: "CaptureRequest", progress: Progress | None = None) -> dict
     store = Store(request.store or embedded.default_store())
     store.sweep()
     format_of(request.capture)
-    check_folder(request.out)
+    if request.out is not None:
+        check_folder(request.out)
     with embedded.recording(store.root) as ended:
         from flows.capture import capture, progress_to
 

@@ -63,6 +63,11 @@ def keep_password(home: Path) -> str:
     return password
 
 
+def picture_key(password: str) -> str:
+    """What a page of results shows its pictures with: browsers send no password for the pictures of a sandboxed page."""
+    return hmac.new(password.encode(), b"pictures", "sha256").hexdigest()[:32]
+
+
 class Guard:
     """Passes on to a server's app only what is addressed to this server, and comes from its own pages or from no page.
 
@@ -87,9 +92,7 @@ class Guard:
             await _refuse(scope, send, 421, f"this server is not called {host[:80]}; see --server-name")
         elif origin is not None and _parts(origin).netloc != host:
             await _refuse(scope, send, 403, "requests of other sites' pages are refused")
-        elif (
-            self.password and scope["path"].startswith(PROTECTED) and not self._knows(headers.get("authorization", ""))
-        ):
+        elif scope["path"].startswith(PROTECTED) and not self._may_read(scope, headers.get("authorization", "")):
             await _refuse(scope, send, 401, "the password is needed")
         else:
             await self.app(scope, receive, send)
@@ -101,6 +104,12 @@ class Guard:
         except ValueError:
             return name in self.names
         return True
+
+    def _may_read(self, scope: Scope, authorization: str) -> bool:
+        if not self.password or self._knows(authorization):
+            return True
+        key = f"key={picture_key(self.password)}".encode()
+        return scope["path"].endswith(".png") and hmac.compare_digest(scope.get("query_string", b""), key)
 
     def _knows(self, authorization: str) -> bool:
         expected = base64.b64encode(self.password.encode()).decode()

@@ -13,6 +13,10 @@ MIN_FREE_BYTES = 32_000_000
 """Prefect's server needs about this much for its database and journal to start at all."""
 
 
+RESULTS = "STILLSKY_RESULTS"
+"""Environment variable with the folder of results of `stillsky serve`: for requests that do not say where theirs go."""
+
+
 def check_room(root: Path) -> None:
     """Can the store be written, and has it room for Prefect's records? StoreError with the cause where not."""
     probe = root / f".probe-{uuid4().hex[:8]}.tmp"

@@ -17,7 +17,7 @@ from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
-from prefect.exceptions import ObjectAlreadyExists
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.utilities.callables import parameter_schema
 from prefect.workers.process import ProcessWorker
 
@@ -25,6 +25,8 @@ from configs.load import BadConfig
 from configs.request import ServeRequest
 from flows.server.python_command import shell_command
 
+DEFAULT_NAME = "stillsky"
+"""Of a machine that has not been given one."""
 MAX_SILENCE_S = 600
 """A run sends a heartbeat every 180 s unless told otherwise; after three missing ones it is taken for crashed."""
 
@@ -54,7 +56,7 @@ def deploy(request: ServeRequest, root: Path, timezone: str) -> Deployments:
         _make_pool(client, request.name)
         return Deployments(
             night=_deploy(client, request, night, {**defaults, **folders}, schedule(request, timezone)),
-            capture=_deploy(client, request, capture, {**defaults, "out": request.results}, []),
+            capture=_deploy(client, request, capture, defaults, []),
             pool=request.name,
         )
 
@@ -88,22 +90,58 @@ def _deploy(
     defaults: dict[str, Any],
     schedules: list[DeploymentScheduleCreate],
 ) -> UUID:
-    defaults = {key: str(value) if isinstance(value, Path) else value for key, value in defaults.items()}
+    _remove_old_name(client, flow.name, request.name)
     return client.create_deployment(
         flow_id=client.create_flow(flow),
-        name=request.name,
+        name=deployment_name(flow.name, request.name),
         entrypoint=f"{flow.fn.__module__}.{flow.fn.__name__}",
         work_pool_name=request.name,
         schedules=schedules,
-        parameters={"request": {key: value for key, value in defaults.items() if value is not None}},
+        parameters={"request": as_parameters(defaults)},
         description=flow.description,
-        parameter_openapi_schema=parameter_schema(flow).model_dump_for_openapi(),
+        parameter_openapi_schema=form_of(flow),
         enforce_parameter_schema=True,
         job_variables={
             "command": shell_command("flows.service.child_process", "run"),
             "working_dir": os.environ["PREFECT_HOME"],
         },
     )
+
+
+def deployment_name(flow: str, name: str) -> str:
+    """The flow's own name; on a server that several machines share, with that of the machine."""
+    return flow if name == DEFAULT_NAME else f"{flow}-{name}"
+
+
+def _remove_old_name(client: SyncPrefectClient, flow: str, name: str) -> None:
+    """Version 0.2 called both deployments after the machine."""
+    with contextlib.suppress(ObjectNotFound):
+        old = client.read_deployment_by_name(f"{flow}/{name}")
+        if old.work_pool_name == name and name != deployment_name(flow, name):
+            client.delete_deployment(old.id)
+
+
+def as_parameters(request: dict[str, Any]) -> dict[str, Any]:
+    """A request as JSON without what is not given: the form knows no null."""
+    given = {key: value for key, value in request.items() if value is not None}
+    return {key: str(value) if isinstance(value, Path) else value for key, value in given.items()}
+
+
+def form_of(flow: Flow[..., Any]) -> dict[str, Any]:
+    """The typed form of a flow. What may be left out has its own type, not `type or null`, and no null as a default."""
+    schema: dict[str, Any] = parameter_schema(flow).model_dump_for_openapi()
+    return {key: _without_null(value) for key, value in schema.items()}
+
+
+def _without_null(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_without_null(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    kept = {key: _without_null(value) for key, value in node.items() if not (key == "default" and value is None)}
+    types = kept.pop("anyOf", [])
+    real = [each for each in types if each != {"type": "null"}]
+    return {**kept, **real[0]} if len(real) == 1 else {**kept, **({"anyOf": real} if real else {})}
 
 
 def next_run(request: ServeRequest, timezone: str) -> str:

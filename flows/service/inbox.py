@@ -9,6 +9,7 @@ from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
 
+from configs.request import CaptureRequest
 from storage.captures.file_stability import StabilityCheck, state_digest
 from storage.captures.night import night_at, output_folder
 
@@ -34,7 +35,10 @@ class Inbox:
             out = output_folder(self.out, recording.name)
             wanted = {**request, "capture": str(recording.path), "out": str(out), "night": str(self.folder)}
             run = client.create_flow_run_from_deployment(
-                deployment, parameters={"request": wanted}, idempotency_key=key
+                deployment,
+                name=CaptureRequest.model_validate(wanted).title,
+                parameters={"request": wanted},
+                idempotency_key=key,
             )
             self.sent.add(key)
             if run.run_count == 0 and run.state is not None and run.state.is_scheduled():

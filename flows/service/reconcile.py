@@ -1,7 +1,7 @@
 """After a crash: runs whose process is gone are closed and resumed, missed scheduled runs are caught up by one."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,11 @@ from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
     FlowRunFilter,
     FlowRunFilterDeploymentId,
+    FlowRunFilterEndTime,
     FlowRunFilterId,
     FlowRunFilterNextScheduledStartTime,
     FlowRunFilterParentFlowRunId,
@@ -27,7 +30,10 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import Cancelled, Crashed, Scheduled
 
+from configs.request import CaptureRequest, NightRequest, printable
 from flows.server.home import run_lock
+from flows.service.request_limits import REQUESTS
+from storage.captures.target import NOON_H
 from storage.locks import is_held
 
 MAX_DEATHS = 5
@@ -50,6 +56,12 @@ class Runs:
     client: SyncPrefectClient
     home: Path
     deployments: list[UUID]
+    named: set[UUID] = field(default_factory=set)
+    """Waiting runs whose names are set."""
+    told: dict[UUID, datetime] = field(default_factory=dict)
+    """Runs whose end has been told, and when they ended."""
+    begun: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """Runs that ended earlier are not told."""
 
     def recover(self, why: str = "") -> list[str]:
         """Close and resume runs without a process; returns a sentence about each.
@@ -95,6 +107,32 @@ class Runs:
             message = f"missed at {_due(run):%Y-%m-%d %H:%M} UTC; caught up by the run {late[-1].name}"
             self.client.set_flow_run_state(run.id, Cancelled(name="Skipped", message=message), force=True)
         return [f"night run of {_due(run):%Y-%m-%d %H:%M} UTC skipped, caught up once" for run in late[:-1]]
+
+    def name_waiting(self) -> None:
+        """Name runs that wait after their capture or night: Prefect calls them by random words until they begin."""
+        waiting = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED]))
+        for run in self._read(waiting):
+            if run.id not in self.named:
+                self.named.add(run.id)
+                name = run_name(run)
+                if name and name != run.name:
+                    self.client.update_flow_run(run.id, name=name)
+
+    def ended(self) -> list[str]:
+        """A sentence about each capture and night that has ended since the last call, whoever started it."""
+        chosen = FlowRunFilter(
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_OVER)),
+            end_time=FlowRunFilterEndTime(after_=self._last_told()),
+        )
+        flows = FlowFilter(name=FlowFilterName(any_=list(REQUESTS)))
+        found = self.client.read_flow_runs(flow_filter=flows, flow_run_filter=chosen, limit=200)
+        new = [r for r in found if r.end_time and r.end_time >= self.begun and self.told.get(r.id) != r.end_time]
+        self.told.update({run.id: run.end_time for run in new if run.end_time})
+        return [_said(run) for run in sorted(new, key=lambda run: run.end_time or self.begun)]
+
+    def _last_told(self) -> Any:
+        """From when on ends of runs are asked for: the server may record two at once out of order."""
+        return max([self.begun, *self.told.values()]) - timedelta(seconds=REPORT_S)
 
     def _read(self, state: FlowRunFilterState) -> list[FlowRun]:
         chosen = FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=self.deployments), state=state)
@@ -149,6 +187,34 @@ class Runs:
         of = FlowRunFilter(id=FlowRunFilterId(any_=[*outer, *(run.id for run in inner)]))
         for task in self.client.read_task_runs(flow_run_filter=of, task_run_filter=open_tasks, limit=200):
             self.client.set_task_run_state(task.id, Crashed(message=reason), force=True)
+
+
+def run_name(run: FlowRun) -> str:
+    """What a run is called before it begins, a night after its evening; empty where its request cannot be understood."""
+    request = run.parameters.get("request", {})
+    kind = CaptureRequest if "capture" in request else NightRequest
+    try:
+        title: str = kind.model_validate(request).title
+    except (ValueError, TypeError):
+        return ""
+    due = run.expected_start_time
+    if kind is CaptureRequest or not run.auto_scheduled or due is None:
+        return title
+    return f"{title}, {(due.astimezone() - timedelta(hours=NOON_H)):%Y-%m-%d}"
+
+
+def _said(run: FlowRun) -> str:
+    """Jupiter.ser, 2026-11-20: D/r0 6.1, 812 of 1,000 frames kept, sky published"""
+    state = run.state
+    assert state is not None
+    what = (
+        ""
+        if state.is_completed() and state.message
+        else f"{str(state.name).lower()}: "
+        if state.message
+        else str(state.name)
+    )
+    return f"{printable(run.name)}: {what}{printable(state.message or '')}"
 
 
 def _due(run: FlowRun) -> datetime:

@@ -22,6 +22,7 @@ from storage.errors import StillskyError
 from storage.locks import annotate, holder, take
 from storage.results.published import check_folder
 from storage.store import Store
+from tasks.reporting.gallery import GalleryRenewal
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -77,9 +78,12 @@ class Service:
     """Is the Prefect server a child of this process, or joined by PREFECT_API_URL?"""
     inbox_error: str = ""
     """Why the inbox cannot be read, as printed."""
+    gallery_is_old: bool = True
+    """Has a run ended since the gallery of the results was written?"""
 
     def __post_init__(self) -> None:
         self.home = self.root / "prefect"
+        self.gallery = GalleryRenewal(self.request.results) if self.request.results else None
         host, port = self.request.host, str(embedded.port_of(os.environ["PREFECT_API_URL"]))
         self.server = SupervisedProcess(("server", host, port), self.home / "server.log")
         self.worker = SupervisedProcess(
@@ -159,15 +163,17 @@ class Service:
             elif self.worker.process is not None:
                 self._say_all(runs.recover())
             self._say_all(runs.catch_up(deployed.night))
+            runs.name_waiting()
+            self._say_ended(runs)
             if inbox is not None:
                 self._send_inbox(inbox, client, deployed)
 
     def _send_inbox(self, inbox: "Inbox", client: "SyncPrefectClient", deployed: "Deployments") -> None:
         """Start runs of new captures. A folder that cannot be read (a disk unplugged) is reported once and tried again."""
-        from flows.service.deployments import request_defaults
+        from flows.service.deployments import as_parameters, request_defaults
 
         try:
-            sent = inbox.send(client, deployed.capture, request_defaults(self.request, self.root))
+            sent = inbox.send(client, deployed.capture, as_parameters(request_defaults(self.request, self.root)))
         except (StillskyError, OSError) as error:
             inbox_error = str(error)
         else:
@@ -187,6 +193,14 @@ class Service:
         end = time.monotonic() + MAX_RUNS_STOP_S
         while living_runs(self.home) and time.monotonic() < end:
             time.sleep(0.1)
+
+    def _say_ended(self, runs: "Runs") -> None:
+        """Say what became of runs, and renew the gallery: after the last of them, and before so seldom that it costs little."""
+        ended = runs.ended()
+        self._say_all(ended)
+        self.gallery_is_old |= bool(ended)
+        if self.gallery is not None and self.gallery_is_old:
+            self.gallery_is_old = not self.gallery.renew_if_due()
 
     def _say_all(self, lines: list[str]) -> None:
         for line in lines:

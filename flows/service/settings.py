@@ -10,7 +10,7 @@ from configs.load import BadConfig
 from configs.request import ServeRequest
 from flows.server import embedded
 from flows.server.access import CLIENT_VARIABLE, SERVER_VARIABLE, keep_password, kept_password, password_file
-from flows.server.home import make_home
+from flows.server.home import RESULTS, make_home
 from flows.service.child_process import SERVER_NAMES
 from flows.ui import report_links as reports
 from storage.errors import StillskyError
@@ -34,6 +34,8 @@ def choose_server(request: ServeRequest, root: Path) -> ServerChoice:
     embedded.set_environment(root)
     os.environ.setdefault("PREFECT_WORKER_QUERY_SECONDS", "5")
     os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", "10")  # a run outlives a restart of the server
+    if request.results is not None:
+        os.environ[RESULTS] = str(request.results)
     if os.environ.get("PREFECT_API_URL"):
         return ServerChoice(own=False)
     port = _port(request.host, request.port)

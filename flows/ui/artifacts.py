@@ -15,10 +15,11 @@ from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from configs.schema import Config
 from flows.ui.markdown import code, figure, how_far, picture, slug, table, text
-from flows.ui.report_links import address
+from flows.ui.report_links import address, gallery_address
 from storage.captures.capture import Capture
 from storage.product import Product
 from storage.store import Store
+from tasks.reporting.figures import figures
 from tasks.reporting.round_summary import before_and_after, round_picture, rounds_so_far
 from tasks.running.step import Work
 
@@ -29,16 +30,8 @@ UPDATE_S = 2.0
 CLIENT_TIMEOUT_S = 5.0
 """Longest wait for the server to take an artifact; after one failure the run goes on without."""
 
-METRICS = {
-    "heldout_chi2_sky": "held-out χ², sky",
-    "heldout_chi2_stack": "held-out χ², stack",
-    "residual_whiteness": "whiteness of residuals",
-    "halves_agree_cutoff_cpp": "halves agree to, cycles/px",
-    "cutoff_cpp": "telescope's cut-off, cycles/px",
-    "d_over_r0": "D/r0",
-    "flux_sky_over_stack": "light, sky over stack",
-}
-"""Figures of the report that are shown, and what they are called."""
+CHANNELS = {1: ("light",), 3: ("red", "green", "blue")}
+"""Names of the channels of a capture with so many."""
 TRUTH = {"psnr_db": "PSNR, dB", "ssim": "SSIM", "frc_cutoff_cpp": "agrees to, cycles/px"}
 """The same of a comparison with the truth."""
 
@@ -118,8 +111,8 @@ class RunArtifacts:
     def _publish_result(self, store: Store, result: Product, report: dict[str, Any], out: Path) -> None:
         small = before_and_after(store, result, self.config.colour.white)
         channels = [
-            {"channel": f"channel {number}", **{label: figure(row.get(name)) for name, label in METRICS.items()}}
-            for number, row in enumerate(report["channels"], start=1)
+            {"channel": name, **{label: figure(value) for label, value in figures(report, number).items()}}
+            for number, name in enumerate(CHANNELS.get(len(report["channels"]), CHANNELS[1]))
         ]
         truth = [
             {"against the truth": what, **{label: figure(row[name]) for name, label in TRUTH.items()}}
@@ -139,6 +132,7 @@ class RunArtifacts:
             _transposed(channels),
             *([table(truth)] if truth else []),
             *([f"[Open the whole report]({page})"] if (page := address(out)) else []),
+            *([f"[All results]({results})"] if (results := gallery_address()) else []),
             *(f"{what}: {code(str((out / name).absolute()))}" for what, name in REPORTS.items()),
             f"Steps took {figure(report['seconds']['total'])} s when they were made.",
         ]

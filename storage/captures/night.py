@@ -218,6 +218,11 @@ def _names(paths: list[Path], folder: Path) -> dict[Path, str]:
     return names
 
 
+def folder_name(capture: Path) -> str:
+    """A plain name for the folder of one capture's results."""
+    return _plain_name(capture.name if capture.is_dir() else "_".join(filter(None, (capture.stem, capture.suffix[1:]))))
+
+
 def _plain_name(part: str) -> str:
     """A name safe for file systems, shells and logs; where characters had to be replaced, with a digest of the original."""
     plain = re.sub(r"[^\w .+()=,@-]", "_", part).strip(" .")[:80].rstrip(" .") or "capture"

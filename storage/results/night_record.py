@@ -20,6 +20,8 @@ from storage.results.export import save_json
 Outcome = Literal["restored", "cached", "failed", "skipped", "waiting"]
 """Made now; there already; cannot be done; nothing to do; still being written."""
 log = logging.getLogger("stillsky")
+MAX_NAMED = 10
+"""Captures that a sentence names."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,14 @@ def row_of(capture: str, path: Path, outcome: Outcome, seconds: float, report: d
     stack, sky = mean("heldout_chi2_stack"), mean("heldout_chi2_sky")
     gain = stack / sky if stack is not None and sky else None
     return Row(capture, str(path), outcome, report.get("published"), round(seconds, 3), mean("d_over_r0"), gain)
+
+
+def in_a_line(summary: dict[str, Any]) -> str:
+    """What became of a night, for logs and states: 3 restored, 1 failed (broken_ser)."""
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in summary["counts"].items()) or "no captures"
+    failed = [row["capture"] for row in summary["captures"] if row["outcome"] == "failed"]
+    named = ", ".join(failed[:MAX_NAMED]) + (", ..." if len(failed) > MAX_NAMED else "")
+    return f"{counts} ({named})" if failed else counts
 
 
 @dataclass

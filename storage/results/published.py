@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.errors import StoreError
+from storage.errors import Hopeless, StoreError
 from storage.results.export import save_bytes, save_fits, save_json, save_png, save_text, save_tiff, scale_cards
 from storage.results.white_balance import White, white_balanced
 
@@ -73,6 +73,14 @@ class EnhancedPicture:
     """What was done and checked: the lines of HISTORY cards."""
     model: str
     """Hash of the learned model; empty: none."""
+
+
+def check_owner(out: Path, capture: str) -> None:
+    """Refuse to write over the result of a capture with another name."""
+    named = published(out).get("capture", {})
+    owner = named.get("name") if isinstance(named, dict) else None
+    if isinstance(owner, str) and owner != os.fsencode(capture).decode("utf-8", "replace"):
+        raise Hopeless(f"{out} holds the result of {owner}; choose another folder with --out, or move that result away")
 
 
 @dataclass(frozen=True)

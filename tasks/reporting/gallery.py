@@ -2,6 +2,7 @@
 
 import math
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -21,6 +22,8 @@ INDEX = "index.html"
 OWN_MARK = b'<meta name="generator" content="stillsky gallery">'
 """Only an index.html that holds this is written over."""
 HEAD_BYTES = 4096
+RENEWAL_RATIO = 50
+"""So many times as long as its writing took passes before a gallery is written again."""
 HOUR = timedelta(hours=1)
 MOST_TICKS = 6
 """More dates would touch each other below a chart."""
@@ -70,6 +73,24 @@ def renew_gallery(folder: Path) -> str:
     except (StillskyError, OSError) as error:
         return f"no gallery in {folder}: {error}"
     return ""
+
+
+@dataclass
+class GalleryRenewal:
+    """A gallery that is written again while results come in, so seldom that it costs one part in fifty of the time."""
+
+    folder: Path
+    due: float = 0.0
+    """When it may be written next, in seconds of the monotonic clock."""
+
+    def renew_if_due(self) -> bool:
+        """Write it if that is not too soon; returns whether it was."""
+        begun = time.monotonic()
+        if begun < self.due:
+            return False
+        renew_gallery(self.folder)
+        self.due = time.monotonic() + RENEWAL_RATIO * (time.monotonic() - begun)
+        return True
 
 
 def gallery(entries: Sequence[Entry]) -> str:

@@ -52,6 +52,13 @@ def describe(
     return report
 
 
+def in_a_line(report: dict[str, Any]) -> str:
+    """What a run found, for logs and states: D/r0 6.1, 812 of 1,000 frames kept, sky published."""
+    strengths = ", ".join(f"{row['d_over_r0']:.1f}" for row in report["channels"])
+    used, frames = report["frames"]["used"], report["capture"]["frames"]
+    return f"D/r0 {strengths}, {used:,} of {frames:,} frames kept, {report['published']} published"
+
+
 def _capture(store: Store, line: list[Product]) -> dict[str, Any]:
     with store.view(Frames, line[0]) as frames:
         return {

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from configs.schema import Telescope
 from storage.lineage import lineage
 from storage.product import Product
@@ -14,6 +17,8 @@ from tasks.products.contents import Evaluated, Sky, Stack
 from tasks.products.half_sums import count_frames, half_agreement
 from tasks.reporting.opened import open_products
 from tasks.reporting.residual_map import residual_map
+
+Image = NDArray[np.float32]
 
 
 def round_picture(store: Store, sky: Product, stretch: str) -> bytes:
@@ -34,7 +39,7 @@ def rounds_so_far(store: Store, sky: Product, telescope: Telescope) -> list[dict
                 "round": float(number),
                 "frames": float(count_frames(each.sky)),
                 "misfit / noise": misfit.median,
-                "cycles/px resolved": frc_cutoff(half_agreement(each.sky, opened.channel)),
+                **_resolved(frc_cutoff(half_agreement(each.sky, opened.channel)), telescope.scale_arcsec),
                 "D/r0": opened.d_over_r0,
                 "seconds": each.psfs_seconds + each.sky_seconds,
             }
@@ -52,6 +57,15 @@ class Thumbnails:
     """PNG of what is published."""
     width_px: int
     """Pixels of the capture across them."""
+    sharpness_gain: float | None
+    """Rms gradient over light of what is published, over that of the stack; None: the stack has no light."""
+
+
+def _resolved(cutoff_cpp: float, scale_arcsec: float | None) -> dict[str, float]:
+    """The finest detail on which halves of the frames agree."""
+    if cutoff_cpp > 0 and scale_arcsec is not None:
+        return {"resolved detail, arcsec": scale_arcsec / cutoff_cpp}
+    return {"cycles/px resolved": cutoff_cpp}
 
 
 def before_and_after(store: Store, result: Product, white: White = "none") -> Thumbnails:
@@ -60,4 +74,13 @@ def before_and_after(store: Store, result: Product, white: White = "none") -> Th
         box = target_box(judged.stack[:].mean(axis=0))
         pictures = [white_balanced(light[:], white)[(slice(None), *box)] for light in (judged.stack, judged.published)]
         before, after = thumbnails(pictures, judged.stretch)
-        return Thumbnails(before, after, pictures[0].shape[-1])
+        stack, published = (_steepness(light[:][(slice(None), *box)]) for light in (judged.stack, judged.published))
+        return Thumbnails(before, after, pictures[0].shape[-1], published / stack if stack > 0 else None)
+
+
+def _steepness(picture: Image) -> float:
+    """Rms gradient of a picture (channel, y, x) over its mean light above the darkest part."""
+    mono = picture.mean(axis=0, dtype=np.float64)
+    light = float(mono.mean() - np.percentile(mono, 1))
+    rise, run = np.gradient(mono)
+    return float(np.sqrt(np.mean(rise**2 + run**2))) / light if light > 0 else 0.0

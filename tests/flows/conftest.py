@@ -191,7 +191,7 @@ class Served:
         return urllib.request.urlopen(request, timeout=600)
 
     def deployment(self, flow: str) -> Any:
-        return self.ask(f"deployments/name/{flow}/stillsky")
+        return self.ask(f"deployments/name/{flow}/{flow}")
 
     def begin(self, film: Path) -> str:
         """Ask for a capture, as the UI would; returns the run's number."""

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from flows.server.access import Guard, keep_password, kept_password, password_file
+from flows.server.access import Guard, keep_password, kept_password, password_file, picture_key
 from storage.errors import StillskyError
 
 
@@ -57,6 +57,14 @@ def test_reports_need_the_password() -> None:
     assert (refused.status_code, refused.headers["www-authenticate"].split()[0]) == (401, "Basic")
     assert ask("/reports/jupiter", ("me", "wrong")).status_code == 401
     assert ask("/reports/jupiter", ("me", "secret")).text == "reached"
+
+
+def test_pictures_of_a_page_come_with_its_key() -> None:
+    key = picture_key("me:secret")
+    assert ask(f"/reports/jupiter/sky_thumb.png?key={key}").text == "reached"
+    for address in (f"/reports/jupiter?key={key}", f"/reports/a.png?key={key[:-1]}x", f"/reports/a.png?x=1&key={key}"):
+        assert ask(address).status_code == 401
+    assert picture_key("me:other") != key
 
 
 def test_websockets_are_guarded_too() -> None:

@@ -26,7 +26,7 @@ class Client:
 
     runs: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def create_flow_run_from_deployment(self, deployment: Any, parameters: Any, idempotency_key: str) -> Any:
+    def create_flow_run_from_deployment(self, deployment: Any, name: str, parameters: Any, idempotency_key: str) -> Any:
         new = idempotency_key not in self.runs
         self.runs.setdefault(idempotency_key, parameters["request"])
         return SimpleNamespace(run_count=0 if new else 1, state=SimpleNamespace(is_scheduled=lambda: new))

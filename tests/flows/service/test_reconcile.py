@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,12 +12,12 @@ import pytest
 from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.states import Cancelling, Completed, Crashed, Pending, Running, Scheduled
+from prefect.states import Cancelling, Completed, Crashed, Failed, Pending, Running, Scheduled
 from prefect.testing.utilities import prefect_test_harness
 
 from flows.server.home import run_lock
 from flows.service import reconcile
-from flows.service.reconcile import Runs
+from flows.service.reconcile import Runs, run_name
 from storage.locks import take
 
 
@@ -154,6 +155,39 @@ def test_a_missed_schedule_is_caught_up_once(runs: Runs) -> None:
     assert f"caught up by the run {scheduled[1].name}" in state_of(runs, scheduled[3])[1]
     assert state_of(runs, by_hand)[0] == "Scheduled"
     assert runs.catch_up(runs.deployments[0]) == []
+
+
+def test_waiting_runs_are_called_after_capture_and_night(runs: Runs) -> None:
+    request = {"capture": "/data/2026-11-20/Jupiter.ser"}
+    run = runs.client.create_flow_run_from_deployment(
+        runs.deployments[0], name="classic-porcupine", parameters={"request": request}
+    )
+    odd = runs.client.create_flow_run_from_deployment(runs.deployments[0], name="odd", parameters={"request": {"x": 1}})
+    runs.name_waiting()
+    assert runs.client.read_flow_run(run.id).name == "Jupiter.ser, 2026-11-20"
+    assert runs.client.read_flow_run(odd.id).name == "odd"
+
+
+def test_a_scheduled_night_has_the_date_of_its_evening() -> None:
+    due = datetime(2026, 11, 21, 8).astimezone()
+    night = SimpleNamespace(
+        parameters={"request": {"folder": "/captures"}}, expected_start_time=due, auto_scheduled=True
+    )
+    assert run_name(night) == "night in captures, 2026-11-20"  # type: ignore[arg-type]
+    night.auto_scheduled = False
+    assert run_name(night) == "night in captures"  # type: ignore[arg-type]
+
+
+def test_ends_are_said_once(runs: Runs) -> None:
+    done = made(runs, Running(), Completed(message="3 restored, 1 failed (broken_ser)"))
+    failed = made(runs, Running(), Failed(message="a.ser: not a SER capture"))
+    made(runs, Running())
+    said = runs.ended()
+    assert f"{done.name}: 3 restored, 1 failed (broken_ser)" in said
+    assert f"{failed.name}: failed: a.ser: not a SER capture" in said
+    assert len([line for line in said if done.name in line or failed.name in line]) == 2
+    assert runs.ended() == []
+    assert Runs(runs.client, runs.home, runs.deployments).ended() == []  # of an earlier serve
 
 
 def _mark_auto(runs: Runs, made: list[FlowRun]) -> None:

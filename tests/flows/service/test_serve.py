@@ -1,5 +1,6 @@
 """`stillsky serve` as real processes: on demand, on schedule, from the inbox; killed anywhere, it goes on."""
 
+import json
 import os
 import re
 import shutil
@@ -76,7 +77,10 @@ def test_the_form_is_typed(served: Any) -> None:
     deployment = served.deployment("capture")
     form = deployment["parameter_openapi_schema"]["definitions"]["CaptureRequest"]["properties"]
     assert form["device"]["enum"] == ["auto", "cpu", "cuda"]
-    assert form["device"]["description"]
+    assert all(field["description"] for field in form.values())
+    assert form["profile"]["enum"] == ["planet", "moon", "sun", "stars", "satellite"]
+    assert "null" not in json.dumps(form)
+    assert "out" not in deployment["parameters"]["request"]  # no default that two requests would share
     wrong = {"capture": "a.ser", "out": "out", "device": "abacus"}
     with pytest.raises(urllib.error.HTTPError) as refused:
         served.ask(f"deployments/{deployment['id']}/create_flow_run", parameters={"request": wrong})

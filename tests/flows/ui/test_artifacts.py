@@ -163,7 +163,8 @@ def test_the_end_shows_before_and_after_in_one_scale(runs: Runs) -> None:
     assert before.shape == after.shape
     assert after.max() > before.max(), "the same white: the sharper one is brighter at its peak"
     assert "The sky is published" in result.data
-    assert "| held-out χ², sky |" in result.data
+    assert "| left unexplained by the sky, × noise |" in result.data
+    assert "| resolved detail, arcsec |" in result.data
     assert "| against the truth | PSNR, dB |" in result.data
     assert f"The whole report: `` {runs.home.parent}/out `1`/report.html ``" in result.data
 

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
+from flows.server.access import SERVER_VARIABLE, picture_key
 from flows.ui.report_links import FOLDER, address, routes
 
 
@@ -54,6 +55,19 @@ def test_the_gallery_and_its_pictures_can_be_asked_for(folder: Path) -> None:
     assert (picture.content, picture.headers["content-type"]) == (b"png", "image/png")
     assert picture.headers["content-security-policy"].startswith("sandbox")
     assert ask(f"{address(folder)}jupiter_ser/report.html").text == "the report"
+
+
+def test_pictures_of_a_served_gallery_carry_its_key(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SERVER_VARIABLE, "me:secret")
+    folder.mkdir(parents=True)
+    (folder / "index.html").write_text(
+        '<a href="a/report.html"><img src="a/sky_thumb.png"></a><li data-src="b/sky.png">'
+    )
+    key = picture_key("me:secret")
+    page = ask(address(folder)).text
+    assert (
+        page == f'<a href="a/report.html"><img src="a/sky_thumb.png?key={key}"></a><li data-src="b/sky.png?key={key}">'
+    )
 
 
 def test_nothing_else_can_be_asked_for(folder: Path, tmp_path: Path) -> None:

@@ -1,0 +1,49 @@
+"""How a run ends in the Prefect UI and its log: one sentence about what was found, or about what went wrong."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from prefect.states import Completed, Failed
+
+from configs.load import BadConfig
+from storage.errors import StillskyError
+
+log = logging.getLogger("stillsky")
+LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
+"""Loggers of Prefect that report the exceptions of runs."""
+MAX_MESSAGE_CHARS = 1000
+"""Of a state: the UI shows it in lists."""
+
+
+def ended(restore: Callable[[], dict[str, Any]], in_a_line: Callable[[dict[str, Any]], str]) -> Any:
+    """The state in which a flow ends. An error that stillsky knows is raised in the caller; no traceback is logged of it."""
+    try:
+        result = restore()
+    except (StillskyError, BadConfig) as error:
+        log.error("%s", error)
+        return Failed(message=str(error)[:MAX_MESSAGE_CHARS], data=error)
+    line = in_a_line(result)
+    log.info("%s", line)
+    return Completed(message=line[:MAX_MESSAGE_CHARS], data=result)
+
+
+class KnownErrors(logging.Filter):
+    """Makes of an exception that stillsky can explain its sentence; of others the traceback stays."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Change the record; none is dropped."""
+        error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
+        if isinstance(error, StillskyError | BadConfig):
+            again = "Retry" in str(record.msg) and "will start" in str(record.msg)
+            record.msg, record.args = (f"{error}; it is tried again" if again else str(error)), ()
+            record.exc_info = record.exc_text = None
+        return True
+
+
+def shorten_known_errors() -> None:
+    """Let the logs of runs say known errors in a sentence; calling it again changes nothing."""
+    for name in LOGGERS:
+        logger = logging.getLogger(name)
+        if not any(isinstance(each, KnownErrors) for each in logger.filters):
+            logger.addFilter(KnownErrors())
