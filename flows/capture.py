@@ -85,7 +85,7 @@ def _restored(request: CaptureRequest) -> dict[str, Any]:
     if fault := renew_gallery(out):
         log.warning("%s", fault)
     artifacts.publish_result(store, results.evaluated, report, out)
-    return report
+    return {**report, "retried": artifacts.retried}
 
 
 def _own_folder(capture: Path) -> Path:

@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,10 @@ from storage.captures.capture import capture_at
 from storage.captures.failed_captures import Attempt, failed_before, remember_failure
 from storage.captures.file_stability import StabilityCheck, cached_fingerprint, remembered_fingerprint
 from storage.captures.night import Recording, frame_bytes, night_at, night_settings, output_folder, results_folder
-from storage.errors import BadCapture, NothingToDo, StillskyError, StoreError, Unsettled
+from storage.errors import BadCapture, Hopeless, NothingToDo, StillskyError, StoreError, Unsettled
 from storage.housekeeping import human_bytes
 from storage.product import Product, result_names
-from storage.results.night_record import NightRecord, Outcome, Row, in_a_line, row_of
+from storage.results.night_record import History, NightRecord, Outcome, Row, in_a_line, row_of
 from storage.results.published import check_folder, published
 from storage.store import Store, clock
 from tasks.reporting.gallery import GalleryRenewal
@@ -210,11 +210,14 @@ def _tried(run: NightRun, recording: Recording, seconds: Callable[[], float]) ->
         if isinstance(error, BadCapture):
             remember_failure(run.store, run.attempt(recording), cached_fingerprint(run.store), str(error))
         outcome: Outcome = "skipped" if isinstance(error, NothingToDo) else "failed"
-        return _failed_row(recording, outcome, seconds(), as_sentence(error))
+        row = _failed_row(recording, outcome, seconds(), as_sentence(error))
+        lasting = isinstance(error, Hopeless | BadConfig)
+        return row if lasting or outcome == "skipped" else replace(row, history="failed, tried again next time")
 
 
 def _failed_row(recording: Recording, outcome: Outcome, seconds: float, reason: str) -> Row:
-    return Row(recording.name, str(recording.path), outcome, None, round(seconds, 3), reason=reason)
+    history: History = "failed for good" if outcome == "failed" else "not tried"
+    return Row(recording.name, str(recording.path), outcome, None, round(seconds, 3), reason=reason, history=history)
 
 
 def _known_failure(run: NightRun, recording: Recording) -> str:

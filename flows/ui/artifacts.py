@@ -1,6 +1,7 @@
 """Artifacts of a run in the Prefect UI: progress inside long steps, the sky of every round, before and after at the end."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,11 +60,14 @@ class RunArtifacts:
         self.config = config
         self.bar: ProgressBar | None = None
         self.disabled = False
+        self.tries: Counter[str] = Counter()
+        """How often each step was begun."""
 
     def with_artifacts(self, work: Work, make: Callable[[], None]) -> Callable[[], None]:
         """`make` with a progress bar, and with a picture of the sky where it makes that of a round."""
 
         def make_with_artifacts() -> None:
+            self.tries[work.label] += 1
             missing = not work.store.has(work.product)
             self.bar = ProgressBar(f"{self.key}-{slug(work.label)}", time.monotonic())
             try:
@@ -75,6 +79,11 @@ class RunArtifacts:
                 self.bar = None
 
         return make_with_artifacts
+
+    @property
+    def retried(self) -> dict[str, int]:
+        """Steps that were begun more than once, and how often."""
+        return {label: count for label, count in self.tries.items() if count > 1}
 
     def update_progress(self, label: str, done: float, total: int) -> None:
         """Called by the steps: a bar for what takes long, updated at most every two seconds."""

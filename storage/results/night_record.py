@@ -6,7 +6,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import version
 from io import TextIOWrapper
@@ -19,6 +19,30 @@ from storage.results.export import save_json
 
 Outcome = Literal["restored", "cached", "failed", "skipped", "waiting"]
 """Made now; there already; cannot be done; nothing to do; still being written."""
+History = Literal[
+    "first try", "recovered", "failed for good", "failed, tried again next time", "done before", "not tried"
+]
+"""Made without a failure; made after failures; a fault of the capture itself; a fault that may pass; nothing had to be done;
+it waits or was skipped."""
+FIGURES = {
+    "seconds": ("measured", "s", "wall time of this capture in this night"),
+    "d_over_r0": (
+        "fitted",
+        "",
+        "telescope's diameter over Fried's parameter at the capture's wavelength, mean of the channels",
+    ),
+    "gain": ("measured", "", "what the stack leaves unexplained of held-out frames over what the sky leaves; a ratio"),
+    "frames": ("counted", "frames", "in the capture"),
+    "frames_used": ("counted", "frames", "not left out, held-out ones included"),
+    "frames_missing": (
+        "counted",
+        "frames",
+        "promised by the header or shown missing by timestamps; null: cannot be known",
+    ),
+}
+"""Figure of a row: kind, unit, and what it is."""
+MAX_PREVIOUS_BYTES = 100_000_000
+"""A summary of an earlier night has at most some ten megabytes."""
 log = logging.getLogger("stillsky")
 MAX_NAMED = 10
 """Captures that a sentence names."""
@@ -43,6 +67,22 @@ class Row:
     """Ratio of what stack and sky leave unexplained of the held-out frames: above one, the sky explains them better."""
     reason: str = ""
     """Why it failed or waits."""
+    history: History = "not tried"
+    """How it came to this."""
+    recovered_from: str = ""
+    """Why it failed before it succeeded."""
+    results: str | None = None
+    """Folder of its results."""
+    sky: str | None = None
+    """Path of sky.fits."""
+    report: str | None = None
+    """Path of report.html."""
+    frames: int | None = None
+    """Frames in the capture."""
+    frames_used: int | None = None
+    """Those that were not left out."""
+    frames_missing: int | None = None
+    """Frames that the capture promises or its timestamps show, and that are not in it."""
 
 
 def row_of(capture: str, path: Path, outcome: Outcome, seconds: float, report: dict[str, Any]) -> Row:
@@ -55,7 +95,29 @@ def row_of(capture: str, path: Path, outcome: Outcome, seconds: float, report: d
 
     stack, sky = mean("heldout_chi2_stack"), mean("heldout_chi2_sky")
     gain = stack / sky if stack is not None and sky else None
-    return Row(capture, str(path), outcome, report.get("published"), round(seconds, 3), mean("d_over_r0"), gain)
+    retried = report.get("retried") or {}
+    known = report.get("capture") or {}
+    return Row(
+        capture, str(path), outcome, report.get("published"), round(seconds, 3), mean("d_over_r0"), gain,
+        history="done before" if outcome == "cached" else "recovered" if retried else "first try",
+        recovered_from="; ".join(f"{step} was tried {count} times" for step, count in retried.items()),
+        frames=_count(known.get("frames")),
+        frames_used=_count((report.get("frames") or {}).get("used")),
+        frames_missing=_missing(known),
+    )  # fmt: skip
+
+
+def _missing(capture: dict[str, Any]) -> int | None:
+    """Promised by the header and not there, or dropped while recording; None where neither can be known."""
+    facts = capture.get("facts") or {}
+    promised, dropped = facts.get("truncated"), _count(capture.get("dropped_frames"))
+    if promised is None and dropped is None:
+        return None
+    return (int(str(promised)) if str(promised).isdecimal() else 0) + (dropped or 0)
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
 
 
 def in_a_line(summary: dict[str, Any]) -> str:
@@ -76,6 +138,11 @@ class NightRecord:
     state: str = "running"
     reason: str = ""
     started: str = field(default_factory=lambda: _now())
+    failed_before: dict[str, str] = field(init=False)
+    """Captures that the last summary in this folder has as failed, and why."""
+
+    def __post_init__(self) -> None:
+        self.failed_before = _failures(self.file)
 
     @property
     def file(self) -> Path:
@@ -94,15 +161,29 @@ class NightRecord:
             "started": self.started,
             "written": _now(),
             "counts": dict(Counter(row.outcome for row in self.rows.values())),
+            "histories": dict(Counter(row.history for row in self.rows.values())),
+            "figures": {
+                name: dict(zip(("kind", "unit", "meaning"), each, strict=True)) for name, each in FIGURES.items()
+            },
             "captures": [asdict(row) for row in self.rows.values()],
         }
 
     def add(self, row: Row) -> None:
         """Note what became of a capture; a row that is there already gives way."""
+        row = self._completed(row)
         self.rows[row.capture] = row
         reason = f": {row.reason}" if row.reason else ""
         log.info("%s %s in %.1f s%s", row.capture, row.outcome, row.seconds, reason)
         self.write()
+
+    def _completed(self, row: Row) -> Row:
+        """The row with where its results are, and with why it failed in an earlier night."""
+        if row.published is not None:
+            place = self.out / row.capture
+            row = replace(row, results=str(place), sky=str(place / "sky.fits"), report=str(place / "report.html"))
+        if row.outcome == "restored" and row.capture in self.failed_before:
+            row = replace(row, history="recovered", recovered_from=self.failed_before[row.capture])
+        return row
 
     def end(self, state: str, reason: str = "") -> None:
         """How the night as a whole ended: done, failed or stopped."""
@@ -130,6 +211,18 @@ class NightRecord:
         finally:
             log.removeHandler(handler)
             handler.close()
+
+
+def _failures(file: Path) -> dict[str, str]:
+    """Captures that a summary, whatever it holds, has as failed: the reason."""
+    try:
+        if file.is_symlink() or not file.is_file() or file.stat().st_size > MAX_PREVIOUS_BYTES:
+            return {}
+        rows = json.loads(file.read_text(encoding="utf-8"))["captures"]
+        failed = [row for row in rows if row["outcome"] == "failed"]
+        return {str(row["capture"]): str(row["reason"]) for row in failed}
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return {}
 
 
 class _Lines(logging.FileHandler):

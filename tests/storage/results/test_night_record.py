@@ -3,12 +3,15 @@
 import json
 import logging
 import os
+from dataclasses import fields
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from storage.errors import StoreError
-from storage.results.night_record import NightRecord, Row, row_of
+from storage.results import night_record
+from storage.results.night_record import NightRecord, Row, in_a_line, row_of
 
 CHANNEL = {"heldout_chi2_stack": 3.0, "heldout_chi2_sky": 1.5, "d_over_r0": 4.0}
 
@@ -79,3 +82,84 @@ def test_a_pipe_in_place_of_the_log_stops_nothing(tmp_path: Path) -> None:
     with record.logged():
         record.add(Row("a", "/n/a", "waiting"))
     assert json.loads(record.file.read_text())["counts"] == {"waiting": 1}
+
+
+SCHEMA = json.loads((Path(night_record.__file__).parent / "night.schema.json").read_text())
+OLD = {
+    "folder": "/n", "out": "/n/restored", "software": "stillsky 0.2.0", "state": "done", "reason": "",
+    "started": "2026-11-20T08:00:00+01:00", "written": "2026-11-20T09:00:00+01:00", "counts": {"restored": 1},
+    "captures": [{
+        "capture": "a", "path": "/n/a.ser", "outcome": "restored", "published": "sky", "seconds": 2.0,
+        "d_over_r0": 4.0, "gain": None, "reason": "",
+    }],
+}  # fmt: skip
+"""A summary as version 0.2 wrote it."""
+
+
+def test_the_summary_fits_its_schema_and_so_does_the_older_form(tmp_path: Path) -> None:
+    record = NightRecord(tmp_path, tmp_path / "out")
+    report = {"published": "sky", "channels": [CHANNEL], "capture": {"frames": 9}, "frames": {"used": 8}}
+    record.add(row_of("a", Path("/n/a.ser"), "restored", 1.0, report))
+    record.add(Row("b", "/n/b.ser", "failed", reason="no light", history="failed for good"))
+    record.end("done")
+    for summary in (json.loads(record.file.read_text()), OLD):
+        jsonschema.validate(summary, SCHEMA)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**OLD, "state": "odd"}, SCHEMA)
+
+
+def test_the_schema_names_every_field(tmp_path: Path) -> None:
+    record = NightRecord(tmp_path, tmp_path)
+    assert set(SCHEMA["properties"]) == set(record.summary)
+    rows = SCHEMA["properties"]["captures"]["items"]["properties"]
+    assert set(rows) == {each.name for each in fields(Row)}
+    numbers = {name for name, rule in rows.items() if {"number", "integer"} & set(rule.get("type", ()))} | {"seconds"}
+    assert set(record.summary["figures"]) == numbers
+
+
+def test_results_are_named_by_their_paths(tmp_path: Path) -> None:
+    record = NightRecord(tmp_path, tmp_path)
+    record.add(Row("x/a_ser", "/n/a.ser", "restored", "sky"))
+    record.add(Row("b_ser", "/n/b.ser", "failed"))
+    done, failed = record.summary["captures"]
+    assert (done["results"], done["sky"]) == (str(tmp_path / "x/a_ser"), str(tmp_path / "x/a_ser/sky.fits"))
+    assert (failed["results"], failed["report"]) == (None, None)
+
+
+def test_first_try_recovered_and_failed_are_told_apart(tmp_path: Path) -> None:
+    first = NightRecord(tmp_path, tmp_path)
+    first.add(Row("a", "/n/a", "failed", reason="the disk is full", history="failed, tried again next time"))
+    first.end("done")
+    again = NightRecord(tmp_path, tmp_path)
+    report = {"published": "sky", "channels": []}
+    again.add(row_of("a", Path("/n/a"), "restored", 1, report))
+    again.add(row_of("b", Path("/n/b"), "restored", 1, {**report, "retried": {"ingest": 2}}))
+    again.add(row_of("c", Path("/n/c"), "restored", 1, report))
+    again.add(row_of("d", Path("/n/d"), "cached", 0, report))
+    rows = [(row["history"], row["recovered_from"]) for row in again.summary["captures"]]
+    assert rows == [
+        ("recovered", "the disk is full"), ("recovered", "ingest was tried 2 times"), ("first try", ""), ("done before", ""),
+    ]  # fmt: skip
+    assert again.summary["histories"] == {"recovered": 2, "first try": 1, "done before": 1}
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"captures": [1]}', '{"captures": [{"outcome": "failed"}]}', "[" * 99999])
+def test_an_older_summary_that_cannot_be_read_tells_nothing(tmp_path: Path, text: str) -> None:
+    (tmp_path / "night.json").write_text(text)
+    assert NightRecord(tmp_path, tmp_path).failed_before == {}
+
+
+@pytest.mark.parametrize(
+    ("capture", "missing"),
+    [({"facts": {"truncated": "7"}, "dropped_frames": 2}, 9), ({"facts": {}}, None), ({"dropped_frames": 0}, 0)],
+)
+def test_missing_frames(capture: dict[str, object], missing: int | None) -> None:
+    assert row_of("a", Path("a"), "restored", 1, {"capture": capture}).frames_missing == missing
+
+
+def test_in_a_line(tmp_path: Path) -> None:
+    record = NightRecord(tmp_path, tmp_path)
+    assert in_a_line(record.summary) == "no captures"
+    record.add(Row("a", "/n/a", "restored", "sky"))
+    record.add(Row("b_ser", "/n/b", "failed"))
+    assert in_a_line(record.summary) == "1 restored, 1 failed (b_ser)"
