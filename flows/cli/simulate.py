@@ -22,7 +22,7 @@ from flows.cli.progress import progress_bars
     "--psfs", type=click.Path(path_type=Path), metavar="CAPTURE", help="Your own video of a star: a PSF in every frame."
 )
 @click.option("--frames", "n_frames", type=int, help="How many frames [100].")
-@click.option("--size", "size_px", type=int, help="Width and height, px [160].")
+@click.option("--size", metavar="WIDTH[xHEIGHT]", help="Of a frame, px, for example 160 or 640x480 [160].")
 @click.option("--d-over-r0", type=float, help="Strength of the turbulence, D/r0 [6].")
 @click.option("--photons", "photons_peak", type=float, help="Electrons in the brightest pixel [4000].")
 @click.option("--background", "background_e", type=float, help="Electrons per pixel from the night sky [0].")
@@ -32,6 +32,12 @@ from flows.cli.progress import progress_bars
 @click.option("--fps", type=float, help="Frames per second [60].")
 @click.option("--drift-px", type=(float, float), help="Drift dy dx over the capture, px [0 0].")
 @click.option("--jitter-px", type=float, help="Pointing error, px rms [0.3].")
+@click.option("--static", multiple=True, metavar="NAME=WAVES", help="Aberration, waves rms (coma=0.07); repeatable.")
+@click.option("--spider", type=float, is_flag=False, flag_value=0.02, help="Four vanes; width over diameter [0.02].")
+@click.option("--mosaic", type=click.Choice(["RGGB", "GRBG", "GBRG", "BGGR"]), help="A colour camera's raw frames.")
+@click.option("--movie", metavar="bpp=NUMBER", help="OUT.mp4 as a still camera writes it: sRGB, H.264, bits per pixel.")
+@click.option("--dispersion", "dispersion_px", type=float, help="Red against blue along y, px; needs colours [0].")
+@click.option("--defects", is_flag=True, help="Hot, dead pixels, cosmic rays, a frame without light, repeated frames.")
 @click.option("--clouds", type=float, help="Rms of the logarithm of the transparency [0].")
 @click.option(
     "--wind", multiple=True, metavar="SHARE,SPEED,DIRECTION", help="A turbulent layer (m/s, degrees); repeatable."
@@ -45,7 +51,7 @@ from flows.cli.progress import progress_bars
 def simulate_command(
     out: Path, target: str, truth: Path | None, psfs: Path | None, exposure_ms: float | None, **fields: Any
 ) -> None:
-    """Write a capture OUT.ser through simulated turbulence; beside it the truth, the true PSFs, the matching settings."""
+    """Write a capture OUT.ser (or .mp4) through simulated turbulence; beside it truth, true PSFs, matching settings."""
     from tasks.benchmark.simulate import simulate
 
     fields["exposure_s"] = None if exposure_ms is None else exposure_ms / 1000

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from configs.load import BadConfig
-from tasks.numerics.simulator.observe import SimulatedScene
+from tasks.numerics.simulator.scene import STATIC, SimulatedScene
 
 RAD_ARCSEC = 206264.806
 RANGES: dict[str, tuple[float, float, str]] = {
     "n_frames": (1, 1_000_000, ""),
     "size_px": (16, 4096, "px"),
+    "height_px": (16, 4096, "px"),
     "psf_px": (32, 4096, "px"),
     "d_over_r0": (0, 40, ""),
     "photons_peak": (1, 1e7, "electrons"),
@@ -23,6 +24,8 @@ RANGES: dict[str, tuple[float, float, str]] = {
     "fps": (0.01, 10_000, "per second"),
     "aperture_m": (0.01, 60, "m"),
     "obstruction": (0, 0.94, ""),
+    "spider": (0, 0.2, "of the diameter"),
+    "dispersion_px": (-50, 50, "px"),
     "jitter_px": (0, 50, "px"),
     "clouds": (0, 1, ""),
     "seed": (0, 2**32 - 1, ""),
@@ -43,6 +46,7 @@ def scene_of(
             raise BadConfig(f"{name} = {given[name]:g}: needed are {low:g} .. {high:g} {unit}".rstrip())
     if not 200 <= wavelength_nm <= 20000:
         raise BadConfig(f"wavelength_nm = {wavelength_nm:g}: needed are 200 .. 20000 nm")
+    given = _with_colours(given)
     if "exposure_s" in given:
         given.setdefault("fps", min(SimulatedScene.fps, 1 / given["exposure_s"]))
     scene = SimulatedScene(**given)
@@ -62,6 +66,60 @@ def scene_of(
     finer = given.get("psf_px", 0) / sampling  # a wider grid than needed: a finer pupil
     width = 2 * int(np.ceil(max(48.0, 6 * scene.d_over_r0, finer) * sampling / 2))
     return replace(scene, psf_px=width, aperture_cells=width / sampling)
+
+
+def _with_colours(given: dict[str, Any]) -> dict[str, Any]:
+    """Is what was asked of colours possible together? A mosaic has colours."""
+    mosaic = given.get("mosaic", "")
+    if mosaic not in ("", "RGGB", "GRBG", "GBRG", "BGGR"):
+        raise BadConfig(f"mosaic = {mosaic}: needed is RGGB, GRBG, GBRG or BGGR")
+    if mosaic and given.get("colours"):
+        raise BadConfig("a movie has no mosaic: its camera made colours of it; ask for --mosaic or --movie")
+    given = given | {"colours": bool(mosaic) or bool(given.get("colours"))}
+    if given.get("dispersion_px") and not given["colours"]:
+        raise BadConfig("dispersion moves colours apart, and this camera sees one: ask for --mosaic or --movie as well")
+    return given
+
+
+def parse_size(word: str) -> dict[str, int]:
+    """WIDTHxHEIGHT in pixels, or one number for a square, as fields of SimulatedScene."""
+    try:
+        width, *height = (int(part) for part in word.lower().split("x"))
+    except ValueError:
+        width, height = 0, [0, 0]
+    if len(height) > 1:
+        raise BadConfig(f"--size {word!r}: write a number of pixels or WIDTHxHEIGHT, for example --size 640x480")
+    return {"size_px": width} | ({"height_px": height[0]} if height else {})
+
+
+def parse_static(words: tuple[str, ...]) -> tuple[tuple[str, float], ...]:
+    """Aberrations NAME=WAVES, waves rms, as SimulatedScene wants them."""
+    found = []
+    for word in words:
+        name, _, text = word.partition("=")
+        try:
+            waves = float(text)
+        except ValueError:
+            waves = float("nan")
+        if name not in STATIC or not abs(waves) <= 1:
+            raise BadConfig(
+                f"--static {word!r}: write NAME=WAVES, at most 1 wave rms, for example --static coma=0.07; names are "
+                f"{', '.join(STATIC)}"
+            )
+        found.append((name, waves))
+    return tuple(found)
+
+
+def parse_movie(word: str) -> float:
+    """Bits per pixel of a movie, from bpp=NUMBER."""
+    name, _, text = word.partition("=")
+    try:
+        bits = float(text)
+    except ValueError:
+        bits = float("nan")
+    if name != "bpp" or not 0.02 <= bits <= 24:
+        raise BadConfig(f"--movie {word!r}: write bpp=NUMBER, 0.02 .. 24 bits per pixel, for example --movie bpp=0.6")
+    return bits
 
 
 def parse_wind(words: tuple[str, ...]) -> tuple[tuple[float, float, float], ...] | None:

@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from configs.load import BadConfig
 from storage.captures.readers.ser import write_ser
+from storage.captures.readers.video import write_movie
 from storage.errors import BadCapture, Hopeless, StillskyError, StoreError
 from storage.results.truth import (
     PsfFile,
@@ -26,9 +27,11 @@ from storage.results.truth import (
     save_truth,
     true_psfs,
 )
-from tasks.benchmark.scene_request import RAD_ARCSEC, parse_wind, scene_of
-from tasks.numerics.simulator.observe import Block, SimulatedScene, air_psfs, canvas_px, clean_psfs, observe
+from tasks.benchmark.scene_request import RAD_ARCSEC, parse_movie, parse_size, parse_static, parse_wind, scene_of
+from tasks.numerics.simulator.observe import Block, canvas_px, observe
 from tasks.numerics.simulator.observe import truth as ideal
+from tasks.numerics.simulator.psfs import air_psfs, clean_psfs, exact_ratio
+from tasks.numerics.simulator.scene import COLOURS, SimulatedScene
 from tasks.numerics.simulator.targets import TARGETS
 
 Image = NDArray[np.float32]
@@ -47,7 +50,7 @@ class Simulation:
     """What to simulate, and where to leave it."""
 
     out: Path
-    """The capture, *.ser; truth, PSFs and configuration are left beside it."""
+    """The capture, *.ser, or *.mp4 of a movie; truth, PSFs and configuration are left beside it."""
     scene: SimulatedScene = field(default_factory=SimulatedScene)
     """Telescope, air, mount and camera."""
     target: str = "planet"
@@ -57,7 +60,9 @@ class Simulation:
     psfs: Path | None = None
     """A capture of a bright star to be the air."""
     wavelength_nm: float = 550.0
-    """Mean wavelength, in nanometres."""
+    """Mean wavelength, in nanometres; green's where there are colours."""
+    movie_bpp: float | None = None
+    """Bits per pixel of an H.264 movie; None: raw frames as SER."""
     command: str = ""
     """The words that asked for it, noted in the configuration."""
     force: bool = False
@@ -84,12 +89,34 @@ def simulate_capture(plan: Simulation, progress: Progress | None = None) -> list
             "camera": f"simulated {scene.bits} bit",
             "telescope": f"D={scene.aperture_m:g}m",
         }
-        with psf_file(files["psfs"], scene.n_frames, scene.pixel_fill) as journal:
+        with _psf_journal(files, scene) as journal:
             blocks = observe(canvas, air_psfs(scene) if psfs is None else psfs, scene)
-            write_ser(plan.out, _frames(blocks, journal, scene.n_frames, progress), scene.bits, times, texts)
+            frames = _frames(blocks, journal, scene.n_frames, progress)
+            if plan.movie_bpp is None:
+                write_ser(plan.out, frames, scene.bits, times, texts, scene.mosaic or None)
+            else:
+                write_movie(plan.out, (_for_eyes(f, scene) for f in frames), scene.fps, plan.movie_bpp)
         save_truth(files["truth"], answer.sharp, answer.diffraction, _cards(plan, scene))
         save_config(files["config"], text)
     return [plan.out, *files.values()]
+
+
+@contextmanager
+def _psf_journal(files: dict[str, Path], scene: SimulatedScene) -> Iterator[PsfFile | None]:
+    """The file of true PSFs; none of a colour camera, whose frames have three each: an older one is removed."""
+    if scene.colours:
+        files.pop("psfs").unlink(missing_ok=True)
+        yield None
+        return
+    with psf_file(files["psfs"], scene.n_frames, scene.pixel_fill) as journal:
+        yield journal
+
+
+def _for_eyes(frame: NDArray[Any], scene: SimulatedScene) -> NDArray[np.uint8]:
+    """A frame (colour, y, x) of the sensor as a still camera's movie shows it: black subtracted, sRGB curve, 8 bits."""
+    light = np.clip((frame - scene.offset_adu) / (2**scene.bits - 1 - scene.offset_adu), 0.0, 1.0)
+    curved = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    return np.rint(255 * curved).astype(np.uint8)
 
 
 def pixel_scale(scene: SimulatedScene, wavelength_nm: float) -> float:
@@ -107,7 +134,9 @@ def config_text(plan: Simulation, scene: SimulatedScene) -> str:
     lines = [f"# {' '.join(note.split())}" for note in notes]
     lines += ["", "[telescope]", f"aperture_m = {scene.aperture_m!r}", f"obstruction = {scene.obstruction!r}"]
     lines += [f"pixel_scale_arcsec = {pixel_scale(scene, plan.wavelength_nm):.8g}"]
-    lines += [f"wavelength_nm = {float(plan.wavelength_nm)!r}"]
+    ratios = [exact_ratio(scene, colour) for colour in range(len(COLOURS))]
+    colours = [round(plan.wavelength_nm * ratio, 3) for ratio in ratios]
+    lines += [f"wavelength_nm = {colours if scene.colours else float(plan.wavelength_nm)!r}"]
     return "\n".join(lines) + "\n"
 
 
@@ -136,7 +165,7 @@ def _canvas(plan: Simulation, scene: SimulatedScene) -> Image:
         raise BadCapture(
             f"{plan.truth}: a picture without light (brightest pixel {picture.max():g}); give another as truth"
         )
-    return fit_canvas(picture, scene.size_px, width)
+    return fit_canvas(picture, min(scene.shape), width)
 
 
 def _seen_air(scene: SimulatedScene, path: Path) -> tuple[SimulatedScene, Iterator[Image]]:
@@ -185,10 +214,13 @@ def _middle(psf: Image, width: int) -> Image:
     return cut if cut.shape == psf.shape else np.asarray(cut / cut.sum(), np.float32)
 
 
-def _frames(blocks: Iterator[Block], journal: PsfFile, total: int, progress: Progress | None) -> Iterator[NDArray[Any]]:
+def _frames(
+    blocks: Iterator[Block], journal: PsfFile | None, total: int, progress: Progress | None
+) -> Iterator[NDArray[Any]]:
     done = 0
     for block in blocks:
-        journal.add(block.psfs, block.shifts)
+        if journal is not None:
+            journal.add(block.psfs, block.shifts)
         yield from block.frames
         done += len(block.frames)
         if progress is not None:
@@ -206,8 +238,13 @@ def _cards(plan: Simulation, scene: SimulatedScene) -> dict[str, tuple[Any, str]
 
 def _refuse(plan: Simulation, truth: Path) -> None:
     """Nothing but an earlier simulation is written over."""
-    if plan.out.suffix.lower() != ".ser":
-        raise BadConfig(f"{plan.out}: a simulated capture is written as SER; give a name that ends with .ser")
+    kind, suffix = ("SER", ".ser") if plan.movie_bpp is None else ("an MP4 movie", ".mp4")
+    if plan.out.suffix.lower() != suffix:
+        raise BadConfig(f"{plan.out}: this capture is written as {kind}; give a name that ends with {suffix}")
+    if plan.movie_bpp is not None and any(side % 2 for side in plan.scene.shape):
+        raise BadConfig(f"frames of {plan.scene.shape} px: a movie halves its colours; give even sides with --size")
+    if plan.psfs is not None and plan.scene.colours:
+        raise BadConfig("--psfs gives PSFs of one colour; leave out --mosaic and --movie")
     if plan.truth is None and plan.target not in TARGETS:
         raise BadConfig(f"--target {plan.target}: known are {', '.join(TARGETS)}; or give a picture with --truth")
     if plan.out.exists() and not truth.exists():
@@ -242,12 +279,19 @@ def simulate(
 ) -> list[Path]:
     """Check a request, write the capture, return the files.
 
-    `fields`: fields of SimulatedScene, wavelength_nm, pixel_scale_arcsec, wind, force; None means the default.
+    `fields`: fields of SimulatedScene, wavelength_nm, pixel_scale_arcsec, force, and size, static, movie, wind as they are
+    typed; None means the default.
     """
     given = dict(fields)
+    given |= parse_size(size) if (size := given.pop("size", None)) else {}
+    given["static"] = parse_static(tuple(given.pop("static", None) or ()))
+    movie = given.pop("movie", None)
+    movie_bpp = parse_movie(movie) if movie else None
+    given |= {"colours": True} if movie else {}
     wavelength_nm = given.pop("wavelength_nm", None) or 550.0
     scale = given.pop("pixel_scale_arcsec", None)
     given["winds"] = parse_wind(tuple(given.pop("wind", None) or ()))
     force = bool(given.pop("force", False))
     scene = scene_of(given, wavelength_nm, scale)
-    return simulate_capture(Simulation(out, scene, target, truth, psfs, wavelength_nm, command, force), progress)
+    plan = Simulation(out, scene, target, truth, psfs, wavelength_nm, movie_bpp, command, force)
+    return simulate_capture(plan, progress)

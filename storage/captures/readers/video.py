@@ -1,10 +1,12 @@
 """Video (AVI, MP4, MOV, MKV) by FFmpeg: grey stays one channel of 8 to 16 bits, everything else becomes 8 bit RGB."""
 
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -170,6 +172,38 @@ def _timestamps(path: Path, date: str) -> NDArray[np.float64] | None:
     times = np.sort(np.array(stamps, np.float64))
     result: NDArray[np.float64] = start + (times - times[0]) * step
     return result
+
+
+def write_movie(path: Path, frames: Iterable[Raw], fps: float, bits_per_px: float) -> None:
+    """RGB frames (channel, y, x) of 8 bits as H.264 4:2:0 in MP4, about so many bits per pixel; appears when whole."""
+    import av
+
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with av.open(str(temporary), "w", format="mp4") as container:
+            stream: Any = None
+            for frame in frames:
+                if stream is None:
+                    stream = _h264(container, frame.shape, fps, bits_per_px)
+                picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame.transpose(1, 2, 0)), format="rgb24")
+                container.mux(stream.encode(picture))
+            if stream is None:
+                raise ValueError("no frames to write: a movie needs at least one")
+            container.mux(stream.encode())
+        temporary.replace(path)
+    except av.FFmpegError as error:
+        raise OSError(f"FFmpeg: {error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _h264(container: Any, shape: tuple[int, ...], fps: float, bits_per_px: float) -> Any:
+    """A stream for frames of `shape` (channel, y, x)."""
+    stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1000))
+    stream.height, stream.width, stream.pix_fmt = shape[1], shape[2], "yuv420p"
+    stream.bit_rate = int(bits_per_px * shape[1] * shape[2] * fps)
+    stream.thread_count = 1  # the same frames give the same file
+    return stream
 
 
 VIDEO = Format(

@@ -15,7 +15,9 @@ from tasks.numerics.finishing.point_sources import new_sources
 from tasks.numerics.finishing.richardson_lucy import deconvolved, reblurred_chi2, same_light
 from tasks.numerics.finishing.transfer import Transfer
 from tasks.numerics.networks.enhance import normalised
-from tasks.numerics.simulator.observe import SimulatedScene, air_psfs, canvas_px, perfect_psf
+from tasks.numerics.simulator.observe import canvas_px
+from tasks.numerics.simulator.psfs import air_psfs, perfect_psf
+from tasks.numerics.simulator.scene import SimulatedScene
 from tasks.numerics.simulator.targets import TARGETS
 
 Image = NDArray[np.float32]

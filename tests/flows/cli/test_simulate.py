@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy.io import fits
+from click.testing import CliRunner
 from PIL import Image
 
 from configs.load import BadConfig, load_config
-from storage.captures.readers import open_capture
+from flows.cli.main import main
+from storage.captures.readers import open_capture, response
 from storage.errors import Hopeless
 from storage.results.truth import beside, true_psfs, truth_beside
 from tasks.benchmark.scene_request import parse_wind, scene_of
@@ -169,3 +171,116 @@ def test_sky_beyond_the_picture_goes_on_as_its_border_is() -> None:
     laid = fit_canvas(dark, 40, 100)
     assert laid.sum() == 1
     assert laid[50, 50] == 1
+
+
+def shown(path: Path) -> np.ndarray[Any, Any]:
+    """Frames of a capture (frame, channel, y, x) in linear light."""
+    with open_capture(path) as reader:
+        frames = np.concatenate(list(reader.blocks(4)))
+        return response(reader.header)[frames] if reader.header.gamma else frames.astype(float)
+
+
+def likeness(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> float:
+    return float(np.corrcoef(a.ravel(), b.ravel())[0, 1])
+
+
+def test_rectangles(tmp_path: Path) -> None:
+    simulate(tmp_path / "a.ser", {**SMALL, "size_px": None, "size": "56x40"}, target="moon")
+    truth = truth_beside(tmp_path / "a.ser")
+    frames = frames_of(tmp_path / "a.ser")
+    assert truth is not None
+    assert (frames.shape, truth.shape) == ((5, 1, 40, 56), (1, 40, 56))
+    assert likeness(frames.mean(0), truth) > 0.6
+
+
+def test_mosaic_sees_each_colour_of_the_truth_in_its_own_pixels(tmp_path: Path) -> None:
+    still = {**SMALL, "d_over_r0": 0.0, "jitter_px": 0.0, "drift_px": (0.0, 0.0), "mosaic": "GRBG", "bits": 16}
+    files = simulate(tmp_path / "a.ser", still)
+    assert not any("psfs" in p.name for p in files)
+    with open_capture(tmp_path / "a.ser") as reader:
+        assert reader.header.bayer == "GRBG"
+    truth, frame = truth_beside(tmp_path / "a.ser"), frames_of(tmp_path / "a.ser").mean(axis=(0, 1)) - 8
+    assert truth is not None
+    assert truth.shape == (3, 40, 40)
+    for colour, (y, x) in ((0, (0, 1)), (1, (0, 0)), (1, (1, 1)), (2, (1, 0))):
+        own = truth[colour, y::2, x::2]
+        assert (frame[y::2, x::2] * own).sum() / (own**2).sum() == pytest.approx(0.8 * 65535 / 4000, rel=0.02)
+    wavelengths = load_config(beside(tmp_path / "a.ser")["config"]).telescope.wavelength_nm
+    assert wavelengths == pytest.approx((620, 550, 460), rel=0.015)
+
+
+def test_dispersion_moves_red_against_blue(tmp_path: Path) -> None:
+    still = {
+        **SMALL,
+        "d_over_r0": 0.0,
+        "jitter_px": 0.0,
+        "drift_px": (0.0, 0.0),
+        "movie": "bpp=8",
+        "dispersion_px": 3.0,
+    }
+    simulate(tmp_path / "a.mp4", still)
+    frame, truth = shown(tmp_path / "a.mp4")[0], truth_beside(tmp_path / "a.mp4")
+    assert truth is not None
+    rows = np.arange(40)[:, None]
+    light = [(plane - np.median(plane)).clip(0.0) for plane in (*frame, *truth)]
+    places = [float((rows * plane).sum() / plane.sum()) for plane in light]
+    assert (places[0] - places[2]) - (places[3] - places[5]) == pytest.approx(3, abs=0.3)
+
+
+def test_movie_shows_the_truth_the_better_the_more_bits(tmp_path: Path) -> None:
+    wanted = {**SMALL, "size": "64", "d_over_r0": 0.0, "jitter_px": 0.0, "drift_px": (0.0, 0.0), "n_frames": 8}
+    like, sizes = [], []
+    for bits in (0.05, 0.5, 6.0):
+        simulate(tmp_path / "a.mp4", {**wanted, "movie": f"bpp={bits}", "photons_peak": 2e4}, target="moon")
+        truth, frames = truth_beside(tmp_path / "a.mp4"), shown(tmp_path / "a.mp4")
+        assert truth is not None
+        assert frames.shape == (8, 3, 64, 64)
+        like.append(likeness(frames[-1, 1], truth[1]))
+        sizes.append((tmp_path / "a.mp4").stat().st_size)
+    assert like == sorted(like)
+    assert like[2] > 0.99
+    assert sizes == sorted(sizes)
+
+
+def test_defects_are_where_the_sky_is_not(tmp_path: Path) -> None:
+    wanted = {**SMALL, "n_frames": 13, "d_over_r0": 0.0, "jitter_px": 0.0, "drift_px": (0.0, 0.0), "size_px": 64}
+    simulate(tmp_path / "clean.ser", wanted)
+    simulate(tmp_path / "a.ser", {**wanted, "defects": True})
+    clean, frames = (frames_of(tmp_path / name)[:, 0].astype(float) for name in ("clean.ser", "a.ser"))
+    assert np.array_equal(frames[11], frames[10]), "a repeated frame"
+    assert np.percentile(frames[7], 99) < 0.1 * np.percentile(clean[7], 99), "a frame without light"
+    differs = (frames != clean)[[0, 1, 2, 3]].all(axis=0)
+    assert 4 <= differs.sum() <= 30
+    assert (frames != clean)[[0, 1, 2, 3]].any(axis=0).mean() < 0.02
+    truths = [truth_beside(tmp_path / name) for name in ("clean.ser", "a.ser")]
+    assert np.array_equal(*truths)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"size": "60x40x3"}, "WIDTHxHEIGHT"),
+        ({"size": "wide"}, "640x480"),
+        ({"size": "64x8"}, "height_px = 8"),
+        ({"static": ("coma",)}, "NAME=WAVES"),
+        ({"static": ("comet=0.1",)}, "names are defocus"),
+        ({"spider": 0.5}, "spider = 0.5"),
+        ({"movie": "0.6"}, "bpp=NUMBER"),
+        ({"movie": "bpp=1"}, "ends with .mp4"),
+        ({"movie": "bpp=1", "mosaic": "RGGB"}, "--mosaic or --movie"),
+        ({"mosaic": "RGBG"}, "BGGR"),
+        ({"dispersion_px": 2.0}, "ask for --mosaic"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(tmp_path: Path, words: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadConfig, match=message):
+        simulate(tmp_path / "a.ser", {**SMALL, **words})
+    assert not list(tmp_path.iterdir())
+
+
+def test_options_of_the_command_reach_the_capture(tmp_path: Path) -> None:
+    words = ["simulate", str(tmp_path / "a.ser"), "--size", "48x40", "--frames", "2", "--mosaic", "RGGB", "--spider"]
+    words += ["--dispersion", "1", "--defects", "--static", "coma=0.07", "--static", "defocus=-0.05"]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 0, result.output
+    assert frames_of(tmp_path / "a.ser").shape == (2, 1, 40, 48)

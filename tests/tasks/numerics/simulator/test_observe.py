@@ -7,17 +7,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy.signal import fftconvolve
 
-from tasks.numerics.simulator.observe import (
-    Block,
-    SimulatedScene,
-    air_psfs,
-    canvas_px,
-    clean_psfs,
-    observe,
-    perfect_psf,
-    simulate,
-    truth,
-)
+from tasks.numerics.simulator.observe import Block, canvas_px, observe, simulate, truth
+from tasks.numerics.simulator.psfs import air_psfs, clean_psfs, perfect_psf
+from tasks.numerics.simulator.scene import SimulatedScene
 
 SCENE = SimulatedScene(n_frames=6, size_px=48, psf_px=64, d_over_r0=3.0, bits=16, seed=4)
 QUIET = replace(SCENE, read_noise_e=0.0, photons_peak=1e8, jitter_px=0.0)
