@@ -17,6 +17,7 @@ from prefect.runtime import flow_run
 from configs.load import load_config
 from configs.request import CaptureRequest
 from configs.schema import Config
+from flows.forecast import Planned, planned
 from flows.recipe import planned_products, restore_capture
 from flows.server.device_slot import slot
 from flows.server.embedded import default_store, wait_until_recorded
@@ -78,10 +79,13 @@ def _restored(request: CaptureRequest) -> dict[str, Any]:
         for product in planned_products(store, found, config):
             store.remove(product)
     artifacts = RunArtifacts(found, config)
+    plan = planned(store, found, device, cluster=request.dask is not None)
     with slot(device, store.root, config.limits), connected(request.dask) as cluster:
         run = Run(store, device, listeners=(*_listeners.get(), artifacts.update_progress), cluster=cluster)
-        results = _recorded(run, found, config, artifacts)
-    report = publish_result(store, results, found, config, out)
+        with _recorded(run, plan, config, artifacts) as recorded:
+            results = restore_capture(recorded, found, config)
+    with plan.noted_publishing():
+        report = publish_result(store, results, found, config, out)
     if fault := renew_gallery(out):
         log.warning("%s", fault)
     artifacts.publish_result(store, results.evaluated, report, out)
@@ -154,16 +158,22 @@ def _origin(path: Path) -> dict[str, str | None]:
     }
 
 
-def _recorded(run: Run, capture: Capture, config: Config, artifacts: RunArtifacts) -> CaptureResults:
-    """Run the recipe, every step a task run; return when Prefect's server knows how each of them ended."""
+@contextlib.contextmanager
+def _recorded(run: Run, plan: Planned, config: Config, artifacts: RunArtifacts) -> Iterator[Run]:
+    """Lend the run whose steps are task runs; end when Prefect's server knows how each of them ended.
+
+    How long all will take is said at the beginning, and what each step takes is noted for the next time.
+    """
     performed: list[str] = []
+    announced = plan.announce(config)
+    steps = announced.steps if announced else ()
 
     def perform_and_count(work: Work, retries: int, make: Callable[[], None]) -> None:
         performed.append(work.label)
         timeout_s = config.timeouts.of(work.product.step)
-        perform(work, retries, artifacts.with_artifacts(work, make), timeout_s)
+        perform(work, retries, artifacts.with_artifacts(work, plan.noted(work, make, steps)), timeout_s)
 
     try:
-        return restore_capture(replace(run, performer=perform_and_count), capture, config)
+        yield replace(run, performer=perform_and_count)
     finally:
         wait_until_recorded(str(flow_run.id), len(performed))

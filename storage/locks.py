@@ -3,8 +3,11 @@
 import contextlib
 import logging
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from filelock import lock_descriptor
@@ -18,7 +21,11 @@ ATTEMPTS, ATTEMPT_PAUSE_S = 4, 0.005
 NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
 """Open flag: a symbolic link in a file's place is refused (Windows has no such flag)."""
 
-log = logging.getLogger("stillsky")
+MAX_COMMAND_CHARS = 200
+"""A longer command is cut in the note of a lock."""
+
+log = logging.getLogger("stillsky.waiting")
+"""Its lines are shown at once by whoever waits at a terminal or in a job."""
 
 
 def take(path: Path, note: str) -> int | None:
@@ -33,11 +40,23 @@ def take(path: Path, note: str) -> int | None:
 
 
 def annotate(descriptor: int, note: str) -> None:
-    """Write into a lock what it is held for; on a full disk the note is left out."""
+    """Write into a lock what it is held for, by which command and since when; on a full disk the note is left out."""
+    text = f"process {os.getpid()} ({note}), since {datetime.now():%Y-%m-%d %H:%M:%S}: {_command()}"
     with contextlib.suppress(OSError):
         os.ftruncate(descriptor, 0)
         os.lseek(descriptor, 0, os.SEEK_SET)
-        os.write(descriptor, f"process {os.getpid()} ({note})".encode("utf-8", "surrogateescape"))
+        os.write(descriptor, text.encode("utf-8", "surrogateescape"))
+
+
+def _command() -> str:
+    """What this process was started as, in one line."""
+    words = " ".join([Path(sys.argv[0] or sys.executable).name, *sys.argv[1:]])
+    return "".join(c if c.isprintable() else " " for c in words)[:MAX_COMMAND_CHARS]
+
+
+def tell_waiting(what: str, holders: str) -> None:
+    """Say at once that something waits, and for whom."""
+    log.info("%s: waiting for %s", what, holders)
 
 
 def is_held(path: Path) -> bool:
@@ -87,7 +106,7 @@ def one_of(paths: Sequence[Path], note: str, waiting: Callable[[str], None]) -> 
 @contextlib.contextmanager
 def claim(path: Path, what: str) -> Iterator[None]:
     """Hold a lock that leaves no file for the block; wait for whoever holds it, and say so."""
-    with one_of([path], what, lambda others: log.info("%s: waiting for %s", what, others)), _removed_after(path):
+    with one_of([path], what, partial(tell_waiting, what)), _removed_after(path):
         yield
 
 

@@ -1,47 +1,154 @@
-"""What commands print while they work: progress bars or lines on a terminal, and the verdict at the end."""
+"""What commands print while they work: bars on a terminal, lines elsewhere, and the verdict at the end."""
 
+import logging
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
-Progress = Callable[[str, float, int], None]
-"""Called with the label of a step, how much is done, and the total (0: not known)."""
+    from tasks.running.forecast import Forecast, StepForecast, TimeLeft
+
+LONG_STEP_S = 300.0
+"""Without a terminal, a step that takes longer gets a line this often."""
+
+
+class Progress(Protocol):
+    """Receives how long a capture will take, and how far its steps are."""
+
+    def begin(self, forecast: "Forecast") -> None:
+        """A capture is about to be restored."""
+
+    def __call__(self, label: str, done: float, total: int) -> None:
+        """A step is so far (total 0: not known)."""
+
+
+class _Watch:
+    """What bars and lines share: the forecast and its correction."""
+
+    def __init__(self) -> None:
+        self.left: TimeLeft | None = None
+        self.steps: dict[str, StepForecast] = {}
+
+    def begin(self, forecast: "Forecast") -> None:
+        """Take the forecast of the next capture; it is said where there is anything to do."""
+        from tasks.running.forecast import TimeLeft
+
+        self.left = TimeLeft(forecast)
+        self.steps = {step.work.label: step for step in forecast.steps}
+        if not all(step.is_done for step in forecast.steps[:-1]):
+            self.say(forecast.sentence)
+
+    def say(self, text: str) -> None:
+        """One line."""
+        click.echo(printable(text), err=True)
+
+    def time_left(self, now: float) -> str:
+        """How long it will still take, in words; empty where that is not known."""
+        from tasks.running.forecast import duration
+
+        return f"about {duration(self.left.seconds(now))} left" if self.left else ""
+
+    def counted(self, label: str, fraction: float) -> str:
+        """How far a step is, in frames or passes."""
+        step = self.steps.get(label)
+        if step is None:
+            return ""
+        return f"{round(fraction * step.work.count):,} of {step.work.count:,} {step.work.unit}"
+
+
+class _Lines(_Watch):
+    """A line per finished step, and for long ones a line now and then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun: dict[str, float] = {}
+        self.said: dict[str, float] = {}
+        self.finished: set[str] = set()
+
+    def begin(self, forecast: "Forecast") -> None:
+        """Forget the steps of the capture before."""
+        super().begin(forecast)
+        self.begun, self.said, self.finished = {}, {}, set()
+
+    def __call__(self, label: str, done: float, total: int) -> None:
+        """Print a line where a step is done."""
+        now = time.monotonic()
+        since = self.begun.setdefault(label, self.left.begun if self.left else now)
+        if self.left:
+            self.left.update(label, done, total, now)
+        if (step := self.steps.get(label)) is None or step.is_done or label in self.finished:
+            return
+        if done == total == 1:
+            self.finished.add(label)
+            self.say(f"{label}: {step.work.count:,} {step.work.unit} in {now - since:.1f} s; {self.time_left(now)}")
+        elif total and now - self.said.setdefault(label, now) > LONG_STEP_S:
+            self.said[label] = now
+            self.say(f"{label}: {self.counted(label, done / total)}, {self.time_left(now)}")
+
+
+class _Bars(_Watch):
+    """A bar per step with its frames, and one for all of them with the time left."""
+
+    def __init__(self, bars: "Bars") -> None:
+        super().__init__()
+        self.bars, self.rows = bars, dict[str, Any]()
+        self.whole: Any = None
+
+    def begin(self, forecast: "Forecast") -> None:
+        """One bar for the whole capture."""
+        super().begin(forecast)
+        self.rows.clear()
+        self.whole = self.bars.add_task("all steps", total=1.0, count="", left="")
+
+    def say(self, text: str) -> None:
+        """A line above the bars."""
+        self.bars.console.print(printable(text), markup=False, highlight=False)
+
+    def __call__(self, label: str, done: float, total: int) -> None:
+        """Move the bar of the step, and that of all."""
+        now = time.monotonic()
+        if label not in self.rows:
+            self.rows[label] = self.bars.add_task(label, total=total or None, count="", left="")
+        fraction = min(1.0, done / total) if total else 0.0
+        count = self.counted(label, fraction) or (f"{done:g} of {total:,}" if total else f"{done:g}")
+        self.bars.update(self.rows[label], completed=fraction, total=1.0 if total else None, count=count)
+        if self.left:
+            self.left.update(label, done, total, now)
+            left = self.left.seconds(now)
+            spent = now - self.left.started
+            self.bars.update(self.whole, completed=spent / max(spent + left, 1e-9), left=self.time_left(now))
 
 
 @contextmanager
-def progress_bars() -> Iterator[Progress | None]:
-    """A progress bar per step with rate and time left; nothing where the output is not a terminal."""
+def progress_bars() -> Iterator[Progress]:
+    """Bars with frames, time and time left; on no terminal (cron, nohup) a line per step."""
     if not sys.stderr.isatty():
-        yield None
+        lines = _Lines()
+        with _waiting_told(lines.say):
+            yield lines
         return
     with _new_bars() as bars:
-        rows: dict[str, Any] = {}
-
-        def update(label: str, done: float, total: int) -> None:
-            if label not in rows:
-                rows[label] = bars.add_task(label, total=total or None, rate="")
-            row = bars.tasks[bars.task_ids.index(rows[label])]
-            rate = f"{row.speed:.1f}/s" if row.speed else ""
-            step_total = row.total if done == total == 1 and row.total else (total or None)
-            bars.update(rows[label], completed=step_total if done == total == 1 else done, total=step_total, rate=rate)
-
-        yield update
+        display = _Bars(bars)
+        with _waiting_told(display.say):
+            yield display
 
 
 @contextmanager
-def progress_lines() -> Iterator[Callable[[str], None] | None]:
-    """Prints a line per message; nothing where the output is not a terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    yield lambda line: click.echo(printable(line), err=True)
+def progress_lines() -> Iterator[Callable[[str], None]]:
+    """Prints a line per message."""
+
+    def say(line: str) -> None:
+        click.echo(printable(line), err=True)
+
+    with _waiting_told(say):
+        yield say
 
 
 def echo_verdict(report: dict[str, Any], out: Path) -> None:
@@ -56,17 +163,32 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
+@contextmanager
+def _waiting_told(say: Callable[[str], None]) -> Iterator[None]:
+    """Say at once who holds a lock that this process waits for."""
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            say(record.getMessage())
+
+    log, handler = logging.getLogger("stillsky.waiting"), Handler(logging.INFO)
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+
+
 def _new_bars() -> "Bars":
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 
     columns = (
         TextColumn("{task.description:22}"),
         BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
+        TextColumn("{task.fields[count]}"),
         TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[left]}"),
     )
     return Bars(*columns, console=Console(stderr=True))

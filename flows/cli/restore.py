@@ -54,5 +54,10 @@ def restore(request: "CaptureRequest", progress: Progress | None = None) -> dict
         from flows.capture import capture, progress_to
 
         embedded.wait_for_server(ended)
-        with progress_to(progress) if progress else contextlib.nullcontext():
+        from flows.forecast import forecast_to
+
+        with contextlib.ExitStack() as listening:
+            if progress is not None:
+                listening.enter_context(progress_to(progress))
+                listening.enter_context(forecast_to(progress.begin))
             return capture(request.model_copy(update={"store": store.root}))

@@ -20,7 +20,7 @@ from prefect.states import Running
 from configs.schema import Limits
 from flows.server.embedded import cache_folder
 from flows.server.home import run_lock
-from storage.locks import is_held, one_of, take
+from storage.locks import is_held, one_of, take, tell_waiting
 
 
 @contextlib.contextmanager
@@ -37,6 +37,7 @@ def slot(device: str, root: Path, limits: Limits) -> Iterator[None]:
 
     def report_waiting(holders: str) -> None:
         waited.append(holders)
+        tell_waiting(f"{flow_run.name or 'a capture'}, for {name}", holders)
         _set_state(Running(name="Waiting", message=f"waits for {name}, held by {holders}"))
 
     try:

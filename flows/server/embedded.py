@@ -237,7 +237,7 @@ def _own_password(password: str) -> dict[str, str]:
 def _served_url(root: Path) -> str:
     """Address of the API that a `stillsky serve` serves this store with now; empty where none does."""
     lock = root / "prefect" / "serve.lock"
-    return (re.findall(r"\((http.+)\)", holder(lock)) or [""])[0] if is_held(lock) else ""
+    return (re.findall(r"\((http[^)]+)\)", holder(lock)) or [""])[0] if is_held(lock) else ""
 
 
 def _free_port() -> int:

@@ -188,3 +188,23 @@ def is_unfinished(path: Path, size: int) -> bool:
         return False
     found = _by_magic(head)
     return found is not None and found.unfinished(head, size)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """How large a capture's header says it is."""
+
+    frames: int
+    """0: the header does not tell."""
+    channels: int
+    height: int
+    width: int
+    mosaic: str
+    """Colours of the sensor's cell; empty: none."""
+
+
+def claimed_size(path: Path) -> Claim:
+    """The size of a capture without reading its frames."""
+    with open_capture(path) as reader:
+        head = reader.header
+        return Claim(head.frames or 0, *head.shape, head.bayer or "")
