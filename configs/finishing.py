@@ -11,6 +11,15 @@ Mode = Literal["off", "classical", "learned", "auto"]
 auto: learned if the model's card passed its gate and the result the checks of the night, else classical."""
 
 
+class Fill(Section):
+    """Frames whose missing pixels are filled, for the pictures that dewarp and burst make; no filled pixel enters the solve."""
+
+    mode: Mode
+    """off, classical (the stack and a smooth surface through the difference to it), learned, or auto."""
+    strength: Annotated[float, Field(ge=0, le=1)]
+    """Fraction of the filling that is shown: 0 leaves the frames bit by bit as they were cleaned."""
+
+
 class Dewarp(Section):
     """A stack whose parts are registered each by itself, for Moon and Sun: stack_dewarped.fits."""
 

@@ -5,9 +5,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from configs.finishing import Burst, Dewarp, Enhance
+from configs.finishing import Burst, Dewarp, Enhance, Fill
 from configs.observatory import Site, WithObservatory
 from configs.section import Count, Positive, Section, Share
+from configs.timeouts import Timeouts
 
 Wavelength = Annotated[float, Field(ge=200, le=20000)]
 
@@ -199,37 +200,6 @@ class Limits(Section):
     """How many captures may compute on the processor at a time, in one store; a graphics card takes one."""
 
 
-class Timeouts(Section):
-    """Longest time a step may take before it is stopped and its run fails; what is done is kept. 0: as long as it needs."""
-
-    ingest_s: Annotated[float, Field(ge=0)]
-    """Reading the capture into the store, seconds."""
-    average_s: Annotated[float, Field(ge=0)]
-    """Mean, variance, noise and defects, seconds."""
-    align_s: Annotated[float, Field(ge=0)]
-    """Registration, seconds."""
-    shift_average_s: Annotated[float, Field(ge=0)]
-    """The first sky, seconds."""
-    measure_seeing_s: Annotated[float, Field(ge=0)]
-    """Measuring the seeing, seconds."""
-    solve_psfs_s: Annotated[float, Field(ge=0)]
-    """Solving the PSFs of one round, seconds."""
-    solve_sky_s: Annotated[float, Field(ge=0)]
-    """Solving the sky of one round, seconds."""
-    evaluate_s: Annotated[float, Field(ge=0)]
-    """Evaluation, seconds."""
-    dewarp_s: Annotated[float, Field(ge=0)]
-    """The stack of locally registered frames, seconds."""
-    burst_s: Annotated[float, Field(ge=0)]
-    """The clean movie, seconds."""
-    enhance_s: Annotated[float, Field(ge=0)]
-    """The enhanced picture, seconds."""
-
-    def of(self, step: str) -> float:
-        """The limit of a step, seconds; a step that has none may take as long as it needs (0)."""
-        return float(getattr(self, f"{step}_s", 0.0))
-
-
 class NightSettings(Section):
     """How a night is processed; never taken from a file found among the captures."""
 
@@ -282,6 +252,8 @@ class Config(WithObservatory):
     """Evaluation."""
     colour: Colour
     """How the colours are put together."""
+    fill: Fill
+    """Frames whose missing pixels are filled."""
     dewarp: Dewarp
     """A stack whose parts are registered each by itself."""
     burst: Burst

@@ -10,6 +10,7 @@ from tasks.burst import burst
 from tasks.dewarp import dewarp
 from tasks.enhance import enhance
 from tasks.evaluate import evaluate
+from tasks.fill import fill
 from tasks.ingest import ingest
 from tasks.learning.chosen import chosen_model
 from tasks.measure_seeing import measure_seeing
@@ -29,8 +30,9 @@ def restore_capture(run: Run, capture: Capture, config: Config) -> CaptureResult
     mean = average(run, frames, config.average)
     shifts = align(run, frames, mean, config.align)
     stack = shift_average(run, frames, mean, shifts, config.telescope, config.shift_average)
-    dewarped = dewarp(run, frames, mean, stack, config.dewarp, chosen_model("dewarp", config.dewarp.mode))
-    movie = burst(run, frames, mean, stack, config.burst, chosen_model("burst", config.burst.mode))
+    filled = fill(run, frames, mean, stack, config.fill, chosen_model("fill", config.fill.mode))
+    dewarped = dewarp(run, frames, mean, stack, filled, config.dewarp, chosen_model("dewarp", config.dewarp.mode))
+    movie = burst(run, frames, mean, stack, filled, config.burst, chosen_model("burst", config.burst.mode))
     seeing = measure_seeing(run, frames, mean, stack, config.telescope)
     inputs, sky = CaptureProducts(frames, mean, stack, seeing), stack
     for number, settings in enumerate(config.rounds, start=1):
@@ -39,7 +41,7 @@ def restore_capture(run: Run, capture: Capture, config: Config) -> CaptureResult
     evaluated = evaluate(run, inputs, sky, config.telescope, config.evaluate, config.colour)
     model = chosen_model("enhance", config.enhance.mode)
     enhanced = enhance(run, evaluated, inputs, sky, config.telescope, config.enhance, model)
-    return CaptureResults(evaluated, enhanced, movie, dewarped)
+    return CaptureResults(evaluated, enhanced, movie, dewarped, filled)
 
 
 def planned_products(store: Store, capture: Capture, config: Config) -> list[Product]:

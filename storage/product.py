@@ -29,7 +29,7 @@ class CaptureProducts(NamedTuple):
     seeing: Product
 
 
-RESULT_STEPS = ("evaluate", "enhance", "burst", "dewarp")
+RESULT_STEPS = ("evaluate", "enhance", "burst", "dewarp", "fill")
 """Steps whose products are published."""
 
 
@@ -44,6 +44,8 @@ class CaptureResults(NamedTuple):
     """The clean movie; another product where there is none."""
     dewarped: Product
     """The stack of locally registered frames; another product where there is none."""
+    filled: Product
+    """Missing pixels of the frames; another product where none are filled."""
 
     @classmethod
     def of(cls, evaluated: Product) -> "CaptureResults":

@@ -25,8 +25,9 @@ from tasks.numerics.finishing.window_mean import (
 )
 from tasks.numerics.networks.burst import light_range, neighbours_of, predicted
 from tasks.products.clean_frames import open_clean_frames
-from tasks.products.contents import Movie, Stack
-from tasks.products.registered import around_the_sharpest, registered_frames
+from tasks.products.contents import Stack
+from tasks.products.finished_contents import Movie
+from tasks.products.registered import around_the_sharpest, open_filled, registered_frames
 from tasks.running.step import Work, step
 
 log = logging.getLogger("stillsky")
@@ -50,11 +51,17 @@ class Channel:
 
 
 @step(version="1", passes="stack")
-def burst(work: Work, frames: Product, mean: Product, stack: Product, settings: Burst, model: str = "") -> None:
+def burst(
+    work: Work, frames: Product, mean: Product, stack: Product, filled: Product, settings: Burst, model: str = ""
+) -> None:
     """Clean consecutive registered frames of their noise, with its standard error that is left."""
-    with open_clean_frames(work, frames, mean) as clean, work.open(Stack, stack) as stacked:
+    with (
+        open_clean_frames(work, frames, mean) as clean,
+        work.open(Stack, stack) as stacked,
+        open_filled(work, filled) as pixels,
+    ):
         numbers = around_the_sharpest(stacked, settings.frames)
-        planes = np.moveaxis(registered_frames(clean, stacked, numbers), 1, 0)
+        planes = np.moveaxis(registered_frames(clean, stacked, numbers, pixels), 1, 0)
     net = model_named("burst", model)
     channels = []
     for number, plane in enumerate(planes):

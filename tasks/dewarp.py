@@ -18,8 +18,9 @@ from tasks.numerics.finishing.richardson_lucy import shown_part
 from tasks.numerics.finishing.window_mean import high_pass_noise
 from tasks.numerics.networks.dewarp import refined
 from tasks.products.clean_frames import CleanFrames, open_clean_frames
-from tasks.products.contents import Dewarped, Stack
-from tasks.products.registered import registered_frame
+from tasks.products.contents import Stack
+from tasks.products.finished_contents import Dewarped, Filled
+from tasks.products.registered import open_filled, registered_frame
 from tasks.running.step import Work, step
 
 log = logging.getLogger("stillsky")
@@ -41,12 +42,13 @@ class Opened:
 
     clean: CleanFrames
     stack: Stack
+    filled: Filled | None
     reference: Image
     """(y, x) the stack, mean of its channels."""
 
     def frame(self, number: int) -> Image:
         """A frame (channel, y, x), registered as a whole."""
-        return registered_frame(self.clean, self.stack, int(number))
+        return registered_frame(self.clean, self.stack, int(number), self.filled)
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,17 @@ class Answer:
 
 
 @step(version="1", passes="stack")
-def dewarp(work: Work, frames: Product, mean: Product, stack: Product, settings: Dewarp, model: str = "") -> None:
+def dewarp(
+    work: Work, frames: Product, mean: Product, stack: Product, filled: Product, settings: Dewarp, model: str = ""
+) -> None:
     """Measure local shifts of the sharpest frames against the stack, undo them, and average."""
     net = model_named("dewarp", model)
-    with open_clean_frames(work, frames, mean) as clean, work.open(Stack, stack) as stacked:
-        opened = Opened(clean, stacked, stacked.stack[:].mean(axis=0))
+    with (
+        open_clean_frames(work, frames, mean) as clean,
+        work.open(Stack, stack) as stacked,
+        open_filled(work, filled) as pixels,
+    ):
+        opened = Opened(clean, stacked, pixels, stacked.stack[:].mean(axis=0))
         content = _dewarped(work, opened, settings, net) if fills_field(opened.reference) else _left_alone(stacked)
     log.info("dewarp: %s, %s", content.used, content.reason)
     work.save(content)

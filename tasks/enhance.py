@@ -25,9 +25,10 @@ from tasks.numerics.finishing.richardson_lucy import (
 from tasks.numerics.finishing.scale import upscaled
 from tasks.numerics.finishing.transfer import Transfer
 from tasks.numerics.networks.enhance import enhanced, light_scale
-from tasks.products.contents import Enhanced, Evaluated, Mean, Seeing, Sky, Stack
+from tasks.products.contents import Evaluated, Mean, Seeing, Sky, Stack
 from tasks.products.cutout import cutout_of
 from tasks.products.effective_transfer import transfer_of
+from tasks.products.finished_contents import Enhanced
 from tasks.running.step import Work, step
 
 log = logging.getLogger("stillsky")

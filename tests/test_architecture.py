@@ -321,7 +321,10 @@ def test_every_module_says_its_job_in_one_sentence() -> None:
 
 def _settings() -> Iterator[tuple[str, str, str]]:
     """(Section.name, annotation, docstring) of every setting in the schema."""
-    trees = [_parsed(ROOT / "configs" / name) for name in ("section.py", "finishing.py", "observatory.py", "schema.py")]
+    trees = [
+        _parsed(ROOT / "configs" / name)
+        for name in ("section.py", "finishing.py", "timeouts.py", "observatory.py", "schema.py")
+    ]
     for section in (n for tree in trees for n in tree.body if isinstance(n, ast.ClassDef)):
         for node, after in zip(section.body, [*section.body[1:], None], strict=True):
             if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from storage.declared import C64, F32, F64, I8, I64, U8, Array, Content, Flag, Numbers, Value
+from tasks.products.finished_contents import Dewarped, Enhanced, Filled, Movie
 
 
 @dataclass(frozen=True)
@@ -213,76 +214,9 @@ class Evaluated(Content):
     notes: Annotated[list[str], Value("", "What had to be done otherwise than asked for.")]
 
 
-@dataclass(frozen=True)
-class Enhanced(Content):
-    """A sharper picture than the published one, made from it: with the classical answer, and the learned one if there is."""
-
-    step: ClassVar[str] = "enhance"
-
-    enhanced: Annotated[F32, Array("channel, y, x", "adu", "The answer that is shown, on pixels `scale` times finer.")]
-    classical: Annotated[F32, Array("channel, y, x", "adu", "Richardson-Lucy with the picture's own PSF.")]
-    used: Annotated[str, Value("", "Which answer is shown: classical or learned.")]
-    reason: Annotated[str, Value("", "Why this one.")]
-    scale: Annotated[int, Value("", "How many times finer the pixels are than the capture's.")]
-    strength: Annotated[float, Value("fraction", "Fraction of the change that is shown.")]
-    model: Annotated[str, Value("", "Hash of the learned model; empty: none.")]
-    card: Annotated[dict[str, Any], Value("", "Figures of the model's gate.")]
-    figures: Annotated[list[Any], Value("", "Figures of the checks, per channel.")]
-    learned: Annotated[F32 | None, Array("channel, y, x", "adu", "The learned answer.")] = None
-
-
-@dataclass(frozen=True)
-class Dewarped(Content):
-    """A stack whose frames are registered part by part; nothing of it enters the sky."""
-
-    step: ClassVar[str] = "dewarp"
-
-    dewarped: Annotated[F32, Array("channel, y, x", "adu", "The answer that is shown; the stack where there is none.")]
-    plain: Annotated[F32, Array("channel, y, x", "adu", "Mean of the same frames, registered as a whole.")]
-    classical: Annotated[F32, Array("channel, y, x", "adu", "Mean of the frames moved by the grid of local shifts.")]
-    numbers: Annotated[I64, Array("frame", "frame number", "The frames of the stack.")]
-    fields: Annotated[F32, Array("frame, dy dx, row, column", "px", "Local shifts used, one per patch.")]
-    used: Annotated[str, Value("", "Which answer is shown: classical or learned; none where the target is too small.")]
-    reason: Annotated[str, Value("", "Why this one.")]
-    strength: Annotated[float, Value("fraction", "Fraction of the change that is shown.")]
-    model: Annotated[str, Value("", "Hash of the learned model; empty: none.")]
-    card: Annotated[dict[str, Any], Value("", "Figures of the model's gate.")]
-    figures: Annotated[dict[str, Any], Value("", "Figures of the checks.")]
-    learned: Annotated[F32 | None, Array("channel, y, x", "adu", "The same with the learned shifts.")] = None
-
-
-@dataclass(frozen=True)
-class Movie(Content):
-    """Consecutive frames, registered and cleaned of noise; nothing of it enters the sky."""
-
-    step: ClassVar[str] = "burst"
-
-    numbers: Annotated[I64, Array("frame", "frame number", "The frames of the movie, in time.")]
-    movie: Annotated[F32, Array("frame, channel, y, x", "adu", "The answer that is shown.")]
-    sigma: Annotated[F32, Array("frame, channel, y, x", "adu", "Its standard error.")]
-    classical: Annotated[F32, Array("frame, channel, y, x", "adu", "The best classical answer of each frame.")]
-    before: Annotated[F32, Array("channel, y, x", "adu", "The frame in the middle of the movie before it was cleaned.")]
-    methods: Annotated[list[str], Value("", "Which classical method was the best, per frame of the first channel.")]
-    used: Annotated[str, Value("", "Which answer is shown: classical or learned.")]
-    reason: Annotated[str, Value("", "Why this one.")]
-    strength: Annotated[float, Value("fraction", "Fraction of the noise's removal that is shown.")]
-    model: Annotated[str, Value("", "Hash of the learned model; empty: none.")]
-    card: Annotated[dict[str, Any], Value("", "Figures of the model's gate.")]
-    figures: Annotated[list[Any], Value("", "Figures of the checks, per channel.")]
-    learned: Annotated[F32 | None, Array("frame, channel, y, x", "adu", "The learned answer.")] = None
-
-
 STEPS: tuple[type[Content], ...] = (
-    Frames,
-    Mean,
-    Shifts,
-    Stack,
-    Dewarped,
-    Movie,
-    Seeing,
-    Psfs,
-    Sky,
-    Evaluated,
-    Enhanced,
+    *(Frames, Mean, Shifts, Stack),
+    *(Filled, Dewarped, Movie),
+    *(Seeing, Psfs, Sky, Evaluated, Enhanced),
 )
 """Every declared product, in the order of the recipe."""

@@ -1,25 +1,46 @@
 """Frames registered and of equal light, as pictures to look at."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.product import Product
 from tasks.numerics.frames.stacking import one_registered
 from tasks.products.clean_frames import CleanFrames
 from tasks.products.contents import Stack
+from tasks.products.finished_contents import Filled
+from tasks.running.step import Work
 
 Image = NDArray[np.float32]
 
 
-def registered_frame(clean: CleanFrames, stack: Stack, number: int) -> Image:
-    """One frame (channel, y, x) where the stack has its target, and as bright."""
-    moved = one_registered(clean.take([number])[0], stack.shifts[number], clean.samplings)
+def registered_frame(clean: CleanFrames, stack: Stack, number: int, filled: Filled | None = None) -> Image:
+    """One frame (channel, y, x) where the stack has its target, and as bright; its missing pixels filled if they are given."""
+    moved = one_registered(whole_frame(clean, number, filled), stack.shifts[number], clean.samplings)
     dark = np.percentile(stack.stack[:], 1, axis=(-2, -1), keepdims=True)
     return np.asarray((moved - dark) / stack.gains[number][:, None, None] + dark, np.float32)
 
 
-def registered_frames(clean: CleanFrames, stack: Stack, numbers: NDArray[np.int64]) -> Image:
+def registered_frames(
+    clean: CleanFrames, stack: Stack, numbers: NDArray[np.int64], filled: Filled | None = None
+) -> Image:
     """Frames (frame, channel, y, x)."""
-    return np.stack([registered_frame(clean, stack, int(number)) for number in numbers])
+    return np.stack([registered_frame(clean, stack, int(number), filled) for number in numbers])
+
+
+def whole_frame(clean: CleanFrames, number: int, filled: Filled | None) -> Image:
+    """One clean frame (channel, y, x) as it was taken, its missing pixels filled if they are given."""
+    frame = clean.take([number])[0]
+    if filled is not None:
+        part = slice(int(filled.starts[number]), int(filled.starts[number + 1]))
+        frame.reshape(-1)[filled.pixels[part]] = filled.values[part]
+    return frame
+
+
+def open_filled(work: Work, product: Product) -> AbstractContextManager[Filled | None]:
+    """Lend the filled pixels of a capture; None where none were filled and another product was passed through."""
+    return work.open(Filled, product) if product.step == Filled.step else nullcontext()
 
 
 def around_the_sharpest(stack: Stack, most: int) -> NDArray[np.int64]:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from storage.product import CaptureResults
 from storage.results.published import BURST, DEWARPED, Cube, EnhancedPicture
 from storage.store import Store
-from tasks.products.contents import Dewarped, Enhanced, Evaluated, Movie
+from tasks.products.contents import Evaluated
+from tasks.products.finished_contents import Dewarped, Enhanced, Filled, Movie
 from tasks.reporting.html import Picture
 from tasks.reporting.report import against
 
@@ -22,6 +23,11 @@ METHODS = {
 def add_finished(store: Store, results: CaptureResults, report: dict[str, Any], truth: Image | None) -> None:
     """Put what was made into a report: figures, sentences, and how near the truth it is."""
     parts = []
+    if results.has(Filled.step):
+        with store.view(Filled, results.filled) as filled:
+            pictures = ["holes", "filled"] if filled.figures else []
+            parts.append({"title": "The filled frames", "words": _filled_words(filled), "pictures": pictures})
+            report["fill"] = _common(filled) | {"checks": filled.figures}
     if results.has(Dewarped.step):
         with store.view(Dewarped, results.dewarped) as dewarped:
             pictures = ["stack", "dewarped"] if dewarped.figures else []
@@ -47,6 +53,18 @@ def add_finished(store: Store, results: CaptureResults, report: dict[str, Any], 
 def finished_pictures(store: Store, results: CaptureResults) -> tuple[Picture, ...]:
     """The pictures that stand on the page beside the published one."""
     shown = []
+    if results.has(Filled.step):
+        with store.view(Filled, results.filled) as filled:
+            if filled.figures:
+                shown += [
+                    Picture(
+                        "holes",
+                        "Sharpest frame, cleaned",
+                        "as the solve has it, without its missing pixels",
+                        filled.before[:],
+                    ),
+                    Picture("filled", "Sharpest frame, filled", "only to look at", filled.preview[:]),
+                ]
     if results.has(Dewarped.step):
         with store.view(Dewarped, results.dewarped) as dewarped:
             if dewarped.figures:
@@ -92,13 +110,13 @@ def finished_cubes(store: Store, results: CaptureResults) -> tuple[Cube, ...]:
     return tuple(cubes)
 
 
-def _common(content: Enhanced | Movie | Dewarped) -> dict[str, Any]:
+def _common(content: Enhanced | Movie | Dewarped | Filled) -> dict[str, Any]:
     """What a report says of every step that has a learned answer."""
     used = {"used": content.used, "reason": content.reason, "strength": content.strength}
     return used | {"model": content.model, "gate": content.card}
 
 
-def _gate(content: Enhanced | Movie | Dewarped) -> tuple[str, ...]:
+def _gate(content: Enhanced | Movie | Dewarped | Filled) -> tuple[str, ...]:
     """The model and the figures of its gate, as lines of HISTORY."""
     model = (f"model {content.model}",) if content.model else ()
     return (*model, *(f"gate {name} = {value}" for name, value in content.card.items()))
@@ -145,6 +163,24 @@ def _movie_words(movie: Movie) -> list[str]:
         f"is in the sky.",
         f"Checked with frames that an answer has not seen: noise of {noise:.3g} adu before, error of {left:.3g} adu after; it "
         f"leaves {ratio:.2f} of the noise in the frames (less than 0.97 would be copied noise).",
+    ]
+
+
+def _filled_words(filled: Filled) -> list[str]:
+    """What was done and what was checked, in sentences."""
+    found = filled.figures
+    if not found:
+        return [f"No pixel was filled: {filled.reason}."]
+    how = (
+        "a learned residual"
+        if filled.used == "learned"
+        else "the stack and a smooth surface through the difference to it"
+    )
+    return [
+        f"{found['pixels_per_frame']:.0f} missing pixels of a frame are filled: {how} ({filled.used}: {filled.reason}); "
+        f"they have no weight in the sky.",
+        f"Checked with good pixels that were hidden: they come back with an rms error of "
+        f"{found[f'rms_error_{filled.used}']:.3g} adu with noise, a smooth surface alone with {found['rms_error_surface']:.3g}.",
     ]
 
 

@@ -13,14 +13,15 @@ from storage.product import Product
 from tasks.burst import burst
 from tasks.learning.registry import new_net, weights_in
 from tasks.products.clean_frames import open_clean_frames
-from tasks.products.contents import Movie, Stack
+from tasks.products.contents import Stack
+from tasks.products.finished_contents import Movie
 from tasks.products.registered import around_the_sharpest, registered_frames
 from tasks.running.step import Work
 
 
 def movie_of(filmed: Any, model: str = "", **changed: Any) -> Product:
     settings = Burst(**{"mode": "auto", "frames": 12, "strength": 1.0, **changed})
-    return burst(filmed.run, filmed.frames, filmed.mean, filmed.stack, settings, model)
+    return burst(filmed.run, filmed.frames, filmed.mean, filmed.stack, filmed.stack, settings, model)
 
 
 def test_off_passes_the_stack(planet: Any) -> None:

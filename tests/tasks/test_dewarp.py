@@ -19,7 +19,8 @@ from tasks.learning.registry import new_net, weights_in
 from tasks.numerics.finishing.local_shifts import warped
 from tasks.numerics.judging.metrics import match
 from tasks.numerics.simulator.targets import TARGETS
-from tasks.products.contents import Dewarped, Stack
+from tasks.products.contents import Stack
+from tasks.products.finished_contents import Dewarped
 from tests.tasks.conftest import Filmed
 
 
@@ -41,7 +42,7 @@ def shimmering(planet: Any, tmp_path_factory: pytest.TempPathFactory) -> Filmed:
 
 def dewarped_of(filmed: Any, model: str = "", **changed: Any) -> Product:
     settings = Dewarp(**{"mode": "auto", "frames": 16, "patch_px": 16, "step_px": 8, "strength": 1.0, **changed})
-    return dewarp(filmed.run, filmed.frames, filmed.mean, filmed.stack, settings, model)
+    return dewarp(filmed.run, filmed.frames, filmed.mean, filmed.stack, filmed.stack, settings, model)
 
 
 def test_off_passes_the_stack(planet: Any) -> None:

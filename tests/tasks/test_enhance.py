@@ -14,7 +14,8 @@ from tasks.enhance import enhance
 from tasks.learning.chosen import chosen_model
 from tasks.learning.registry import new_net, weights_in
 from tasks.numerics.judging.metrics import match
-from tasks.products.contents import Enhanced, Evaluated
+from tasks.products.contents import Evaluated
+from tasks.products.finished_contents import Enhanced
 
 
 def enhanced(filmed: Any, model: str = "", **changed: Any) -> Product:

@@ -12,6 +12,8 @@ REACH_PX = 2
 """A source is looked for this far around its place in the other picture."""
 WIDE_PX = 15
 """Side of the window whose median is the light around a source."""
+STEP_PX = 3
+"""Distance of the pixels on which the median is taken."""
 MIN_SIGMA = 5.0
 """Contrast of a source, in units of the standard error."""
 MIN_SHARE = 0.02
@@ -33,7 +35,11 @@ def sources(picture: Image, sigma: float) -> int:
 
 
 def _contrast(picture: Image) -> Image:
-    return np.asarray(picture - ndimage.median_filter(picture, WIDE_PX, mode="reflect"), np.float32)
+    """The picture above the median around, which is taken on every third pixel: there it costs a thirtieth."""
+    coarse = ndimage.median_filter(ndimage.gaussian_filter(picture, 1.0)[::STEP_PX, ::STEP_PX], WIDE_PX // STEP_PX)
+    grid = np.meshgrid(*[np.arange(n) / STEP_PX for n in picture.shape], indexing="ij")
+    around = ndimage.map_coordinates(coarse, grid, order=1, mode="nearest")
+    return np.asarray(picture - around, np.float32)
 
 
 def _peaks(contrast: Image, sigma: float) -> NDArray[np.bool_]:

@@ -20,7 +20,7 @@ def test_every_step_is_declared(store: Store) -> None:
     plan = planned_products(
         store,
         Capture(Path("/night/jupiter.ser"), "f" * 64),
-        load_config(overrides=["burst.mode=auto", "dewarp.mode=auto"]),
+        load_config(overrides=["burst.mode=auto", "dewarp.mode=auto", "fill.mode=auto"]),
     )
     assert {product.step for product in plan} == {kind.step for kind in STEPS}
     assert [kind.step for kind in STEPS] == list(dict.fromkeys(product.step for product in plan))

@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
-from configs.finishing import Burst, Dewarp
+from configs.finishing import Burst, Dewarp, Fill
 from storage.product import CaptureResults
 from storage.results.published import BURST
 from tasks.burst import burst
 from tasks.dewarp import dewarp
 from tasks.enhance import enhance
+from tasks.fill import fill
 from tasks.reporting.finished import add_finished, enhanced_picture, finished_cubes, finished_pictures
 from tasks.reporting.html import rendered
 from tasks.reporting.page import gather
@@ -19,10 +20,18 @@ from tasks.reporting.report import describe
 @pytest.fixture
 def results(planet: Any) -> CaptureResults:
     given = (planet.result, planet.inputs, planet.sky, planet.config.telescope, planet.config.enhance)
-    clean = burst(planet.run, planet.frames, planet.mean, planet.stack, Burst(mode="classical", frames=8, strength=1.0))
+    clean = burst(
+        planet.run,
+        planet.frames,
+        planet.mean,
+        planet.stack,
+        planet.stack,
+        Burst(mode="classical", frames=8, strength=1.0),
+    )
     settings = Dewarp(mode="classical", frames=8, patch_px=16, step_px=8, strength=1.0)
-    shifted = dewarp(planet.run, planet.frames, planet.mean, planet.stack, settings)
-    return CaptureResults(planet.result, enhance(planet.run, *given), clean, shifted)
+    shifted = dewarp(planet.run, planet.frames, planet.mean, planet.stack, planet.stack, settings)
+    whole = fill(planet.run, planet.frames, planet.mean, planet.stack, Fill(mode="classical", strength=1.0))
+    return CaptureResults(planet.result, enhance(planet.run, *given), clean, shifted, whole)
 
 
 def test_report_and_page_show_it_in_words(planet: Any, results: CaptureResults) -> None:

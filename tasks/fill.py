@@ -1,0 +1,203 @@
+"""fill: missing pixels of the frames filled, for pictures to look at; no filled pixel ever enters the solve."""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.finishing import Fill
+from storage.models import Model
+from storage.product import Product
+from tasks.learning.chosen import choice, model_named, outside_domain
+from tasks.learning.registry import load
+from tasks.numerics.finishing.fill import filled_classically
+from tasks.numerics.finishing.missing import expected_light, mean_of_known, missing_pixels, proving_mask, thickness_px
+from tasks.numerics.finishing.richardson_lucy import shown_part
+from tasks.numerics.fourier.shifts import shift_frames
+from tasks.numerics.networks.fill import filled
+from tasks.products.clean_frames import CleanFrames, open_clean_frames
+from tasks.products.contents import Mean, Stack
+from tasks.products.finished_contents import Filled
+from tasks.running.step import Work, step
+
+log = logging.getLogger("stillsky")
+Image = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Filling = Callable[[Image, Mask, Image], Image]
+"""Frame, mask and reference (y, x) to the whole frame."""
+REFERENCE_FRAMES = 100
+"""Most frames of the mean that is the reference."""
+MIN_SHARE = 0.1
+"""A place of it that fewer of them show, as a fraction, is bridged."""
+PROVED = 4
+"""Frames whose good pixels are hidden and filled to compare the answers."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The open inputs."""
+
+    clean: CleanFrames
+    stack: Stack
+    expected: Image
+    """(channel, y, x) light of the mean frame, or around where it is dead."""
+
+    def mask(self, number: int) -> Mask:
+        """Missing pixels (channel, y, x) of a frame."""
+        content = self.clean.frames.content
+        noise = float(self.clean.noise[number].max())
+        return missing_pixels(content.raw[number], self.clean.bad, self.expected, noise, content.full_scale)
+
+    @cached_property
+    def shown(self) -> Image:
+        """(channel, y, x) mean of what the sharpest frames show; what none of them does is bridged."""
+
+        def frames() -> Iterator[tuple[Image, Mask, Image]]:
+            for number in self.stack.order[:REFERENCE_FRAMES]:
+                yield self.clean.take([number])[0], self.mask(int(number)), self.stack.shifts[number]
+
+        mean, count = mean_of_known(frames())
+        least = MIN_SHARE * min(REFERENCE_FRAMES, len(self.stack.order))
+        return np.stack([filled_classically(*each) for each in zip(mean, count < least, strict=True)])
+
+    def reference(self, number: int) -> Image:
+        """That mean (channel, y, x) where the frame has its target, and as bright."""
+        moved = shift_frames(self.shown[None], self.stack.shifts[number][None])[0]
+        dark = np.percentile(moved, 1, axis=(-2, -1), keepdims=True)
+        return np.asarray((moved - dark) * self.stack.gains[number][:, None, None] + dark, np.float32)
+
+
+@dataclass
+class Answers:
+    """Filled values of all frames, in the order of their pixels."""
+
+    starts: list[int]
+    pixels: list[NDArray[np.int64]]
+    before: list[Image]
+    values: dict[str, list[Image]]
+
+
+@step(version="1", passes="stack")
+def fill(work: Work, frames: Product, mean: Product, stack: Product, settings: Fill, model: str = "") -> None:
+    """Fill what each usable frame misses with the stack and a smooth surface through the difference to it."""
+    net = model_named("fill", model)
+    with (
+        open_clean_frames(work, frames, mean) as clean,
+        work.open(Mean, mean) as average,
+        work.open(Stack, stack) as stacked,
+    ):
+        content = _content(work, Opened(clean, stacked, expected_light(average.mean[:])), settings, net)
+    log.info("fill: %s, %s", content.used, content.reason)
+    work.save(content)
+
+
+def _fillings(model: Model | None) -> dict[str, Filling]:
+    if model is None:
+        return {"classical": filled_classically}
+    net = load(model)
+
+    def learned(frame: Image, mask: Mask, reference: Image) -> Image:
+        return filled(net, filled_classically(frame, mask, reference), mask, reference)
+
+    return {"classical": filled_classically, "learned": learned}
+
+
+def _content(work: Work, opened: Opened, settings: Fill, model: Model | None) -> Filled:
+    whole = opened.stack.mosaic == ""
+    fillings = _fillings(model)
+    answers = _answers(work, opened, fillings if whole else {})
+    if not answers.pixels or not sum(map(len, answers.pixels)):
+        words = "no pixel is missing" if whole else "a raw mosaic is cleaned colour by colour, and not filled"
+        return _made(opened, answers, "none", words, settings, None, {})
+    figures = _proved(opened, fillings) | {"pixels_per_frame": float(np.mean(list(map(len, answers.pixels))))}
+    fault = "" if model is None else _fault(figures, model)
+    chosen = choice("fill", settings.mode, model, fault)
+    return _made(opened, answers, chosen.used, chosen.reason, settings, model, figures)
+
+
+def _answers(work: Work, opened: Opened, fillings: dict[str, Filling]) -> Answers:
+    """Of every frame that is used, all that it misses; of the others nothing."""
+    answers = Answers([0], [], [], {name: [] for name in fillings})
+    flags = opened.stack.flags[:]
+    for number, flag in enumerate(flags):
+        mask = opened.mask(number) if fillings and not flag else np.zeros(0, bool)
+        if mask.any():
+            frame, reference = opened.clean.take([number])[0], opened.reference(number)
+            answers.pixels.append(np.flatnonzero(mask))
+            answers.before.append(frame[mask])
+            for name, filling in fillings.items():
+                planes = [filling(*each) for each in zip(frame, mask, reference, strict=True)]
+                answers.values[name].append(np.stack(planes)[mask])
+        answers.starts.append(answers.starts[-1] + int(mask.sum()))
+        work.progress(number + 1, len(flags) + 1)
+    return answers
+
+
+def _made(
+    opened: Opened,
+    answers: Answers,
+    used: str,
+    reason: str,
+    settings: Fill,
+    model: Model | None,
+    figures: dict[str, Any],
+) -> Filled:
+    best, named = int(opened.stack.order[0]), model if used == "learned" else None
+    pixels = np.concatenate([np.zeros(0, np.int64), *answers.pixels])
+    values = {name: np.concatenate([np.zeros(0, np.float32), *each]) for name, each in answers.values.items()}
+    before = np.concatenate([np.zeros(0, np.float32), *answers.before])
+    shown = shown_part(before, values.get(used, before), settings.strength)
+    frame = opened.clean.take([best])[0]
+    preview, part = frame.copy(), slice(answers.starts[best], answers.starts[best + 1])
+    preview.reshape(-1)[pixels[part]] = shown[part]
+    return Filled(
+        starts=np.array(answers.starts, np.int64),
+        pixels=pixels,
+        values=shown,
+        classical=values.get("classical", before),
+        before=frame,
+        preview=preview,
+        used=used,
+        reason=reason,
+        strength=settings.strength,
+        model="" if named is None else named.hash,
+        card={} if named is None else named.card.get("gate", {}),
+        figures=figures,
+        learned=values.get("learned"),
+    )
+
+
+def _proved(opened: Opened, fillings: dict[str, Filling]) -> dict[str, Any]:
+    """RMS error of each filling on good pixels that are hidden from it, and how wide the widest hole is."""
+    missed: dict[str, list[float]] = {name: [] for name in (*fillings, "surface")}
+    widest = 0.0
+    for number in opened.stack.order[:PROVED]:
+        frame, reference, masks = opened.clean.take([number])[0], opened.reference(number), opened.mask(number)
+        for plane, mask, expected in zip(frame, masks, reference, strict=True):
+            hidden = proving_mask(mask, int(number))
+            widest = max(widest, thickness_px(mask))
+            both = mask | hidden
+            for name, filling in fillings.items():
+                missed[name].append(_error(filling(plane, both, expected), plane, hidden))
+            missed["surface"].append(_error(filled_classically(plane, both), plane, hidden))
+    errors = {f"rms_error_{name}": float(np.sqrt(np.mean(each))) for name, each in missed.items()}
+    return {**errors, "hole_px": widest}
+
+
+def _error(whole: Image, frame: Image, hidden: Mask) -> float:
+    return float(np.mean((whole - frame)[hidden] ** 2, dtype=np.float64))
+
+
+def _fault(figures: dict[str, Any], model: Model) -> str:
+    """What speaks against the learned filling, by good pixels that were hidden from it; empty: nothing."""
+    outside = outside_domain(model, {"hole_px": figures["hole_px"]})
+    if outside:
+        return outside
+    learned, classical = figures["rms_error_learned"], figures["rms_error_classical"]
+    if learned > classical:
+        return f"good pixels that were hidden come back with an error of {learned:.3g}, classically {classical:.3g}"
+    return ""
