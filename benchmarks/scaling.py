@@ -97,7 +97,7 @@ def restored(run: Run, film: Path, count: int, words: Sequence[str]) -> Row:
     restore_capture(run, capture, config)
     seconds, spent = wall(), time.process_time() - before
     made = {product.step: product for product in planned_products(store, capture, config)}
-    inputs = CaptureProducts(*(made[step] for step in ("ingest", "average", "shift_average", "measure_seeing")))
+    inputs = CaptureProducts(*(made[step] for step in ("calibrate", "average", "shift_average", "measure_seeing")))
     known = known_psfs(run, inputs, capture_at(beside(film)["psfs"]), config.telescope)
     settings = config.rounds[-1].sky.model_copy(update={"air_share": 0.0})
     oracle = solve_sky(run, inputs, known, inputs.stack, config.telescope, settings)

@@ -103,7 +103,7 @@ def picture(folder: Path) -> None:
     run, capture = Run(Store(folder / "store")), capture_at(film)
     restore_capture(run, capture, config)  # a row of changed code has taken its sky away
     made = {product.step: product for product in planned_products(run.store, capture, config)}
-    inputs = CaptureProducts(*(made[step] for step in ("ingest", "average", "shift_average", "measure_seeing")))
+    inputs = CaptureProducts(*(made[step] for step in ("calibrate", "average", "shift_average", "measure_seeing")))
     known = known_psfs(run, inputs, capture_at(beside(film)["psfs"]), config.telescope)
     settings = config.rounds[-1].sky.model_copy(update={"air_share": 0.0})
     oracle = solve_sky(run, inputs, known, inputs.stack, config.telescope, settings)

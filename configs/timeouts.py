@@ -14,6 +14,8 @@ class Timeouts(Section):
     """Reading the capture into the store, seconds."""
     average_s: Annotated[float, Field(ge=0)]
     """Mean, variance, noise and defects, seconds."""
+    calibrate_s: Annotated[float, Field(ge=0)]
+    """Calibrating and cleaning the frames, seconds."""
     align_s: Annotated[float, Field(ge=0)]
     """Registration, seconds."""
     shift_average_s: Annotated[float, Field(ge=0)]

@@ -33,7 +33,7 @@ def run_case(name: str, seed: int, settings: Sequence[str], device: str) -> Row:
         result = restore_capture(run, capture, config).evaluated
         seconds = elapsed()
         made = {product.step: product for product in planned_products(run.store, capture, config)}
-        inputs = CaptureProducts(*(made[step] for step in ("ingest", "average", "shift_average", "measure_seeing")))
+        inputs = CaptureProducts(*(made[step] for step in ("calibrate", "average", "shift_average", "measure_seeing")))
         oracle = _oracle(run, inputs, beside(film)["psfs"], config)
         report = describe(run.store, result, config.model_dump(mode="json"), truth, psfs_beside(film))
         return row(name, seed, report, quality(run.store, oracle, truth), seconds)

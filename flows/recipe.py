@@ -7,6 +7,7 @@ from storage.store import Store
 from tasks.align import align
 from tasks.average import average
 from tasks.burst import burst
+from tasks.calibrate import calibrate
 from tasks.dewarp import dewarp
 from tasks.enhance import enhance
 from tasks.evaluate import evaluate
@@ -25,16 +26,16 @@ def restore_capture(run: Run, capture: Capture, config: Config) -> CaptureResult
 
     Every line is a step. A step whose product is in the store is not repeated; one that is off passes its input through.
     """
-    # Ingested frames are raw; later steps read them through tasks.products.clean_frames, calibrated and cleaned.
     frames = ingest(run, capture, config.ingest)
     mean = average(run, frames, config.average)
-    shifts = align(run, frames, mean, config.align)
-    stack = shift_average(run, frames, mean, shifts, config.telescope, config.shift_average)
-    filled = fill(run, frames, mean, stack, config.fill, chosen_model("fill", config.fill.mode))
-    dewarped = dewarp(run, frames, mean, stack, filled, config.dewarp, chosen_model("dewarp", config.dewarp.mode))
-    movie = burst(run, frames, mean, stack, filled, config.burst, chosen_model("burst", config.burst.mode))
-    seeing = measure_seeing(run, frames, mean, stack, config.telescope)
-    inputs, sky = CaptureProducts(frames, mean, stack, seeing), stack
+    clean = calibrate(run, frames, mean)
+    shifts = align(run, clean, config.align)
+    stack = shift_average(run, clean, mean, shifts, config.telescope, config.shift_average)
+    filled = fill(run, frames, clean, mean, stack, config.fill, chosen_model("fill", config.fill.mode))
+    dewarped = dewarp(run, clean, stack, filled, config.dewarp, chosen_model("dewarp", config.dewarp.mode))
+    movie = burst(run, clean, stack, filled, config.burst, chosen_model("burst", config.burst.mode))
+    seeing = measure_seeing(run, clean, mean, stack, config.telescope)
+    inputs, sky = CaptureProducts(clean, mean, stack, seeing), stack
     for number, settings in enumerate(config.rounds, start=1):
         psfs = solve_psfs(run.in_round(number), inputs, sky, config.telescope, settings.psfs)
         sky = solve_sky(run.in_round(number), inputs, psfs, sky, config.telescope, settings.sky)

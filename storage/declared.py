@@ -34,6 +34,10 @@ class LazyArray(Protocol[Scalar]):
 
     def __getitem__(self, key: Any, /) -> NDArray[Scalar]: ...
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the numbers."""
+
 
 F32 = LazyArray[np.float32]
 F64 = LazyArray[np.float64]

@@ -21,7 +21,7 @@ class Product:
 
 
 class CaptureProducts(NamedTuple):
-    """What every round needs of a capture: its frames, and what was measured of them before the first round."""
+    """What every round needs of a capture: its clean frames, and what was measured of them before the first round."""
 
     frames: Product
     mean: Product

@@ -14,10 +14,10 @@ from tasks.products.frames import flag
 from tasks.running.step import Work, step
 
 
-@step(version="4")
-def align(work: Work, frames: Product, mean: Product, settings: AlignSettings) -> None:
+@step(version="5")
+def align(work: Work, frames: Product, settings: AlignSettings) -> None:
     """Shifts (frame, 2) dy, dx px, zero in the middle of the drift; frames that cannot be aligned are marked."""
-    with open_clean_frames(work, frames, mean) as clean:
+    with open_clean_frames(work, frames) as clean:
         flags = clean.flags
         usable = flags == 0
         passes = iter(range(settings.rounds + 1))

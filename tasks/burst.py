@@ -52,11 +52,11 @@ class Channel:
 
 @step(version="1", passes="stack")
 def burst(
-    work: Work, frames: Product, mean: Product, stack: Product, filled: Product, settings: Burst, model: str = ""
+    work: Work, frames: Product, stack: Product, filled: Product, settings: Burst, model: str = ""
 ) -> None:
     """Clean consecutive registered frames of their noise, with its standard error that is left."""
     with (
-        open_clean_frames(work, frames, mean) as clean,
+        open_clean_frames(work, frames) as clean,
         work.open(Stack, stack) as stacked,
         open_filled(work, filled) as pixels,
     ):

@@ -67,12 +67,12 @@ class Answer:
 
 @step(version="1", passes="stack")
 def dewarp(
-    work: Work, frames: Product, mean: Product, stack: Product, filled: Product, settings: Dewarp, model: str = ""
+    work: Work, frames: Product, stack: Product, filled: Product, settings: Dewarp, model: str = ""
 ) -> None:
     """Measure local shifts of the sharpest frames against the stack, undo them, and average."""
     net = model_named("dewarp", model)
     with (
-        open_clean_frames(work, frames, mean) as clean,
+        open_clean_frames(work, frames) as clean,
         work.open(Stack, stack) as stacked,
         open_filled(work, filled) as pixels,
     ):

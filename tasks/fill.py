@@ -20,7 +20,7 @@ from tasks.numerics.finishing.richardson_lucy import shown_part
 from tasks.numerics.fourier.shifts import shift_frames
 from tasks.numerics.networks.fill import filled
 from tasks.products.clean_frames import CleanFrames, open_clean_frames
-from tasks.products.contents import Mean, Stack
+from tasks.products.contents import Frames, Mean, Stack
 from tasks.products.finished_contents import Filled
 from tasks.running.step import Work, step
 
@@ -41,16 +41,18 @@ PROVED = 4
 class Opened:
     """The open inputs."""
 
+    raw: Frames
     clean: CleanFrames
     stack: Stack
+    bad: Mask
+    """(channel, y, x) pixels that no frame can be trusted in."""
     expected: Image
     """(channel, y, x) light of the mean frame, or around where it is dead."""
 
     def mask(self, number: int) -> Mask:
         """Missing pixels (channel, y, x) of a frame."""
-        content = self.clean.frames.content
         noise = float(self.clean.noise[number].max())
-        return missing_pixels(content.raw[number], self.clean.bad, self.expected, noise, content.full_scale)
+        return missing_pixels(self.raw.raw[number], self.bad, self.expected, noise, self.raw.full_scale)
 
     @cached_property
     def shown(self) -> Image:
@@ -82,15 +84,19 @@ class Answers:
 
 
 @step(version="1", passes="stack")
-def fill(work: Work, frames: Product, mean: Product, stack: Product, settings: Fill, model: str = "") -> None:
+def fill(
+    work: Work, frames: Product, clean: Product, mean: Product, stack: Product, settings: Fill, model: str = ""
+) -> None:
     """Fill what each usable frame misses with the stack and a smooth surface through the difference to it."""
     net = model_named("fill", model)
     with (
-        open_clean_frames(work, frames, mean) as clean,
+        work.open(Frames, frames) as raw,
+        open_clean_frames(work, clean) as cleaned,
         work.open(Mean, mean) as average,
         work.open(Stack, stack) as stacked,
     ):
-        content = _content(work, Opened(clean, stacked, expected_light(average.mean[:])), settings, net)
+        opened = Opened(raw, cleaned, stacked, average.bad[:], expected_light(average.mean[:]))
+        content = _content(work, opened, settings, net)
     log.info("fill: %s, %s", content.used, content.reason)
     work.save(content)
 

@@ -47,7 +47,7 @@ def measure_seeing(work: Work, frames: Product, mean: Product, stack: Product, t
     """
     found: dict[int, ColourSeeing] = {}
     with (
-        open_clean_frames(work, frames, mean) as clean,
+        open_clean_frames(work, frames) as clean,
         work.open(Stack, stack) as stacked,
         work.open(Mean, mean) as average,
     ):
@@ -66,7 +66,7 @@ def measure_seeing(work: Work, frames: Product, mean: Product, stack: Product, t
 def _measured(work: Work, clean: CleanFrames, cutout: Cutout, cutoff: float, telescope: Telescope) -> ColourSeeing:
     """The seeing as the frames of one colour show it."""
     usable = np.flatnonzero(cutout.usable)
-    exposure = _exposure_s(clean.frames.content.facts)
+    exposure = _exposure_s(clean.content.facts)
     travel = travel_prior(telescope.aperture_m, exposure) if telescope.aperture_m else None
     blocks = _blocks(work, clean, usable, cutout)
     sums, power = frame_spectra(blocks, cutout.shifts, cutout.gains, len(usable), cutoff)

@@ -21,12 +21,12 @@ from tasks.products.optics import check_wavelengths, cutoff_cpp
 from tasks.running.step import Work, step
 
 
-@step(version="4")
+@step(version="5")
 def shift_average(
     work: Work, frames: Product, mean: Product, shifts: Product, telescope: Telescope, settings: ShiftAverage
 ) -> None:
     """Rank the frames, hold some out at random, and average the share of the sharpest that the held-out agree with best."""
-    with open_clean_frames(work, frames, mean) as clean:
+    with open_clean_frames(work, frames) as clean:
         with work.open(Shifts, shifts) as aligned, work.open(Mean, mean) as average:
             moves, flags = aligned.shifts[:], aligned.flags[:]
             check_wavelengths(telescope, len(clean.colours))
@@ -57,7 +57,7 @@ def shift_average(
             shares=np.array(lucky.shares),
             bits=np.array(lucky.bits),
             share=lucky.share,
-            mosaic=clean.frames.content.mosaic,
+            mosaic=clean.content.mosaic,
         )
         content = _with_noise(content, clean, np.flatnonzero(ok), size)
     work.save(content)

@@ -51,7 +51,7 @@ class KnownChannel:
 def known_psfs(work: Work, inputs: CaptureProducts, truth: Capture, telescope: Telescope) -> None:
     """Leave what `solve_psfs` leaves, with the true PSFs of `truth` in the place of solved ones."""
     with contextlib.ExitStack() as stack:
-        clean = stack.enter_context(open_clean_frames(work, inputs.frames, inputs.mean))
+        clean = stack.enter_context(open_clean_frames(work, inputs.frames))
         stacked = stack.enter_context(work.open(Stack, inputs.stack))
         mean = stack.enter_context(work.open(Mean, inputs.mean))
         known = stack.enter_context(true_psfs(truth.path))

@@ -49,6 +49,23 @@ class Mean(Content):
 
 
 @dataclass(frozen=True)
+class Clean(Content):
+    """The frames in linear light, without defects and cosmic rays: light = level + step_size * code."""
+
+    step: ClassVar[str] = "calibrate"
+
+    codes: Annotated[Numbers, Array("frame, channel, y, x", "step_size", "Light: uint16, or float32 for float frames.")]
+    level: Annotated[F32, Array("frame, channel", "adu", "Light of code 0.")]
+    step_size: Annotated[F32, Array("frame, channel", "adu", "Light of one code, a power of two.")]
+    flags: Annotated[U8, Array("frame", "bits", "Flags of ingest.")]
+    noise: Annotated[F32, Array("frame, channel", "adu^2", "Noise variance per pixel, of average.")]
+    bad: Annotated[Flag, Array("channel, y, x", "", "Pixels that were filled in every frame.")]
+    spikes: Annotated[I64, Array("spike, frame channel y x", "", "Pixels that were filled in one frame: cosmic rays.")]
+    facts: Annotated[dict[str, str], Value("", "What the file says of itself, of ingest.")]
+    mosaic: Annotated[str, Value("", "Colours of the sensor's first cell, of ingest.")] = ""
+
+
+@dataclass(frozen=True)
 class Shifts(Content):
     """Where the target stands in every frame."""
 
@@ -215,7 +232,7 @@ class Evaluated(Content):
 
 
 STEPS: tuple[type[Content], ...] = (
-    *(Frames, Mean, Shifts, Stack),
+    *(Frames, Mean, Clean, Shifts, Stack),
     *(Filled, Dewarped, Movie),
     *(Seeing, Psfs, Sky, Evaluated, Enhanced),
 )

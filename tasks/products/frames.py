@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -61,12 +62,29 @@ class CalibratedFrames:
     def calibrated(self, raw: NDArray[Any]) -> NDArray[np.float32]:
         """Response curve, dark and flat; where the flat is unusable the division is left out (the defect map covers it)."""
         content = self.content
-        light = content.response[:][raw] if content.response is not None else raw
+        light = self._response[raw] if content.response is not None else raw
         light = np.nan_to_num(light.astype(np.float32), copy=False)
         if content.dark is not None:
-            light -= content.dark[:]
+            light -= self._dark
         if content.flat is not None:
-            flat = content.flat[:]
-            level = np.median(flat, axis=(-2, -1), keepdims=True)
-            light *= np.where(flat > MIN_FLAT * level, level / np.maximum(flat, MIN_FLAT * level), np.float32(1))
+            light *= self._gain
         return light
+
+    @cached_property
+    def _response(self) -> NDArray[np.float32]:
+        assert self.content.response is not None
+        return self.content.response[:]
+
+    @cached_property
+    def _dark(self) -> NDArray[np.float32]:
+        assert self.content.dark is not None
+        return self.content.dark[:]
+
+    @cached_property
+    def _gain(self) -> NDArray[np.float32]:
+        """(channel, y, x) what divides by the flat, scaled to median one."""
+        assert self.content.flat is not None
+        flat = self.content.flat[:]
+        level = np.median(flat, axis=(-2, -1), keepdims=True)
+        gain = np.where(flat > MIN_FLAT * level, level / np.maximum(flat, MIN_FLAT * level), np.float32(1))
+        return np.asarray(gain, np.float32)

@@ -25,7 +25,7 @@ class Inputs:
 def open_inputs(work: Work, products: CaptureProducts) -> Iterator[Inputs]:
     """Lend the products that every round needs."""
     with (
-        open_clean_frames(work, products.frames, products.mean) as clean,
+        open_clean_frames(work, products.frames) as clean,
         work.open(Mean, products.mean) as mean,
         work.open(Stack, products.stack) as stack,
         work.open(Seeing, products.seeing) as seeing,

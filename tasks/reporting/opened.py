@@ -15,7 +15,7 @@ from tasks.numerics.optics.aperture import Aperture
 from tasks.numerics.psf_models.base import PsfModel
 from tasks.numerics.psf_models.table import PSF_MODELS
 from tasks.products.clean_frames import CleanFrames, clean_frames
-from tasks.products.contents import Frames, Mean, Psfs, Seeing, Sky, Stack
+from tasks.products.contents import Clean, Frames, Mean, Psfs, Seeing, Sky, Stack
 from tasks.products.cutout import Cutout, cutout_of
 from tasks.products.optics import aperture_of, cutoff_cpp
 
@@ -39,6 +39,7 @@ class OpenedProducts:
     """Everything that a sky was made from, open for reading."""
 
     frames: Frames
+    calibrated: Clean
     mean: Mean
     stack: Stack
     seeing: Seeing
@@ -53,7 +54,7 @@ class OpenedProducts:
     @property
     def clean(self) -> CleanFrames:
         """The frames as the solver used them."""
-        return clean_frames(self.frames, self.mean)
+        return clean_frames(self.calibrated)
 
     @property
     def model(self) -> PsfModel:
@@ -100,6 +101,7 @@ def open_products(store: Store, product: Product, telescope: Telescope) -> Itera
             rounds.append(Round(*views, store.seconds(psfs), store.seconds(sky)))
         yield OpenedProducts(
             stack.enter_context(store.view(Frames, one[Frames.step])),
+            stack.enter_context(store.view(Clean, one[Clean.step])),
             stack.enter_context(store.view(Mean, one[Mean.step])),
             stack.enter_context(store.view(Stack, one[Stack.step])),
             stack.enter_context(store.view(Seeing, one[Seeing.step])),

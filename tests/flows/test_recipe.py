@@ -12,7 +12,7 @@ CAPTURE = Capture(Path("/night/jupiter.ser"), "f" * 64)
 
 def test_plan_follows_the_recipe_and_makes_nothing(store: Store) -> None:
     line = planned_products(store, CAPTURE, load_config())
-    first = ["ingest", "average", "align", "shift_average", "measure_seeing"]
+    first = ["ingest", "average", "calibrate", "align", "shift_average", "measure_seeing"]
     assert [p.step for p in line] == [*first, *["solve_psfs", "solve_sky"] * 2, "evaluate", "enhance"]
     assert len(set(line)) == len(line)
     assert list(store.root.iterdir()) == []

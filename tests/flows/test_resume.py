@@ -27,6 +27,7 @@ from storage.store import Store
 STEPS = (
     "ingest",
     "average",
+    "calibrate",
     "align",
     "shift_average",
     "measure_seeing",
@@ -232,8 +233,8 @@ def test_killed_while_a_step_is_being_written(restorer: Restorer, whole: Path, r
         ("evaluate.steps=9", ["evaluate", "enhance"]),
         ("rounds.1.psfs.steps=11", ["solve_psfs", "solve_sky", "evaluate", "enhance"]),
         ("rounds.0.sky.air_share=0.5", ["solve_sky", "solve_psfs", "solve_sky", "evaluate", "enhance"]),
-        ("shift_average.heldout_share=0.2", [*STEPS[3:7], "solve_psfs", "solve_sky", "evaluate", "enhance"]),
-        ("ingest.black_share=0.3", [*STEPS[:7], "solve_psfs", "solve_sky", "evaluate", "enhance"]),
+        ("shift_average.heldout_share=0.2", [*STEPS[4:8], "solve_psfs", "solve_sky", "evaluate", "enhance"]),
+        ("ingest.black_share=0.3", [*STEPS[:8], "solve_psfs", "solve_sky", "evaluate", "enhance"]),
         ("average.block_frames=7", []),
     ],
 )

@@ -21,6 +21,7 @@ from storage.store import Store
 from tasks.align import align
 from tasks.average import average
 from tasks.benchmark.simulate import simulate
+from tasks.calibrate import calibrate
 from tasks.evaluate import evaluate
 from tasks.ingest import ingest
 from tasks.measure_seeing import measure_seeing
@@ -82,22 +83,26 @@ class Filmed:
         return average(self.run, self.frames, self.config.average)
 
     @cached_property
+    def clean(self) -> Product:
+        return calibrate(self.run, self.frames, self.mean)
+
+    @cached_property
     def shifts(self) -> Product:
-        return align(self.run, self.frames, self.mean, self.config.align)
+        return align(self.run, self.clean, self.config.align)
 
     @cached_property
     def stack(self) -> Product:
-        given = (self.frames, self.mean, self.shifts)
+        given = (self.clean, self.mean, self.shifts)
         return shift_average(self.run, *given, self.config.telescope, self.config.shift_average)
 
     @cached_property
     def seeing(self) -> Product:
-        return measure_seeing(self.run, self.frames, self.mean, self.stack, self.config.telescope)
+        return measure_seeing(self.run, self.clean, self.mean, self.stack, self.config.telescope)
 
     @cached_property
     def inputs(self) -> CaptureProducts:
         """What every round needs."""
-        return CaptureProducts(self.frames, self.mean, self.stack, self.seeing)
+        return CaptureProducts(self.clean, self.mean, self.stack, self.seeing)
 
     @cached_property
     def rounds(self) -> list[tuple[Product, Product]]:

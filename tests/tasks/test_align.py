@@ -15,6 +15,7 @@ from storage.results.truth import beside
 from storage.store import Store
 from tasks.align import align
 from tasks.average import average
+from tasks.calibrate import calibrate
 from tasks.ingest import ingest
 from tasks.products.frames import reasons
 from tasks.running.step import Run
@@ -63,7 +64,7 @@ def test_zero_is_in_the_middle_of_the_usable_frames(planet: Any, tmp_path: Path)
     run = Run(Store(tmp_path / "store"))
     frames = ingest(run, capture_at(tmp_path / "late.ser"), planet.config.ingest)
     mean = average(run, frames, planet.config.average)
-    with run.store.open(align(run, frames, mean, planet.config.align)) as file:
+    with run.store.open(align(run, calibrate(run, frames, mean), planet.config.align)) as file:
         assert reasons(int(file["flags"][0])) == ["black"]
         np.testing.assert_allclose(np.median(file["shifts"][1:], axis=0), 0, atol=1e-5)
 
@@ -73,5 +74,5 @@ def test_blocks_do_not_change_the_shifts(planet: Any, tmp_path: Path) -> None:
     frames = ingest(run, planet.capture, planet.config.ingest)
     mean = average(run, frames, planet.config.average)
     small = load_config(overrides=["align.block_frames=5"]).align
-    with run.store.open(align(run, frames, mean, small)) as file:
+    with run.store.open(align(run, calibrate(run, frames, mean), small)) as file:
         np.testing.assert_allclose(file["shifts"][:], planet.read(planet.shifts, "shifts"), atol=0.05)

@@ -21,7 +21,7 @@ from tasks.running.step import Work
 
 def movie_of(filmed: Any, model: str = "", **changed: Any) -> Product:
     settings = Burst(**{"mode": "auto", "frames": 12, "strength": 1.0, **changed})
-    return burst(filmed.run, filmed.frames, filmed.mean, filmed.stack, filmed.stack, settings, model)
+    return burst(filmed.run, filmed.clean, filmed.stack, filmed.stack, settings, model)
 
 
 def test_off_passes_the_stack(planet: Any) -> None:
@@ -42,7 +42,7 @@ def test_strength_zero_is_the_registered_frames(planet: Any) -> None:
     with planet.store.view(Movie, movie_of(planet, strength=0.0)) as movie:
         work = Work(planet.run, planet.stack, {}, "test")
         with (
-            open_clean_frames(work, planet.frames, planet.mean) as clean,
+            open_clean_frames(work, planet.clean) as clean,
             planet.store.view(Stack, planet.stack) as stack,
         ):
             numbers = around_the_sharpest(stack, 12)

@@ -42,7 +42,7 @@ def shimmering(planet: Any, tmp_path_factory: pytest.TempPathFactory) -> Filmed:
 
 def dewarped_of(filmed: Any, model: str = "", **changed: Any) -> Product:
     settings = Dewarp(**{"mode": "auto", "frames": 16, "patch_px": 16, "step_px": 8, "strength": 1.0, **changed})
-    return dewarp(filmed.run, filmed.frames, filmed.mean, filmed.stack, filmed.stack, settings, model)
+    return dewarp(filmed.run, filmed.clean, filmed.stack, filmed.stack, settings, model)
 
 
 def test_off_passes_the_stack(planet: Any) -> None:

@@ -37,13 +37,13 @@ def torn(planet: Any, tmp_path_factory: pytest.TempPathFactory) -> Filmed:
 
 def filled_of(filmed: Any, model: str = "", **changed: Any) -> Product:
     settings = Fill(**{"mode": "auto", "strength": 1.0, **changed})
-    return fill(filmed.run, filmed.frames, filmed.mean, filmed.stack, settings, model)
+    return fill(filmed.run, filmed.frames, filmed.clean, filmed.mean, filmed.stack, settings, model)
 
 
 def frame_of(filmed: Any, number: int, product: Product | None = None) -> Any:
     work = Work(filmed.run, filmed.stack, {}, "test")
     with (
-        open_clean_frames(work, filmed.frames, filmed.mean) as clean,
+        open_clean_frames(work, filmed.clean) as clean,
         open_filled(work, product or filmed.stack) as pixels,
     ):
         return whole_frame(clean, number, pixels)[0]

@@ -11,6 +11,7 @@ from storage.errors import Hopeless
 from storage.store import Store
 from tasks.align import align
 from tasks.average import average
+from tasks.calibrate import calibrate
 from tasks.ingest import ingest
 from tasks.numerics.judging.metrics import psnr
 from tasks.products.frames import reasons
@@ -75,11 +76,12 @@ def test_blocks_do_not_change_the_result_but_the_seed_does(planet: Any, tmp_path
     run = Run(Store(tmp_path))
     frames = ingest(run, planet.capture, planet.config.ingest)
     mean = average(run, frames, planet.config.average)
-    shifts = align(run, frames, mean, planet.config.align)
+    clean = calibrate(run, frames, mean)
+    shifts = align(run, clean, planet.config.align)
     found = {}
     for words in ("block_frames=5", "seed=1"):
         settings = load_config(overrides=[f"shift_average.{words}"]).shift_average
-        with run.store.open(shift_average(run, frames, mean, shifts, planet.config.telescope, settings)) as file:
+        with run.store.open(shift_average(run, clean, mean, shifts, planet.config.telescope, settings)) as file:
             found[words] = (file["stack"][:], file["held"][:], file["order"][:])
     np.testing.assert_allclose(found["block_frames=5"][0], planet.read(planet.stack, "stack"), rtol=1e-4)
     np.testing.assert_array_equal(found["block_frames=5"][1], planet.read(planet.stack, "held"))
@@ -88,6 +90,6 @@ def test_blocks_do_not_change_the_result_but_the_seed_does(planet: Any, tmp_path
 
 def test_wavelengths_of_other_channels_are_refused(planet: Any) -> None:
     telescope = planet.config.telescope.model_copy(update={"wavelength_nm": (650.0, 550.0, 450.0)})
-    given = (planet.run, planet.frames, planet.mean, planet.shifts, telescope, planet.config.shift_average)
+    given = (planet.run, planet.clean, planet.mean, planet.shifts, telescope, planet.config.shift_average)
     with pytest.raises(Hopeless, match=r"3 wavelengths .* 1 channel;"):
         shift_average(*given)

@@ -18,8 +18,8 @@ from flows.server.embedded import default_store
 from storage.results.published import ENHANCED, FILES, UNBELIEVED
 
 TASKS = [
-    "ingest", "average", "align", "shift average", "measure seeing", "solve psfs round 1", "solve sky round 1",
-    "solve psfs round 2", "solve sky round 2", "evaluate",
+    "ingest", "average", "calibrate", "align", "shift average", "measure seeing", "solve psfs round 1", "solve sky round 1",
+    "solve psfs round 2", "solve sky round 2", "evaluate", "enhance",
 ]  # fmt: skip
 WAIT_S = 600.0
 

@@ -36,7 +36,7 @@ def test_frames_are_in_place_and_of_equal_light(spoiled: Any) -> None:
     cutout = opened(spoiled)
     order = spoiled.read(spoiled.stack, "order")
     work = Work(spoiled.run, Product("test", "0" * 32), {}, "test")
-    with open_clean_frames(work, spoiled.frames, spoiled.mean) as clean:
+    with open_clean_frames(work, spoiled.clean) as clean:
         frames = cutout.frames(clean, order)
     assert frames.shape == (len(order), cutout.size, cutout.size)
     assert frames.dtype == np.float32
@@ -50,7 +50,7 @@ def test_frames_are_in_place_and_of_equal_light(spoiled: Any) -> None:
 def test_frames_have_the_light_of_the_stack(spoiled: Any) -> None:
     cutout = opened(spoiled)
     work = Work(spoiled.run, Product("test", "0" * 32), {}, "test")
-    with open_clean_frames(work, spoiled.frames, spoiled.mean) as clean:
+    with open_clean_frames(work, spoiled.clean) as clean:
         frames = cutout.frames(clean, spoiled.read(spoiled.stack, "order"))
     assert frames.mean(0).sum() == pytest.approx(cutout.to_canvas(cutout.stack).sum(), rel=0.03)
 

@@ -12,7 +12,7 @@ from tasks.running.step import Work
 
 def test_frames_lie_on_the_stack(spoiled: Any) -> None:
     work = Work(spoiled.run, spoiled.stack, {}, "test")
-    with open_clean_frames(work, spoiled.frames, spoiled.mean) as clean, work.open(Stack, spoiled.stack) as stack:
+    with open_clean_frames(work, spoiled.clean) as clean, work.open(Stack, spoiled.stack) as stack:
         numbers = around_the_sharpest(stack, 9)
         frames = registered_frames(clean, stack, numbers)
         inner = (slice(10, -10), slice(10, -10))

@@ -25,7 +25,7 @@ def test_report_of_a_planet(planet: Any) -> None:
 
 def test_every_step_and_round_is_timed(planet: Any) -> None:
     seconds = describe(planet.store, planet.result, {}, None)["seconds"]
-    steps = ["ingest", "average", "align", "shift_average", "measure_seeing", "solve_psfs", "solve_sky"]
+    steps = ["ingest", "average", "calibrate", "align", "shift_average", "measure_seeing", "solve_psfs", "solve_sky"]
     assert set(seconds) == {*steps, "solve_psfs 2", "solve_sky 2", "evaluate", "total"}
     assert seconds["total"] == pytest.approx(sum(v for k, v in seconds.items() if k != "total"), abs=0.01)
     assert next(iter(seconds)) == "ingest"

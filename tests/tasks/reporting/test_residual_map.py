@@ -1,13 +1,12 @@
 """The map of misfit is one where the solve worked, and shows the place where it did not."""
 
 import contextlib
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from tasks.products.clean_frames import CleanFrames, clean_frames
-from tasks.products.contents import Frames, Mean, Seeing, Sky, Stack
+from tasks.products.contents import Clean, Mean, Seeing, Sky, Stack
 from tasks.products.cutout import cutout_of
 from tasks.products.optics import aperture_of
 from tasks.reporting.residual_map import FRAMES, residual_map
@@ -17,12 +16,12 @@ def maps(filmed: Any, spot: float = 0.0) -> Any:
     """The misfit of the last round with every frame brighter by `spot` in one place."""
     store = filmed.store
     with contextlib.ExitStack() as opened:
-        frames = opened.enter_context(store.view(Frames, filmed.frames))
+        calibrated = opened.enter_context(store.view(Clean, filmed.clean))
         mean = opened.enter_context(store.view(Mean, filmed.mean))
         cutout = cutout_of(opened.enter_context(store.view(Stack, filmed.stack)), 0)
         seeing = opened.enter_context(store.view(Seeing, filmed.seeing))
         sky = opened.enter_context(store.view(Sky, filmed.sky))
-        clean: Any = replace(clean_frames(frames, mean), bad=np.zeros_like(mean.bad[:]))
+        clean: Any = clean_frames(calibrated)
         if spot:
             clean = Spotted(clean, np.rint(cutout.shifts).astype(int), spot)
         aperture = aperture_of(filmed.config.telescope, 0, mean, cutout.size)

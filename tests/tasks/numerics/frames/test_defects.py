@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from scipy import ndimage, special
 
-from tasks.numerics.frames.defects import bad_from_dark, bad_from_flat, bad_from_moments, clean, fill, spikes
+from tasks.numerics.frames.defects import (
+    _no_more_than_third,
+    bad_from_dark,
+    bad_from_flat,
+    bad_from_moments,
+    clean,
+    fill,
+    isolated_outliers,
+    spikes,
+)
 
 N = 64
 HOT, DEAD = (29, 38), (33, 30)
@@ -125,6 +134,19 @@ def test_clean_mends_both():
     bad[HOT] = True
     broken[:, 0, HOT[0], HOT[1]] = 4000
     broken[4, 0, 40, 8] = 5000
-    mended = clean(broken, bad, 3.0)
+    mended, spiked = clean(broken, bad, 3.0)
     assert abs(mended[4, 0, 40, 8] - good[4, 0, 40, 8]) < 20
     assert np.abs(mended - good).max() < 250
+    assert spiked[4, 0, 40, 8]
+    assert not spiked[:, 0, HOT[0], HOT[1]].any()
+
+
+def test_the_fast_preselection_loses_no_spike():
+    rng = np.random.default_rng(9)
+    image = rng.normal(100, 3, (40, 41)).astype(np.float32)
+    padded = np.pad(image, 1, mode="reflect")
+    near = np.stack([padded[y : y + 40, x : x + 41] for y in range(3) for x in range(3) if (y, x) != (1, 1)])
+    assert (_no_more_than_third(image) <= np.sort(near, axis=0)[-3]).all()
+    image[0, 0] = image[39, 40] = image[20, 0] = 400
+    found = isolated_outliers(image, 3.0, 0.02)
+    assert np.argwhere(found).tolist() == [[0, 0], [20, 0], [39, 40]]
