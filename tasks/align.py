@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from configs.schema import AlignSettings
 from storage.product import Product
-from tasks.numerics.frames.registration import register
+from tasks.numerics.frames.registration import register, sample_size
 from tasks.products.clean_frames import open_clean_frames
 from tasks.products.contents import Shifts
 from tasks.products.frames import flag
@@ -20,17 +20,19 @@ def align(work: Work, frames: Product, settings: AlignSettings) -> None:
     with open_clean_frames(work, frames) as clean:
         flags = clean.flags
         usable = flags == 0
-        passes = iter(range(settings.rounds + 1))
+        passes = iter(range(settings.rounds))
 
         def blocks() -> Iterator[NDArray[np.float32]]:
-            number = next(passes, settings.rounds)
-            start = 0
-            for block in clean.lumas(settings.block_frames):
-                yield block[usable[start : start + len(block)]]
-                start += len(block)
-                work.progress(number * len(flags) + start, (settings.rounds + 1) * len(flags))
+            number = next(passes, settings.rounds - 1)
+            done = 0
+            for numbers, block in clean.chosen_lumas(np.flatnonzero(usable), settings.block_frames):
+                yield block
+                done += len(numbers)
+                work.progress(number * usable.sum() + done, settings.rounds * int(usable.sum()))
 
-        found = register(blocks, settings.rounds, settings.settle_px)
+        drawn = np.random.default_rng(0).permutation(np.flatnonzero(usable))[: sample_size(clean.shape[-2:])]
+        sample = (block for _, block in clean.chosen_lumas(drawn, 1))
+        found = register(blocks, sample, settings.rounds, settings.settle_px)
     flags[np.flatnonzero(usable)[~found.ok]] |= flag("unaligned")
     shifts, peaks = np.full((len(flags), 2), np.nan, np.float32), np.zeros(len(flags), np.float32)
     shifts[usable], peaks[usable] = found.shifts, found.peaks

@@ -5,27 +5,33 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
+from scipy import fft, ndimage
 
 from tasks.numerics.fourier.shifts import phase_ramp
 from tasks.numerics.fourier.windows import edge_taper
+from tasks.numerics.frames.correlation_peak import near_peak, quadric_vertex
 
 Image = NDArray[np.float32]
 Spectrum = NDArray[np.complex64]
 Blocks = Callable[[], Iterable[Image]]
 
-_LOWPASS = 0.10  # cycles/px, sigma of the Gaussian low-pass: finer speckles differ from frame to frame
+_LOWPASS = 0.10  # cycles/px of the frame, sigma of the Gaussian low-pass: finer speckles differ from frame to frame
 _HIGHPASS = 1.0  # cycles per frame: removes gradients of clouds; a higher value misplaces faint targets by pixels
 _MIN_OVERLAP = 0.2  # floor of the normalisation, as a fraction of its maximum, at lags with little overlap
-_SAMPLES = 16  # random frames among which the first reference is chosen
+_CANDIDATES = 16  # random frames among which the first reference is chosen
+_SAMPLES = 64  # random frames whose registered mean is the reference of the first pass over all
+_SAMPLE_BYTES = 64e6  # of their spectra; fewer frames are drawn where they are large
+_MIN_BINNED = 32  # px; smaller frames are not binned
 
 
 @dataclass(frozen=True)
 class Geometry:
     """Arrays common to all frames of one size."""
 
+    bins: int
+    """Pixels of the frame along a side of one of the picture that is correlated: the band-pass leaves nothing finer."""
     size: tuple[int, int]
-    """Height and width of the frames, px."""
+    """Height and width of the binned frames."""
     canvas: tuple[int, int]
     """The same of the zero-padded canvas, on which lags do not wrap around."""
     band: NDArray[np.float32]
@@ -68,24 +74,36 @@ class Registration:
 
 def geometry(size: tuple[int, int]) -> Geometry:
     """The common arrays for frames of `size` (y, x). The canvas is twice the frame, so no lag wraps around."""
+    bins = 2 if min(size) >= 2 * _MIN_BINNED else 1
+    size = size[0] // bins, size[1] // bins
     fy, fx = fft.fftfreq(size[0])[:, None], fft.rfftfreq(size[1])[None]
-    f2 = fy**2 + fx**2
+    f2 = (fy**2 + fx**2) / bins**2
     high = 1 - np.exp(-((fy * size[0]) ** 2 + (fx * size[1]) ** 2) / (2 * _HIGHPASS**2))
     band = (np.exp(-f2 / (2 * _LOWPASS**2)) * high).astype(np.float32)
     window = edge_taper(size)
     canvas = (fft.next_fast_len(2 * size[0], real=True), fft.next_fast_len(2 * size[1], real=True))
-    return Geometry(size, canvas, band, window, fft.rfft2(window, s=canvas).astype(np.complex64))
+    return Geometry(bins, size, canvas, band, window, fft.rfft2(window, s=canvas).astype(np.complex64))
 
 
 def banded(block: Image, geo: Geometry) -> tuple[Spectrum, NDArray[np.float32]]:
     """Spectra of the band-passed, windowed frames on the canvas, and their energies. Channels are averaged."""
-    luma = block.mean(axis=1, dtype=np.float32)
+    luma = _binned(block.mean(axis=1, dtype=np.float32), geo)
     # A step at the border would ring in the band-pass: the frame is tapered towards its own mean first.
     middle = luma.mean(axis=(1, 2), keepdims=True)
     flat = fft.irfft2(fft.rfft2((luma - middle) * np.sqrt(geo.window)) * geo.band, s=geo.size)
     windowed = flat * geo.window
     energy = (windowed * flat).sum(axis=(1, 2))
     return fft.rfft2(windowed, s=geo.canvas), energy
+
+
+def _binned(luma: Image, geo: Geometry) -> Image:
+    """Frames (frame, y, x) as means of bins x bins pixels; an odd last row or column is left out."""
+    if geo.bins == 1:
+        return luma
+    (ny, nx), b = geo.size, geo.bins
+    whole = luma[:, : ny * b, : nx * b]
+    rows = sum((whole[:, k::b] for k in range(1, b)), start=whole[:, ::b])
+    return np.asarray(sum((rows[..., k::b] for k in range(1, b)), start=rows[..., ::b]) / b**2, np.float32)
 
 
 class Mean:
@@ -100,7 +118,7 @@ class Mean:
     def add(self, spectra: Spectrum, shifts: NDArray[np.float32]) -> None:
         """Add frames moved by -shifts."""
         for spectrum, shift in zip(spectra, shifts, strict=True):
-            back = phase_ramp(self.geometry.canvas, -shift)
+            back = phase_ramp(self.geometry.canvas, -shift / self.geometry.bins)
             self._light += spectrum * back
             self._ramps += back
             self.count += 1
@@ -125,17 +143,19 @@ def correlate(block: Image, reference: Reference) -> tuple[NDArray[np.float32], 
 def _correlate(
     spectra: Spectrum, energy: NDArray[np.float32], reference: Reference
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    canvas = reference.geometry.canvas
+    geo = reference.geometry
     shifts = np.zeros((len(spectra), 2), np.float32)
     peaks = np.zeros(len(spectra), np.float32)
-    allowed = _lags(reference.geometry)
+    allowed = _lags(geo)
     # Power at lag s belongs to the window moved by -s, so it is read backwards.
-    scale = np.roll(reference.power[::-1, ::-1], 1, axis=(0, 1))
+    scale = 1 / np.sqrt(np.roll(reference.power[::-1, ::-1], 1, axis=(0, 1)))
     for k, (spectrum, own) in enumerate(zip(spectra, energy, strict=True)):
         if not own > 0:
             continue
-        surface = fft.irfft2(spectrum * reference.spectrum, s=canvas) / np.sqrt(scale * own)
-        shifts[k], peaks[k] = _peak(surface, allowed)
+        cross = spectrum * reference.spectrum
+        near = near_peak(fft.irfft2(cross, s=geo.canvas) * scale, allowed)
+        shift, height = _refined(cross, scale, near, geo)
+        shifts[k], peaks[k] = shift * geo.bins, height / np.sqrt(own)
     return shifts, peaks
 
 
@@ -145,26 +165,20 @@ def _lags(geo: Geometry) -> NDArray[np.bool_]:
     return np.asarray(np.logical_and.outer(near[0], near[1]), dtype=bool)
 
 
-def _peak(surface: Image, allowed: NDArray[np.bool_]) -> tuple[NDArray[np.float32], float]:
-    """Sub-pixel maximum: the vertex of the quadric through the 3x3 around the highest allowed lag."""
-    ny, nx = surface.shape
-    y, x = np.unravel_index(int(np.argmax(np.where(allowed, surface, -np.inf))), surface.shape)
-    near = surface[np.ix_([(y - 1) % ny, y, (y + 1) % ny], [(x - 1) % nx, x, (x + 1) % nx])].astype(np.float64)
-    step, height = quadric_vertex(near)
-    whole = np.array([(y + ny // 2) % ny - ny // 2, (x + nx // 2) % nx - nx // 2])
-    return (whole + step).astype(np.float32), height
-
-
-def quadric_vertex(near: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """(offset from the centre, height) of the maximum of a quadric through the axes and corners of a 3x3."""
-    slope = np.array([near[2, 1] - near[0, 1], near[1, 2] - near[1, 0]]) / 2
-    yy = near[2, 1] - 2 * near[1, 1] + near[0, 1]
-    xx = near[1, 2] - 2 * near[1, 1] + near[1, 0]
-    xy = (near[2, 2] - near[2, 0] - near[0, 2] + near[0, 0]) / 4
-    if not (yy < 0 and xx < 0 and yy * xx > xy * xy):  # not a maximum: noise
-        return np.zeros(2), float(near[1, 1])
-    step = np.clip(-np.linalg.solve(np.array([[yy, xy], [xy, xx]]), slope), -1, 1)
-    return step, float(near[1, 1] + slope @ step / 2)
+def _refined(
+    cross: Spectrum, scale: Image, near: NDArray[np.float64], geo: Geometry
+) -> tuple[NDArray[np.float64], float]:
+    """(lag, height) of the maximum, from 3x3 values of the correlation computed from its spectrum one px apart around `near`."""
+    ny, nx = geo.canvas
+    steps = np.arange(-1, 2) / geo.bins
+    rows = np.exp(2j * np.pi * np.outer(near[0] + steps, fft.fftfreq(ny))).astype(np.complex64)
+    columns = np.exp(2j * np.pi * np.outer(fft.rfftfreq(nx), near[1] + steps)).astype(np.complex64)
+    columns *= np.where(np.arange(nx // 2 + 1) % (nx / 2) == 0, 1, 2)[:, None]  # the other half-plane is not stored
+    values = ((rows @ cross) @ columns).real.astype(np.float64) / (ny * nx)
+    lags = near[:, None] + steps
+    weight = ndimage.map_coordinates(scale, np.meshgrid(*lags, indexing="ij"), order=1, mode="grid-wrap")
+    step, height = quadric_vertex(values * weight)
+    return near + step / geo.bins, height
 
 
 def usable(peaks: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -179,46 +193,57 @@ def usable(peaks: NDArray[np.float32]) -> NDArray[np.bool_]:
     return np.asarray((peaks >= middle - 6 * mad - 0.02) & (peaks > 0))
 
 
-def first_reference(blocks: Iterable[Image], samples: int = _SAMPLES) -> Reference:
-    """Of a random sample, the frame with the highest median correlation with the others: not a black or disturbed one."""
-    kept = _reservoir(blocks, samples)
-    geo = geometry((kept.shape[-2], kept.shape[-1]))
-    spectra, energy = banded(kept, geo)
+def sample_size(size: tuple[int, int]) -> int:
+    """How many random frames of `size` (y, x) make the first reference."""
+    height, width = geometry(size).window_spectrum.shape
+    return int(np.clip(_SAMPLE_BYTES // (8 * height * width), _CANDIDATES, _SAMPLES))
+
+
+def first_reference(sample: Iterable[Image]) -> Reference:
+    """Of a random sample in blocks, the frame with the highest median correlation with others: not a black or disturbed one.
+
+    That frame is replaced by the registered mean of the sample.
+    """
+    parts: list[tuple[Spectrum, NDArray[np.float32]]] = []
+    geo: Geometry | None = None
+    for block in sample:
+        geo = geo or geometry((block.shape[-2], block.shape[-1]))
+        parts.append(banded(block, geo))
+    if geo is None or not sum(len(energy) for _, energy in parts):
+        raise ValueError("0 frames to align, at least 1 is needed: check what was dropped before")
+    spectra, energy = np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+    reference = _likeliest(spectra[:_CANDIDATES], energy[:_CANDIDATES], geo)
+    for _ in range(2):
+        shifts, peaks = _correlate(spectra, energy, reference)
+        mean = Mean(geo)
+        good = usable(peaks)
+        mean.add(spectra[good], shifts[good])
+        reference = mean.reference() if mean.count else reference
+    return reference
+
+
+def _likeliest(spectra: Spectrum, energy: NDArray[np.float32], geo: Geometry) -> Reference:
     best: tuple[float, Reference] | None = None
-    for k in range(len(kept)):
+    for k in range(len(spectra)):
         mean = Mean(geo)
         mean.add(spectra[k : k + 1], np.zeros((1, 2), np.float32))
         candidate = mean.reference()
         likeness = float(np.median(_correlate(spectra, energy, candidate)[1]))
         if best is None or likeness > best[0]:
             best = likeness, candidate
-    if best is None:
-        raise ValueError("0 frames to align, at least 1 is needed: check what was dropped before")
+    assert best is not None
     return best[1]
 
 
-def _reservoir(blocks: Iterable[Image], samples: int) -> Image:
-    """A uniform random sample of frames in one pass over blocks of unknown number (reservoir sampling); deterministic."""
-    draw, kept, seen = np.random.default_rng(0), list[Image](), 0
-    for block in blocks:
-        for frame in block:
-            seen += 1
-            if len(kept) < samples:
-                kept.append(frame.copy())
-            elif (place := int(draw.integers(seen))) < samples:
-                kept[place] = frame.copy()
-    if not kept:
-        raise ValueError("0 frames to align, at least 1 is needed: check what was dropped before")
-    return np.stack(kept)
-
-
-def register(blocks: Blocks, max_rounds: int = 10, settled_px: float = 0.02) -> Registration:
+def register(blocks: Blocks, sample: Iterable[Image], max_rounds: int = 10, settled_px: float = 0.02) -> Registration:
     """Register on the mean and average again, until the usable frames' shifts change by less than `settled_px` rms.
+
+    The first mean is that of a random `sample` of the frames, in blocks; where it is like all, two passes are enough.
 
     `blocks()` gives a fresh iterator over blocks (frame, channel, y, x) per pass; memory holds the spectra of one block
     and of the mean.
     """
-    reference = first_reference(blocks())
+    reference = first_reference(sample)
     shifts: NDArray[np.float32] | None = None
     peaks: NDArray[np.float32] | None = None
     ok: NDArray[np.bool_] | None = None
