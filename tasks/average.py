@@ -13,7 +13,7 @@ from tasks.numerics.frames.noise import noise_variance, optical_cutoff
 from tasks.numerics.frames.quality import fluxes
 from tasks.products.colours import colours_of
 from tasks.products.contents import Frames, Mean
-from tasks.products.frames import CalibratedFrames
+from tasks.products.frames import CalibratedFrames, frames_within
 from tasks.running.step import Work, step
 
 Image = NDArray[np.float32]
@@ -25,13 +25,14 @@ def average(work: Work, frames: Product, settings: Average) -> None:
     with work.open(Frames, frames) as content:
         stack = CalibratedFrames(content)
         usable = stack.flags == 0
-        mean, variance = _moments(stack, usable, settings.block_frames)
+        chunk = frames_within(stack.shape[1:], settings.block_frames)
+        mean, variance = _moments(stack, usable, chunk)
         colours = colours_of(stack.shape[1], content.mosaic)
         bad = _bad(content, mean, variance, int(usable.sum()), colours.period)
         flux = np.zeros((stack.shape[0], len(colours)), np.float32)
         noise = np.zeros_like(flux)
         power = np.zeros((stack.shape[2], stack.shape[3] // 2 + 1))
-        for start, block in stack.blocks(settings.block_frames):
+        for start, block in stack.blocks(chunk):
             stop = start + len(block)
             sites = split_sites(block, colours.period)
             flux[start:stop] = np.stack([fluxes(sites[:, own]) for own in colours.sites], axis=1)

@@ -51,9 +51,7 @@ class Channel:
 
 
 @step(version="1", passes="stack")
-def burst(
-    work: Work, frames: Product, stack: Product, filled: Product, settings: Burst, model: str = ""
-) -> None:
+def burst(work: Work, frames: Product, stack: Product, filled: Product, settings: Burst, model: str = "") -> None:
     """Clean consecutive registered frames of their noise, with its standard error that is left."""
     with (
         open_clean_frames(work, frames) as clean,

@@ -66,9 +66,7 @@ class Answer:
 
 
 @step(version="1", passes="stack")
-def dewarp(
-    work: Work, frames: Product, stack: Product, filled: Product, settings: Dewarp, model: str = ""
-) -> None:
+def dewarp(work: Work, frames: Product, stack: Product, filled: Product, settings: Dewarp, model: str = "") -> None:
     """Measure local shifts of the sharpest frames against the stack, undo them, and average."""
     net = model_named("dewarp", model)
     with (

@@ -15,7 +15,7 @@ from storage.errors import BadCapture
 from tasks.numerics.fourier.sampling import BAYER
 from tasks.numerics.frames.quality import black, fingerprints, saturated
 from tasks.products.contents import Frames
-from tasks.products.frames import flag
+from tasks.products.frames import flag, frames_within
 from tasks.running.step import Work, step
 
 NEARLY_FULL = 0.995
@@ -90,7 +90,7 @@ def _copy(work: Work, reader: Reader, raw: Growing, settings: Ingest) -> tuple[N
     full = reader.header.full_scale
     digests: set[str] = set()
     flux, flags = [np.zeros(0, np.float32)], [np.zeros(0, np.uint8)]
-    for block in reader.blocks(settings.block_frames):
+    for block in reader.blocks(frames_within(reader.header.shape, settings.block_frames)):
         raw.append(block)
         bright = saturated(block, NEARLY_FULL * full) > settings.saturated_share if full else np.zeros(len(block), bool)
         flags.append(bright.astype(np.uint8) * flag("saturated") | _repeats(block, digests) * flag("duplicate"))

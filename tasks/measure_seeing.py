@@ -93,8 +93,9 @@ def _blocks(
     work: Work, clean: CleanFrames, usable: NDArray[np.int64], cutout: Cutout
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     done = 0
-    for start in range(0, len(usable), BLOCK):
-        numbers = usable[start : start + BLOCK]
+    size = clean.few(BLOCK)
+    for start in range(0, len(usable), size):
+        numbers = usable[start : start + size]
         yield numbers, cutout.alone(clean, numbers)
         done += len(numbers)
         work.progress(done, len(usable))

@@ -1,7 +1,6 @@
 """shift_average: the shift-average and the lucky stack, the first skies, which every later result must beat."""
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,9 +30,10 @@ def shift_average(
             moves, flags = aligned.shifts[:], aligned.flags[:]
             check_wavelengths(telescope, len(clean.colours))
             cutoff = cutoff_cpp(telescope, 0, average)
-        size = settings.block_frames
-        average_of = partial(_average, clean, moves, size)
-        scores = _scores(clean, moves, np.flatnonzero(flags == 0), cutoff, size)
+        size = clean.few(settings.block_frames)
+        looked_at = np.flatnonzero(flags == 0)
+        everything = stacking.shifted_sum(clean.chosen_lumas(looked_at, size), moves)
+        scores = _scores(clean, moves, looked_at, everything.mean(), cutoff, size)
         ok = flags == 0
         ok[ok] = ~upper_outliers(scores.residual_outlier_score[ok])
         flags[(flags == 0) & ~ok] |= flag("streak")
@@ -44,9 +44,10 @@ def shift_average(
         lucky = lucky_share(clean.lumas(size), np.nan_to_num(moves), rest, cutoff, settings.seed)
         work.progress(4, 5)
         luckiest = rest[: max(1, round(lucky.share * len(rest)))]
+        stack, lucky_stack = _stacks(clean, moves, (looked_at, rest, luckiest), everything, size)
         content = Stack(
-            stack=average_of(np.sort(rest)),
-            lucky_stack=average_of(np.sort(luckiest)),
+            stack=stack,
+            lucky_stack=lucky_stack,
             order=rest,
             held=held,
             flags=flags,
@@ -76,17 +77,43 @@ def _with_noise(content: Stack, clean: CleanFrames, usable: NDArray[np.int64], s
     return replace(content, noise_ratio=np.array([each.ratio for each in found]), noise_curve=curve)
 
 
-def _average(clean: CleanFrames, moves: NDArray[np.float32], size: int, chosen: NDArray[np.int64]) -> stacking.Image:
-    return stacking.average_colours(clean.chosen_blocks(chosen, size), moves, clean.samplings)
+def _stacks(
+    clean: CleanFrames,
+    moves: NDArray[np.float32],
+    sets: tuple[stacking.Numbers, stacking.Numbers, stacking.Numbers],
+    everything: stacking.ShiftedSum,
+    size: int,
+) -> tuple[stacking.Image, stacking.Image]:
+    """Mean of all but a few and of the luckiest; `sets` are all frames, those of the stack and the luckiest of these.
+
+    What is left out is read again and taken off the sum of all; a mosaic's colours are summed anew, each on its own pixels.
+    """
+    everyone, rest, luckiest = (np.sort(each) for each in sets)
+    if not all(sampling.is_full for sampling in clean.samplings):
+        blocks = (clean.chosen_blocks(chosen, size) for chosen in (rest, luckiest))
+        first, second = (stacking.average_colours(each, moves, clean.samplings) for each in blocks)
+        return first, second
+
+    def sum_of(chosen: stacking.Numbers) -> stacking.ShiftedSum:
+        return stacking.shifted_sum(clean.chosen_blocks(chosen, size), moves)
+
+    stack = everything - sum_of(np.setdiff1d(everyone, rest))
+    few = len(luckiest) <= len(rest) // 2
+    lucky = sum_of(luckiest) if few else stack - sum_of(np.setdiff1d(rest, luckiest))
+    return stack.mean(), lucky.mean()
 
 
 def _scores(
-    clean: CleanFrames, moves: NDArray[np.float32], usable: NDArray[np.int64], cutoff: float, size: int
+    clean: CleanFrames,
+    moves: NDArray[np.float32],
+    usable: NDArray[np.int64],
+    stack: stacking.Image,
+    cutoff: float,
+    size: int,
 ) -> stacking.FrameScores:
     """Scores of the usable frames against the mean of them all."""
     placed = np.full_like(moves, np.nan)
     placed[usable] = moves[usable]
-    stack = stacking.shift_average(clean.chosen_lumas(usable, size), moves)
     return stacking.score_frames(clean.chosen_lumas(usable, size), placed, stack, cutoff)
 
 

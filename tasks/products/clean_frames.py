@@ -13,6 +13,7 @@ from tasks.numerics.frames.compact import expanded
 from tasks.numerics.frames.mosaic import luma
 from tasks.products.colours import Colours, colours_of
 from tasks.products.contents import Clean
+from tasks.products.frames import frames_within
 from tasks.products.read_ahead import read_ahead
 from tasks.running.step import Work
 
@@ -60,15 +61,24 @@ class CleanFrames:
 
     def light(self, frames: Sequence[int] | NDArray[np.int64], channel: int) -> NDArray[np.float32]:
         """The named frames (frame, y, x) of one colour; of a mosaic only its own pixels count."""
-        return self.take(frames)[:, self.colours[channel].plane]
+        plane = self.colours[channel].plane
+        out = np.empty((len(frames), *self.shape[2:]), np.float32)
+        for i, k in enumerate(frames):
+            out[i] = self.read(int(k), int(k) + 1)[0, plane]
+        return out
 
     def alone(self, frames: NDArray[np.int64], channel: int, level: float) -> NDArray[np.float32]:
         """The same, of a mosaic above a level and zero where the colour has no pixel."""
         light, sampling = self.light(frames, channel), self.colours[channel].sampling
         return light if sampling.is_full else (light - np.float32(level)) * sampling.mask(*light.shape[-2:])
 
+    def few(self, size: int) -> int:
+        """So many frames at a time, or fewer where they are large: a block's memory has a limit whatever the frame's size."""
+        return frames_within(self.shape[1:], size)
+
     def blocks(self, size: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """All frames in blocks: (number of the first, frames)."""
+        size = self.few(size)
         starts = range(0, self.shape[0], size)
         return read_ahead((start, self.read(start, min(start + size, self.shape[0]))) for start in starts)
 
@@ -88,6 +98,7 @@ class CleanFrames:
         self, chosen: NDArray[np.int64], size: int
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """The named frames in blocks: (their numbers, frames)."""
+        size = self.few(size)
         parts = (chosen[start : start + size] for start in range(0, len(chosen), size))
         return read_ahead((part, self.take(part)) for part in parts)
 

@@ -15,6 +15,14 @@ FLAGS = ("black", "saturated", "duplicate", "unaligned", "streak")
 MIN_FLAT = 0.05
 """Where the flat saw less than this share of its median light, dividing would only raise noise."""
 
+BLOCK_BYTES = 64e6
+"""Most that a block of frames takes as float32; a step that works on it holds a few times as much."""
+
+
+def frames_within(shape: tuple[int, ...], size: int) -> int:
+    """How many frames (channel, y, x) to take at a time: `size`, or as many as a block may hold, at least one."""
+    return int(np.clip(BLOCK_BYTES // (4 * np.prod(shape)), 1, size))
+
 
 def flag(name: str) -> int:
     """The bit of a reason."""
@@ -56,6 +64,7 @@ class CalibratedFrames:
 
     def blocks(self, size: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """All frames in blocks: (number of the first, frames)."""
+        size = frames_within(self.shape[1:], size)
         for start in range(0, self.shape[0], size):
             yield start, self.read(start, min(start + size, self.shape[0]))
 

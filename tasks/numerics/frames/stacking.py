@@ -40,14 +40,36 @@ def shift_average(blocks: Blocks, shifts: Image) -> Image:
 
     Pixels that no frame covers get the median, which nobody mistakes for detail.
     """
-    total, weight = np.zeros((1, 1, 1)), np.zeros((1, 1))
+    return shifted_sum(blocks, shifts).mean()
+
+
+@dataclass(frozen=True)
+class ShiftedSum:
+    """Sum of registered frames; the difference of two is the sum of the frames that only the first has."""
+
+    light: NDArray[np.float64]
+    """(channel, y, x)."""
+    weight: NDArray[np.float64]
+    """(y, x) how many frames cover each pixel."""
+
+    def __sub__(self, other: "ShiftedSum") -> "ShiftedSum":
+        return ShiftedSum(self.light - other.light, self.weight - other.weight)
+
+    def mean(self) -> Image:
+        """(channel, y, x) over the frames that cover each pixel; the median where none does."""
+        mean = np.where(self.weight > 0, self.light, 0) / np.maximum(self.weight, 1)
+        return np.where(self.weight > 0, mean, np.median(mean, axis=(-2, -1), keepdims=True)).astype(np.float32)
+
+
+def shifted_sum(blocks: Blocks, shifts: Image) -> ShiftedSum:
+    """Sum of frames moved by -shifts (frame, 2)."""
+    light, weight = np.zeros((1, 1, 1)), np.zeros((1, 1))
     for numbers, frames in blocks:
         size, back = (frames.shape[-2], frames.shape[-1]), -shifts[numbers]
         cover = covered(size, back)
-        total = total + (shift_frames(frames, back) * cover[:, None]).sum(0)
+        light = light + (shift_frames(frames, back) * cover[:, None]).sum(0)
         weight = weight + cover.sum(0)
-    mean = total / np.maximum(weight, 1)
-    return np.where(weight > 0, mean, np.median(mean, axis=(-2, -1), keepdims=True)).astype(np.float32)
+    return ShiftedSum(light, weight)
 
 
 def average_colours(blocks: Blocks, shifts: Image, samplings: Sequence[Sampling]) -> Image:

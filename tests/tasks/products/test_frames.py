@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tasks.products.contents import Frames
-from tasks.products.frames import FLAGS, MIN_FLAT, CalibratedFrames, flag, reasons
+from tasks.products.frames import FLAGS, MIN_FLAT, CalibratedFrames, flag, frames_within, reasons
 
 RAW = np.random.default_rng(2).integers(100, 4000, (7, 2, 6, 5)).astype(np.uint16)
 
@@ -77,6 +77,12 @@ def test_blocks_of_any_size_are_all_frames(size: int) -> None:
     blocks = list(frames().blocks(size))
     assert [start for start, _ in blocks] == list(range(0, 7, size))
     np.testing.assert_array_equal(np.concatenate([block for _, block in blocks]), RAW)
+
+
+def test_blocks_of_large_frames_hold_fewer_of_them() -> None:
+    assert frames_within((1, 256, 256), 32) == 32
+    assert frames_within((3, 960, 1280), 32) == 4
+    assert frames_within((3, 9000, 9000), 32) == 1
 
 
 def test_flags_in_words() -> None:

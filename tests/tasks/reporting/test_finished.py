@@ -29,7 +29,9 @@ def results(planet: Any) -> CaptureResults:
     )
     settings = Dewarp(mode="classical", frames=8, patch_px=16, step_px=8, strength=1.0)
     shifted = dewarp(planet.run, planet.clean, planet.stack, planet.stack, settings)
-    whole = fill(planet.run, planet.frames, planet.clean, planet.mean, planet.stack, Fill(mode="classical", strength=1.0))
+    whole = fill(
+        planet.run, planet.frames, planet.clean, planet.mean, planet.stack, Fill(mode="classical", strength=1.0)
+    )
     return CaptureResults(planet.result, enhance(planet.run, *given), clean, shifted, whole)
 
 
