@@ -21,6 +21,8 @@ class Air(Section):
     """Range of the aperture's diameter over Fried's r0, a ratio."""
     noise: tuple[Positive, Positive]
     """Range of the noise as a fraction of the brightest pixel."""
+    test_noise: tuple[Positive, Positive]
+    """The same in the sealed test set, as a fraction: what a model is tested for, and may be used for."""
     obstruction: tuple[Annotated[float, Field(ge=0, lt=0.95)], Annotated[float, Field(ge=0, lt=0.95)]]
     """Range of the central obstruction, as a fraction of the aperture's diameter."""
     aperture_cells: tuple[Annotated[float, Field(ge=8, le=48)], Annotated[float, Field(ge=8, le=48)]]

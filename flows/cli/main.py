@@ -17,6 +17,7 @@ from flows.cli.restore import restore_command
 from flows.cli.serve import serve_command
 from flows.cli.simulate import simulate_command
 from flows.cli.store import store_group
+from flows.cli.study import study_command
 from flows.cli.train import train_command
 
 FAILED, BAD_USE, INTERRUPTED = 1, 2, 130
@@ -66,6 +67,7 @@ for _command in (
     serve_command,
     simulate_command,
     store_group,
+    study_command,
     train_command,
 ):
     main.add_command(_command)

@@ -56,14 +56,13 @@ def card_of(
     with store.view(Choice, products["choice"][0]) as choice:
         chosen = {"rate": choice.rate, "rungs": choice.rungs, "folds": choice.folds}
     with store.view(Fitted, products["fitted"][0]) as fitted:
-        domain = fitted.domain
         held = [row["validation_gain"] for row in fitted.curve if "validation_gain" in row]
         fit = {
             "verdict": fitted.verdict, "reverts": len(fitted.events), "events": fitted.events,
             "clip_share": round(fitted.clip_share, 4), "best_validation_gain": max(held), "last_validation_gain": held[-1],
         }  # fmt: skip
     with store.view(Judged, products["judged"][0]) as judged:
-        table, gate = judged.table, judged.gate
+        table, gate, domain = judged.table, judged.gate, judged.domain
     every = [p for part in products.values() for p in part]
     return {
         "step": step, "width": settings.width, "recipe": "fidelity", "made_s": round(time.time()),

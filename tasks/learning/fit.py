@@ -194,6 +194,7 @@ def verdict(fit: Fit) -> str:
     if not training or not validated:
         return "stuck"
     late, held = float(np.mean(training[-20:])), max(validated)
-    if late < 0.05 and held < 0.05:
-        return "stuck" if abs(late) < 0.02 else "underfits"
+    unit = fit.task.unit
+    if late < 0.05 * unit and held < 0.05 * unit:
+        return "stuck" if abs(late) < 0.02 * unit else "underfits"
     return "overfits" if held < 0.4 * late else "fits"

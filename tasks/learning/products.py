@@ -46,7 +46,6 @@ class Fitted(Content):
     events: Annotated[list[dict[str, Any]], Value("", "Reverts and what caused them.")]
     clip_share: Annotated[float, Value("fraction", "Steps whose gradient was clipped.")]
     verdict: Annotated[str, Value("", "fits, underfits, overfits or stuck.")]
-    domain: Annotated[dict[str, list[float]], Value("", "Range of each figure in which the examples lie.")]
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,7 @@ class Judged(Content):
 
     table: Annotated[list[dict[str, Any]], Value("", "Figures of each family of targets.")]
     gate: Annotated[dict[str, Any], Value("", "Did it pass, and what failed.")]
+    domain: Annotated[dict[str, list[float]], Value("", "Range of each figure in which the examples lie.")]
     sample: Annotated[
         F32, Array("family, picture, y, x", "", "Input, classical, learned answer and truth of one each.")
     ]

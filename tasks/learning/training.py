@@ -47,11 +47,14 @@ def first_seed(request: ShardRequest, seed: int) -> int:
     return part * SEEDS_PER_PART + family * SEEDS_PER_FAMILY + (seed * 50 + request.number) * 1000
 
 
-@step(version="1")
+@step(version="2")
 def simulate_shard(work: Work, request: ShardRequest, settings: Training) -> None:
     """Simulate the examples of one family: a sky and an air of their own for each seed."""
     lesson, count = lesson_of(request.learned_step), settings.skies if request.part == "train" else settings.test_skies
     first, parts = first_seed(request, settings.seed), []
+    if request.part == "test":
+        air = settings.air.model_copy(update={"noise": settings.air.test_noise})
+        settings = settings.model_copy(update={"air": air})
     for number in range(count):
         parts.append(lesson.simulate(request.family, (first + number, first + number + SEEDS_PER_PART * 5), settings))
         work.progress(number + 1, count)
@@ -99,7 +102,6 @@ def fit_net(
             events=fit.guard.events,
             clip_share=fit.clipped / max(fit.step, 1),
             verdict=verdict(fit),
-            domain=domain_of(task, learned_step),
         )
     )
 
@@ -110,22 +112,24 @@ def judge_net(work: Work, learned_step: str, fitted: Product, shards: tuple[Prod
     lesson = lesson_of(learned_step)
     with work.open(Fitted, fitted) as trained:
         net = net_with(learned_step, settings.width, trained.weights[:].tobytes())
-    rows, figures, samples = [], {}, []
+    rows, figures, samples, sets = [], {}, [], []
     for number, shard in enumerate(shards):
         with work.open(Shard, shard) as opened:
             family, pairs = opened.family, pairs_of(opened)
         answers = answers_of(net, pairs)
+        sets.append(pairs)
         figures[family] = lesson.judged(pairs, answers)
         rows.append(family_row(family, figures[family], family in lesson.families))
         samples.append(np.stack([pairs.inputs[0, 0], pairs.classical[0, 0], answers[0, 0], pairs.truth[0, 0]]))
         work.progress(number + 1, len(shards))
     gate = judge(lesson, figures)
-    work.save(Judged(table=rows, gate=gate, sample=np.stack(samples), families=list(figures)))
+    domain = domain_of(learned_step, joined(sets))
+    work.save(Judged(table=rows, gate=gate, domain=domain, sample=np.stack(samples), families=list(figures)))
 
 
-def domain_of(task: Task, learned_step: str) -> dict[str, list[float]]:
-    """The range of each figure that the examples were trained in."""
-    figures = lesson_of(learned_step).domain(task.train)
+def domain_of(learned_step: str, pairs: Pairs) -> dict[str, list[float]]:
+    """The range of each figure that a model was tested in, and may be used in."""
+    figures = lesson_of(learned_step).domain(pairs)
     return {name: [float(values.min()), float(values.max())] for name, values in figures.items()}
 
 

