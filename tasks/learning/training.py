@@ -106,7 +106,7 @@ def fit_net(
     )
 
 
-@step(version="1")
+@step(version="2")
 def judge_net(work: Work, learned_step: str, fitted: Product, shards: tuple[Product, ...], settings: Training) -> None:
     """Open the sealed test set and compare the learned with the classical answers, family by family."""
     lesson = lesson_of(learned_step)

@@ -36,7 +36,7 @@ class Lesson:
     least_gain: float
     """What the gate asks for in every family: dB, or for dewarp the fraction by which it is nearer to the true field."""
     least_wins: float
-    """Fraction of the examples on which the learned answer is the better one."""
+    """Fraction of all examples on which the learned answer is the better one; a single family may have a fifth less."""
     limits: Mapping[str, tuple[str, float]]
     """Figure that must be small in every family, or as family/figure in one: (median, mean or largest, limit)."""
     least_gain_of: Mapping[str, float] = field(default_factory=dict)
