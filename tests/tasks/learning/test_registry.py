@@ -1,5 +1,6 @@
 """The registry: the best promoted model, strict loading, and words where the library is missing."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,16 @@ def test_without_the_library_the_answer_is_classical(tmp_path: Path, monkeypatch
 def test_an_unknown_step_is_named() -> None:
     with pytest.raises(Hopeless, match=r"'sharpen'; known: fill, dewarp, burst, enhance"):
         new_net("sharpen", 4)
+
+
+def test_the_models_that_come_with_stillsky_passed_their_gate_and_are_small(tmp_path: Path) -> None:
+    shipped = Path(disk.__file__).parent / "shipped_models"
+    found = [Path(path).parent for path in shipped.glob("*/*/card.json")]
+    assert found
+    for folder in found:
+        weights = (folder / disk.WEIGHTS).read_bytes()
+        card = json.loads((folder / disk.CARD).read_text())
+        assert disk.hash_of(weights) == folder.name
+        assert len(weights) <= 2**20
+        assert card["gate"]["passed"]
+        net_with(card["step"], card["width"], weights)
