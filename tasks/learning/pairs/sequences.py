@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from scipy import fft, ndimage
 
 from configs.training import Training
-from tasks.numerics.simulator.observe import SimulatedScene, air_psfs, canvas_px, perfect_psf
+from tasks.numerics.simulator.observe import canvas_px
+from tasks.numerics.simulator.psfs import air_psfs, perfect_psf
+from tasks.numerics.simulator.scene import SimulatedScene
 from tasks.numerics.simulator.targets import TARGETS
 
 Image = NDArray[np.float32]
