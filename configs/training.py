@@ -1,4 +1,4 @@
-"""Settings of the training of the learned answers: a table per profile and step in learned.toml."""
+"""Settings of the training of the learned answers: a table per profile and step in learning/defaults.toml."""
 
 import tomllib
 from pathlib import Path
@@ -93,7 +93,7 @@ class TrainRequest(Section):
 
 def training_settings(request: TrainRequest) -> Training:
     """The settings of a step's training, for the user's telescope where a file names it."""
-    table = tomllib.loads((Path(__file__).parent / "learned.toml").read_text(encoding="utf-8"))
+    table = tomllib.loads((Path(__file__).parent / "learning" / "defaults.toml").read_text(encoding="utf-8"))
     larger = table["gpu"][request.step] if request.profile == "gpu" else {}
     values: dict[str, Any] = {**table["common"], **table["cpu"][request.step], **larger}
     values["air"] = {**table["air"], **values.get("air", {})}

@@ -60,8 +60,7 @@ def shift_average(
             share=lucky.share,
             mosaic=clean.content.mosaic,
         )
-        content = _with_noise(content, clean, np.flatnonzero(ok), size)
-    work.save(content)
+        work.save(_with_noise(content, clean, np.flatnonzero(ok), size))
 
 
 def _with_noise(content: Stack, clean: CleanFrames, usable: NDArray[np.int64], size: int) -> Stack:

@@ -148,7 +148,7 @@ def _correlate(
     peaks = np.zeros(len(spectra), np.float32)
     allowed = _lags(geo)
     # Power at lag s belongs to the window moved by -s, so it is read backwards.
-    scale = 1 / np.sqrt(np.roll(reference.power[::-1, ::-1], 1, axis=(0, 1)))
+    scale = np.asarray(1 / np.sqrt(np.roll(reference.power[::-1, ::-1], 1, axis=(0, 1))), np.float32)
     for k, (spectrum, own) in enumerate(zip(spectra, energy, strict=True)):
         if not own > 0:
             continue
