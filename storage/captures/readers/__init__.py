@@ -118,6 +118,11 @@ def format_of(path: Path) -> Format:
         head = _head(path, 64)
     if not head:
         raise BadCapture(f"{path}: an empty file (0 bytes); record or copy it again.")
+    if head.startswith(b"GIF8"):
+        raise BadCapture(
+            f"{path}: a GIF has at most 256 colours, often dithered, so that its numbers are no light; give the video it was "
+            f"made from."
+        )
     found = _by_magic(head) or next((f for f in READERS.values() if path.suffix.lower() in f.all_suffixes), None)
     if found is None:
         raise BadCapture(f"{path}: not a capture stillsky knows. Supported: {SUPPORTED}; convert it to one of these.")

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
+from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,7 +26,50 @@ MIN_PACKET_BYTES = 8
 """A frame in a container takes no fewer bytes."""
 _CONTAINERS = ((8, b"AVI ", "avi"), (4, b"ftyp", "mov"), (0, b"\x1aE\xdf\xa3", "matroska"))
 """Position, first bytes, and FFmpeg's name of the container."""
+_RAW_TAGS = {b"RGGB": "RGGB", b"GRBG": "GRBG", b"GBRG": "GBRG", b"BA81": "BGGR"}
+"""Codes of 8 bit raw Bayer in AVI that FFmpeg does not know, and the mosaic they tell."""
+_GREY_TAG = b"Y800"
+"""The code that FFmpeg knows for the same bytes."""
+AVI_HEAD_BYTES = 4096
+"""The code stands this near to the beginning of an AVI."""
 _PLANE = re.compile(r"(?:gray(?P<bits>\d*)|bayer_(?P<mosaic>[rgb]{4})(?P<mbits>8|16))(?P<end>le|be)?")
+
+
+class _Recoded(FileIO):
+    """A file read as it is, but for the code of raw video that FFmpeg knows under another one."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "rb")
+        head = super().read(AVI_HEAD_BYTES)
+        self.places: dict[int, bytes] = {}
+        self.mosaic: str | None = None
+        tag = head[_after(head, b"strf", 24) :][:4]
+        if head.startswith(b"RIFF") and tag in _RAW_TAGS:
+            self.mosaic = _RAW_TAGS[tag]
+            at = (_after(head, b"vids", 4), _after(head, b"strf", 24))
+            self.places = {start: _GREY_TAG for start in at if head[start : start + 4] == tag}
+        self.seek(0)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Bytes with the code replaced."""
+        start = self.tell()
+        data = bytearray(super().read(-1 if size is None else size) or b"")
+        for place, tag in self.places.items():
+            for k, byte in enumerate(tag, start=place - start):
+                if 0 <= k < len(data):
+                    data[k] = byte
+        return bytes(data)
+
+
+def _mosaic(path: Path) -> str | None:
+    with _Recoded(path) as file:
+        return file.mosaic
+
+
+def _after(head: bytes, word: bytes, distance: int) -> int:
+    """Where the bytes `distance` after the beginning of `word` stand; the end where there is no such word."""
+    at = head.find(word)
+    return len(head) if at < 0 else at + distance
 
 
 @dataclass(frozen=True)
@@ -61,7 +105,7 @@ def open_video(path: Path) -> Iterator[_Video]:
         picture = picture[:1] if grey else picture
         shape, plane = picture.shape, _PLANE.fullmatch(frame.format.name)
         bits = int((plane["bits"] or plane["mbits"] or 8) if plane else 8)
-        mosaic = plane["mosaic"].upper() if plane and plane["mosaic"] else None
+        mosaic = plane["mosaic"].upper() if plane and plane["mosaic"] else _mosaic(path)
         codec = stream.codec_context.name
         gamma = shape[0] == 3 or codec not in LOSSLESS
         tags = {**container.metadata, **stream.metadata}
@@ -80,7 +124,7 @@ def _opened(path: Path) -> Iterator[Any]:
     """A container that holds video."""
     import av
 
-    with path.open("rb") as file:
+    with _Recoded(path) as file:
         # One demuxer, and a file that is open already: playlists and references to other files lead nowhere.
         name = _demuxer(path, file.read(16))
         if name == "mov":
@@ -99,6 +143,10 @@ def _opened(path: Path) -> Iterator[Any]:
             if not container.streams.video:
                 raise BadCapture(
                     f"{path}: no video stream in it (sound only, or cut short?); record or convert it again."
+                )
+            if container.streams.video[0].codec_context is None:
+                raise BadCapture(
+                    f"{path}: FFmpeg knows no decoder for the code of this video; write it as SER, or as raw AVI (Y800)."
                 )
             container.streams.video[0].thread_type = "AUTO"
             yield container

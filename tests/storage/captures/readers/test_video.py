@@ -98,6 +98,44 @@ def test_8_bit_mono_avi_of_a_grey_palette_is_one_upright_linear_channel(tmp_path
     assert np.array_equal(raw[:, 0], GREY)
 
 
+def raw_avi(path: Path, code: bytes, frames: NDArray[Any]) -> Path:
+    """An AVI as capture programs write raw frames: one chunk each, the code in both headers."""
+
+    def chunk(tag: bytes, data: bytes) -> bytes:
+        return tag + struct.pack("<I", len(data)) + data
+
+    (n, h, w), size = frames.shape, frames[0].nbytes
+    main = struct.pack("<14I", 40000, 0, 0, 16, n, 0, 1, size, w, h, 0, 0, 0, 0)
+    stream = b"vids" + code + struct.pack("<IHHIIIIIIiI4H", 0, 0, 0, 0, 1, 25, 0, n, size, -1, 0, 0, 0, w, h)
+    bitmap = struct.pack("<IiiHH4sIiiII", 40, w, h, 1, 8 * frames.itemsize, code, size, 0, 0, 0, 0)
+    lists = chunk(b"LIST", b"strl" + chunk(b"strh", stream) + chunk(b"strf", bitmap))
+    body = b"AVI " + chunk(b"LIST", b"hdrl" + chunk(b"avih", main) + lists)
+    body += chunk(b"LIST", b"movi" + b"".join(chunk(b"00db", frame.tobytes()) for frame in frames))
+    path.write_bytes(chunk(b"RIFF", body))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("code", "mosaic"),
+    [(b"Y800", None), (b"RGGB", "RGGB"), (b"GRBG", "GRBG"), (b"GBRG", "GBRG"), (b"BA81", "BGGR")],
+)
+def test_raw_8_bit_avi_keeps_its_bytes_and_says_its_mosaic(tmp_path: Path, code: bytes, mosaic: str | None) -> None:
+    header, raw, _ = read(raw_avi(tmp_path / "a.avi", code, GREY))
+    assert np.array_equal(raw[:, 0], GREY)
+    assert (header.bayer, header.gamma, header.channels, header.full_scale) == (mosaic, False, 1, 255.0)
+
+
+def test_a_code_that_nobody_knows_is_named_as_the_fault(tmp_path: Path) -> None:
+    with pytest.raises(BadCapture, match=r"knows no decoder.*Y800"):
+        read(raw_avi(tmp_path / "a.avi", b"XYZ1", GREY))
+
+
+def test_gif_is_refused_with_its_reason(tmp_path: Path) -> None:
+    (tmp_path / "a.gif").write_bytes(b"GIF89a" + bytes(100))
+    with pytest.raises(BadCapture, match=r"256 colours.*the video it was made from"):
+        read(tmp_path / "a.gif")
+
+
 def test_times_only_where_the_container_knows_when_it_was_made(tmp_path: Path) -> None:
     flat = np.full((4, 16, 32, 3), 90, np.uint8)
     path = encoded(tmp_path / "a.mp4", "mpeg4", "yuv420p", flat, "2024-01-02T03:04:05.000000Z")
