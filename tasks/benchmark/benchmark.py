@@ -65,6 +65,8 @@ class Row:
     """Wall time of all steps."""
     published: str
     """What the held-out frames preferred: sky or stack."""
+    false_power: float = 0.0
+    """Power of the sky that the truth does not have, as a fraction of the truth's variance."""
 
     @property
     def gain(self) -> float:
@@ -81,16 +83,17 @@ class Row:
         """The row in Markdown."""
         levels = [f"{level:.1f}" for level in (self.stack, self.lucky, self.sky, self.oracle, self.gain)]
         shares = [f"{share:.0%}" for share in (self.gap, self.psf_error)]
+        shares.append(f"{self.false_power:.2%}")
         return LINE.format(f"{self.case}, seed {self.seed}", *levels, *shares, f"{self.seconds:.1f}", self.published)
 
 
-LINE = "| {:24} |" + " {:>10} |" * 8 + " {:9} |"
+LINE = "| {:24} |" + " {:>10} |" * 9 + " {:9} |"
 HEAD = (
     LINE.format(
-        "capture, dB of PSNR", "stack", "lucky", "sky", "oracle", "sky-lucky", "gap closed", "PSF error", "seconds",
+        "capture, dB of PSNR", "stack", "lucky", "sky", "oracle", "sky-lucky", "gap closed", "PSF error", "false", "seconds",
         "published",
     ),
-    "|" + "-" * 26 + "|" + ("-" * 11 + ":|") * 8 + "-" * 11 + "|",
+    "|" + "-" * 26 + "|" + ("-" * 11 + ":|") * 9 + "-" * 11 + "|",
 )  # fmt: skip
 """Above the rows, in Markdown."""
 
@@ -98,7 +101,8 @@ HEAD = (
 def row(case: str, seed: int, report: Mapping[str, Any], oracle: float, seconds: float) -> Row:
     """The row of a run from its report."""
     stack, lucky, sky = (report["truth"][name]["psnr_db"] for name in ("stack", "lucky", "solved"))
-    return Row(case, seed, stack, lucky, sky, oracle, report["psf_rms_error"], seconds, report["published"])
+    false = sum(report["truth"]["solved"][f"false_power_{band}"] for band in ("low", "mid", "high"))
+    return Row(case, seed, stack, lucky, sky, oracle, report["psf_rms_error"], seconds, report["published"], false)
 
 
 def quality(store: Store, sky: Product, truth: NDArray[np.float32]) -> float:
@@ -114,8 +118,8 @@ def summary(rows: Sequence[Row]) -> list[str]:
     seconds = sum(r.seconds for r in rows)
     blank = [""] * 4
     return [
-        LINE.format("mean; sum of seconds", *blank, f"{gain:.1f}", f"{gap:.0%}", "", f"{seconds:.1f}", ""),
-        LINE.format(f"worst: {worst.case}", *blank, f"{worst.gain:.1f}", f"{worst.gap:.0%}", "", "", ""),
+        LINE.format("mean; sum of seconds", *blank, f"{gain:.1f}", f"{gap:.0%}", "", "", f"{seconds:.1f}", ""),
+        LINE.format(f"worst: {worst.case}", *blank, f"{worst.gain:.1f}", f"{worst.gap:.0%}", "", "", "", ""),
     ]
 
 

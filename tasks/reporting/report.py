@@ -13,7 +13,7 @@ from storage.lineage import lineage
 from storage.product import Product
 from storage.store import Store
 from tasks.benchmark.oracle import psf_error
-from tasks.numerics.judging.metrics import fourier_ring_correlation, frc_cutoff, match, ssim
+from tasks.numerics.judging.metrics import false_power, fourier_ring_correlation, frc_cutoff, match, ssim
 from tasks.products.contents import Evaluated, Frames, Psfs, Sky, Stack
 from tasks.products.frames import reasons
 
@@ -113,15 +113,17 @@ def _notes(store: Store, line: list[Product]) -> list[str]:
 
 
 def against(truth: NDArray[np.float32], picture: NDArray[np.float32]) -> dict[str, float]:
-    """PSNR, SSIM and the Fourier ring correlation's cut-off against the truth, means over the channels."""
+    """PSNR, SSIM, the Fourier ring correlation's cut-off, false power in three bands; means over the channels."""
     rows = []
     for c in range(len(picture)):
         sky = truth[min(c, len(truth) - 1)]
         fit = match(sky, picture[c])
         curve = fourier_ring_correlation(fit.truth, fit.fitted)
-        rows.append((fit.psnr_db, ssim(fit.truth, fit.fitted), frc_cutoff(curve)))
+        false = false_power(fit.truth, fit.fitted)
+        rows.append((fit.psnr_db, ssim(fit.truth, fit.fitted), frc_cutoff(curve), *false))
     means = (float(np.mean(column)) for column in zip(*rows, strict=True))
-    return dict(zip(("psnr_db", "ssim", "frc_cutoff_cpp"), means, strict=True))
+    names = ("psnr_db", "ssim", "frc_cutoff_cpp", *(f"false_power_{band}" for band in ("low", "mid", "high")))
+    return dict(zip(names, means, strict=True))
 
 
 def _headline(published: str, why: str, doubt: str) -> str:

@@ -1,6 +1,7 @@
 """The benchmark's table: valid Markdown, honest means, and cases that the simulator accepts."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ ROWS = [
 
 def test_lines_are_one_table() -> None:
     lines = [*HEAD, *(r.line for r in ROWS), *summary(ROWS)]
-    assert {line.count("|") for line in lines} == {11}
+    assert {line.count("|") for line in lines} == {12}
     assert len({len(line) for line in lines}) == 1
     assert "|        50% |        30% |" in lines[2]
     assert "|       -10% |" in lines[3]
@@ -36,9 +37,11 @@ def test_mean_and_worst() -> None:
 
 
 def test_row_of_a_report() -> None:
-    truth = {name: {"psnr_db": level} for name, level in (("stack", 20.0), ("lucky", 22.0), ("solved", 30.0))}
+    false = {"false_power_low": 0.01, "false_power_mid": 0.02, "false_power_high": 0.03}
+    truth = {name: {"psnr_db": level, **false} for name, level in (("stack", 20.0), ("lucky", 22.0), ("solved", 30.0))}
     made = row("a", 0, {"truth": truth, "psf_rms_error": 0.3, "published": "sky"}, 38.0, 12.0)
-    assert made == ROWS[0]
+    assert made == replace(ROWS[0], false_power=pytest.approx(0.06))
+    assert "6.00%" in made.line
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -6,7 +6,15 @@ from scipy import ndimage
 from skimage.metrics import structural_similarity
 
 from tasks.numerics.fourier.shifts import shift_frames
-from tasks.numerics.judging.metrics import fourier_ring_correlation, frc_cutoff, is_nearer, match, psnr, ssim
+from tasks.numerics.judging.metrics import (
+    false_power,
+    fourier_ring_correlation,
+    frc_cutoff,
+    is_nearer,
+    match,
+    psnr,
+    ssim,
+)
 
 N = 96
 
@@ -73,3 +81,16 @@ def test_nearer_is_judged_away_from_the_border(sky):
     assert is_nearer(picture, to=small, than=large)
     small[0, N // 2, N // 2] += 1000  # one channel's error counts
     assert not is_nearer(picture, to=small, than=large)
+
+
+def test_false_power_is_what_the_truth_does_not_have_in_its_band(sky):
+    y, x = np.indices(sky.shape)
+    added = {"low": 0.1, "mid": 0.25, "high": 0.4}
+    assert false_power(sky, 0.5 * sky) == pytest.approx((0, 0, 0), abs=1e-6), "a gain is nothing false"
+    blurred = false_power(sky, ndimage.gaussian_filter(sky, 2, mode="wrap"))
+    assert sum(blurred) < 0.02, "a blur is nothing false"
+    for band, frequency in enumerate(added.values()):
+        wave = 0.3 * sky.std() * np.sqrt(2) * np.cos(2 * np.pi * frequency * (0.8 * x + 0.6 * y))
+        found = false_power(sky, sky + wave)
+        assert found[band] == pytest.approx(0.09, rel=0.25)
+        assert sum(found) - found[band] < 0.01
