@@ -9,6 +9,7 @@ import click
 from flows.cli.bench import bench_command
 from flows.cli.demo import demo_command
 from flows.cli.doctor import doctor_command
+from flows.cli.finish import finish_command
 from flows.cli.gallery import gallery_command
 from flows.cli.init import init_command
 from flows.cli.models import models_group
@@ -59,6 +60,7 @@ for _command in (
     bench_command,
     demo_command,
     doctor_command,
+    finish_command,
     gallery_command,
     init_command,
     models_group,

@@ -45,8 +45,11 @@ _OURS = (
     "sky_enhanced.png",
     "sky_thumb.png",
     "stack_thumb.png",
+    "finished.fits",
+    "finished.png",
+    "finished.tif",
 )
-_OURS_ENDS = (".truth.fits", ".psfs.fits")
+_OURS_ENDS = (".truth.fits", ".psfs.fits", "-finished.fits", "-finished.png", "-finished.tif")
 
 
 @dataclass(frozen=True)

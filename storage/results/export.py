@@ -54,14 +54,18 @@ def stretched(sky: Image, stretch: str) -> NDArray[np.uint16]:
     return codes
 
 
-def save_png(path: Path, sky: Image, stretch: str) -> None:
-    """A sky as a 16 bit PNG, grey or RGB, stretched for display."""
+def save_png(path: Path, sky: Image, stretch: str, description: str = "") -> None:
+    """A sky as a 16 bit PNG, grey or RGB, stretched for display; `description` (ASCII) goes into its Description."""
     codes = stretched(sky, stretch)
-    publish(path, lambda temporary: temporary.write_bytes(_png(codes[..., 0] if codes.shape[-1] != 3 else codes)))
+    plain = codes[..., 0] if codes.shape[-1] != 3 else codes
+    publish(path, lambda temporary: temporary.write_bytes(_png(plain, description)))
 
 
-def save_tiff(path: Path, sky: Image) -> None:
-    """A sky as a 16 bit TIFF, grey or RGB, linear from its darkest to its brightest pixel, for further processing."""
+def save_tiff(path: Path, sky: Image, description: str = "") -> None:
+    """A sky as a 16 bit TIFF, grey or RGB, linear from its darkest to its brightest pixel, for further processing.
+
+    `description` (ASCII) goes into its tag ImageDescription.
+    """
     import tifffile
 
     low, high = float(sky.min()), float(sky.max())
@@ -69,7 +73,11 @@ def save_tiff(path: Path, sky: Image) -> None:
     colour = len(codes) == 3
     picture = np.moveaxis(codes, 0, -1) if colour else codes[0]
     photometric = "rgb" if colour else "minisblack"
-    publish(path, lambda temporary: tifffile.imwrite(temporary, picture, photometric=photometric, compression="zlib"))
+    tags: dict[str, Any] = {"description": description, "metadata": None} if description else {}
+    publish(
+        path,
+        lambda temporary: tifffile.imwrite(temporary, picture, photometric=photometric, compression="zlib", **tags),
+    )
 
 
 def thumbnails(pictures: Sequence[Image], stretch: str) -> list[bytes]:
@@ -123,7 +131,7 @@ def _finite(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _png(codes: NDArray[np.uint16]) -> bytes:
+def _png(codes: NDArray[np.uint16], description: str = "") -> bytes:
     """PNG of 16 bit codes: Pillow would cut colour to 8 bits."""
     import struct
     import zlib
@@ -134,4 +142,11 @@ def _png(codes: NDArray[np.uint16]) -> bytes:
     rows = codes.astype(">u2").reshape(codes.shape[0], -1).view(np.uint8)
     plain = np.concatenate([np.zeros((len(rows), 1), np.uint8), rows], axis=1).tobytes()
     head = struct.pack(">IIBBBBB", codes.shape[1], codes.shape[0], 16, 2 if codes.ndim == 3 else 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(plain, 6)) + chunk(b"IEND", b"")
+    said = chunk(b"tEXt", b"Description\0" + description.encode("ascii", "replace")) if description else b""
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + said
+        + chunk(b"IDAT", zlib.compress(plain, 6))
+        + chunk(b"IEND", b"")
+    )

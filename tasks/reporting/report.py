@@ -1,6 +1,7 @@
 """What a run found, as plain JSON and in words: every metric, every timing, and why sky, blend or stack was published."""
 
 from collections import Counter
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from tasks.numerics.judging.metrics import false_power, fourier_ring_correlation
 from tasks.products.contents import Evaluated, Frames, Psfs, Sky, Stack
 from tasks.products.frames import reasons
 
+LAST_SECOND = 7_258_118_400.0
+"""Year 2200: later timestamps are not real."""
 MAX_NAMED = 10
 """Numbers of frames that a sentence names."""
 UNEXPLAINED_CHI2 = 10
@@ -67,8 +70,16 @@ def _capture(store: Store, line: list[Product]) -> dict[str, Any]:
             "frames": frames.raw.shape[0],
             "shape": list(frames.raw.shape[1:]),
             "facts": frames.facts,
+            "middle_utc": None if frames.timestamps is None else _middle(frames.timestamps[:]),
             "dropped_frames": None if frames.timestamps is None else _dropped(frames.timestamps[:]),
         }
+
+
+def _middle(times: NDArray[np.float64]) -> str | None:
+    """The moment halfway between first and last frame, ISO 8601; None where the times (s since 1970) are none of this age."""
+    middle = float(times[0] + times[-1]) / 2 if len(times) else np.nan
+    known = 0 < middle < LAST_SECOND
+    return datetime.fromtimestamp(middle, UTC).isoformat(timespec="milliseconds") if known else None
 
 
 def _dropped(times: NDArray[np.float64]) -> int | None:

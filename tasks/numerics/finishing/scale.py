@@ -9,10 +9,10 @@ from PIL import Image as Pillow
 Image = NDArray[np.float32]
 
 
-def upscaled(picture: Image, scale: int) -> Image:
+def upscaled(picture: Image, scale: float) -> Image:
     """A picture (y, x) on pixels `scale` times finer, by a Lanczos window of three pixels; the light per area is kept."""
     if scale == 1:
         return picture
-    size = (picture.shape[1] * scale, picture.shape[0] * scale)
+    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
     fine = Pillow.fromarray(np.ascontiguousarray(picture, np.float32), "F").resize(size, Pillow.Resampling.LANCZOS)
     return np.asarray(fine, np.float32)

@@ -10,10 +10,14 @@
     stage.style.setProperty("--at", share + "%");
     at("cover").style.clipPath = `inset(0 0 0 ${share}%)`;
     at("before-tag").textContent = at(timer && flip ? "right" : "left").selectedOptions[0].textContent;
-    at("after-tag").textContent = at("right").selectedOptions[0].textContent;
+    const blend = Number(at("blend").value), right = at("right").selectedOptions[0].textContent;
+    at("under").style.opacity = blend < 100 ? 1 : 0;
+    at("after").style.opacity = blend / 100;
+    at("blend-share").textContent = blend;
+    at("after-tag").textContent = blend < 100 ? `${right} ${blend} %` : right;
   };
   const choose = () => {
-    at("before").src = source(at("left").value).src;
+    at("before").src = at("under").src = source(at("left").value).src;
     at("after").src = source(at("right").value).src;
     draw();
   };
@@ -26,6 +30,7 @@
 
   for (const id of ["left", "right"]) at(id).addEventListener("change", choose);
   seam.addEventListener("input", () => { stop(); draw(); });
+  at("blend").addEventListener("input", draw);
   blink.addEventListener("click", () => {
     if (timer) stop();
     else {
