@@ -246,7 +246,16 @@ def _explain(error: Any) -> str:
     unit = _unit(where)
     given = error.get("input")
     value = f" = {given!r}" if isinstance(given, (int, float, str)) else ""
-    return f"  {where}{value}: {error['msg'].removeprefix('Value error, ')}{unit}"
+    return f"  {where}{value}: {error['msg'].removeprefix('Value error, ')}{unit}{_as_percent(error)}"
+
+
+def _as_percent(error: Any) -> str:
+    """A hint where a fraction was wanted and its hundredfold fits: somebody wrote per cent."""
+    given, limits = error.get("input"), error.get("ctx") or {}
+    limit = limits.get("lt", limits.get("le"))
+    if isinstance(given, int | float) and isinstance(limit, int | float) and limit <= 1 < given < 100 * limit:
+        return f"; a fraction, {given / 100:g}?"
+    return ""
 
 
 def _unit(where: str) -> str:

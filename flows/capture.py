@@ -14,7 +14,6 @@ from typing import Any
 from prefect import flow
 from prefect.runtime import flow_run
 
-from configs.load import load_config
 from configs.request import CaptureRequest
 from configs.schema import Config
 from flows.forecast import Planned, planned
@@ -26,7 +25,7 @@ from flows.ui.artifacts import RunArtifacts
 from flows.ui.run_state import ended, shorten_known_errors
 from storage.captures.capture import Capture, capture_at
 from storage.captures.file_stability import cached_fingerprint
-from storage.captures.night import folder_name, sidecars_of
+from storage.captures.night import capture_settings, folder_name
 from storage.captures.target import origin_of
 from storage.errors import Hopeless
 from storage.product import CaptureResults, result_names
@@ -68,7 +67,7 @@ def capture(request: CaptureRequest) -> dict[str, Any]:
 
 
 def _restored(request: CaptureRequest) -> dict[str, Any]:
-    config = config_of(request)
+    config = capture_settings(request)
     store = Store(request.store or default_store())
     out = request.out or _own_folder(request.capture)
     check_folder(out)
@@ -98,14 +97,6 @@ def _own_folder(capture: Path) -> Path:
     if not results:
         raise Hopeless("out is missing, and there is no folder of results; say where the files go")
     return Path(results) / f"{folder_name(capture)}-{hashlib.sha256(str(flow_run.id).encode()).hexdigest()[:8]}"
-
-
-def config_of(request: CaptureRequest) -> Config:
-    """The settings for a capture: of a night's, what lies beside it counts too."""
-    if request.night is None:
-        return load_config(request.config, request.profile, request.overrides)
-    found, profile = sidecars_of(request.capture, request.night)
-    return load_config(request.config, profile or request.profile, request.overrides, found)
 
 
 def found_in(store: Store, request: CaptureRequest, config: Config) -> Capture:

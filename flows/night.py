@@ -17,14 +17,22 @@ from configs.load import BadConfig
 from configs.request import CaptureRequest, NightRequest
 from configs.schema import Config
 from flows.after_night import as_sentence, finish
-from flows.capture import capture, config_of
+from flows.capture import capture
 from flows.recipe import planned_products
 from flows.server.embedded import default_store
 from flows.ui.run_state import ended
 from storage.captures.capture import capture_at
 from storage.captures.failed_captures import Attempt, failed_before, remember_failure
 from storage.captures.file_stability import StabilityCheck, cached_fingerprint, remembered_fingerprint
-from storage.captures.night import Recording, frame_bytes, night_at, night_settings, output_folder, results_folder
+from storage.captures.night import (
+    Recording,
+    capture_settings,
+    frame_bytes,
+    night_at,
+    night_settings,
+    output_folder,
+    results_folder,
+)
 from storage.errors import BadCapture, Hopeless, NothingToDo, StillskyError, StoreError, Unsettled
 from storage.housekeeping import human_bytes
 from storage.product import Product, result_names
@@ -72,7 +80,7 @@ class NightRun:
     def attempt(self, recording: Recording) -> Attempt:
         """What the failure of a capture depends on."""
         try:
-            config = config_of(self.request_for(recording))
+            config = capture_settings(self.request_for(recording))
         except BadConfig as error:
             return Attempt(recording.path, {"refused": str(error)})
         calibration = tuple(path for path in (config.camera.dark, config.camera.flat) if path is not None)
@@ -80,7 +88,7 @@ class NightRun:
 
     def lineage(self, recording: Recording, known: Callable[[Path], str]) -> list[Product]:
         """Every product of a capture's recipe."""
-        config = config_of(self.request_for(recording))
+        config = capture_settings(self.request_for(recording))
         camera = config.camera
         capture = capture_at(recording.path, camera.dark, camera.flat, camera.exposure_s, known, camera.mosaic)
         return planned_products(self.store, capture, config)

@@ -34,20 +34,17 @@ def restore_command(**options: Any) -> None:
 
 def restore(request: "CaptureRequest", progress: Progress | None = None) -> dict[str, Any]:
     """Restore one capture; leaves its files in the output folder, returns the report."""
-    from configs.load import load_config
     from flows.server import embedded
 
     request = request.anchored(Path.cwd())
-    load_config(
-        request.config, request.profile, request.overrides
-    )  # a misspelt setting is refused before anything starts
-    from storage.captures.readers import format_of
+    from storage.captures.night import capture_settings, check_is_capture
     from storage.results.published import check_folder
     from storage.store import Store
 
+    capture_settings(request)  # a misspelt setting is refused before anything starts
+    check_is_capture(request.capture)
     store = Store(request.store or embedded.default_store())
     store.sweep()
-    format_of(request.capture)
     if request.out is not None:
         check_folder(request.out)
     with embedded.recording(store.root) as ended:

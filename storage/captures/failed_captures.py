@@ -1,4 +1,4 @@
-"""Captures that cannot be restored, remembered in the store: tried again only when something about them has changed."""
+"""Captures whose own files are broken, remembered in the store: tried again only when something about them has changed."""
 
 import hashlib
 import json

@@ -3,6 +3,7 @@
 import logging
 import math
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,11 +13,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from configs.load import Sidecars, load_config
-from configs.request import NightRequest
+from configs.request import CaptureRequest, NightRequest
 from configs.schema import Config
 from storage.captures.capture import MIN_FRAMES
 from storage.captures.file_stability import file_state
-from storage.captures.readers import FRAME_SUFFIXES, VIDEO_SUFFIXES, holds_one_frame, open_capture, started
+from storage.captures.readers import FRAME_SUFFIXES, VIDEO_SUFFIXES, format_of, holds_one_frame, open_capture, started
 from storage.captures.readers.base import MAX_COMPRESSION, natural
 from storage.captures.sidecars import Log, log_of, profile_of
 from storage.captures.target import NOON_H
@@ -29,6 +30,8 @@ SETTINGS = "stillsky.toml"
 """A file of this name among the captures holds settings for those beside and below it."""
 MAX_DEPTH = 64
 """Captures are searched for in folders nested this deep."""
+MAX_NAMED = 3
+"""Captures that a sentence names."""
 MAX_NAME_CHARS = 400
 """Longest name of a capture's folder of results; file systems take paths of some thousand characters."""
 _CALIBRATION = re.compile(
@@ -243,6 +246,27 @@ def night_settings(request: NightRequest) -> Config:
     """
     scale = Sidecars({"telescope": {"pixel_scale_arcsec": 1.0}})
     return load_config(request.config, request.profile, request.overrides, scale)
+
+
+def check_is_capture(path: Path) -> None:
+    """Refuse what is no capture; a folder of captures with the command that restores all of them."""
+    try:
+        format_of(path)
+    except StillskyError as error:
+        inside = [c.name for c in night_at(path).captures[:MAX_NAMED]] if path.is_dir() else []
+        if inside:
+            raise Hopeless(
+                f"{path} is a folder of captures ({', '.join(inside)}), not one: `stillsky night {shlex.quote(str(path))}` "
+                f"restores all of them, `stillsky restore` one"
+            ) from error
+        raise
+
+
+def capture_settings(request: CaptureRequest) -> Config:
+    """The settings for a capture: what lies beside it counts too, up to the night's folder where it belongs to one."""
+    found, profile = sidecars_of(request.capture, request.night or request.capture.parent)
+    chosen = (request.profile or profile) if request.night is None else (profile or request.profile)
+    return load_config(request.config, chosen, request.overrides, found)
 
 
 def results_folder(request: NightRequest) -> Path:

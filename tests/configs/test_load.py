@@ -253,3 +253,18 @@ def test_settings_no_parser_can_take_are_told(tmp_path: Path, text: str, words: 
 
 def test_a_word_nested_too_deep_is_text() -> None:
     assert "evaluate.steps" in complaint("evaluate.steps=" + "[" * 5000)
+
+
+@pytest.mark.parametrize(
+    ("override", "hint"),
+    [
+        ("telescope.obstruction=33", "; a fraction, 0.33?"),
+        ("shift_average.heldout_share=10", "; a fraction, 0.1?"),
+        ("telescope.obstruction=-1", ""),
+        ("telescope.obstruction=1e9", ""),
+    ],
+)
+def test_per_cent_in_place_of_a_fraction_is_met_with_a_question(override: str, hint: str) -> None:
+    with pytest.raises(BadConfig) as refused:
+        load_config(overrides=[override])
+    assert str(refused.value).endswith(hint) if hint else "a fraction," not in str(refused.value)

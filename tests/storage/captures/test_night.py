@@ -10,8 +10,11 @@ import pytest
 from astropy.io import fits
 from PIL import Image
 
-from configs.request import NightRequest
+from configs.load import BadConfig
+from configs.request import CaptureRequest, NightRequest
 from storage.captures.night import (
+    capture_settings,
+    check_is_capture,
     frame_bytes,
     night_at,
     night_settings,
@@ -20,7 +23,7 @@ from storage.captures.night import (
     sidecars_of,
 )  # fmt: skip
 from storage.captures.readers.ser import write_ser
-from storage.errors import Hopeless
+from storage.errors import BadCapture, Hopeless
 
 FRAMES = np.random.default_rng(4).integers(0, 255, (5, 8, 9)).astype(np.uint8)
 
@@ -267,3 +270,41 @@ def test_a_long_path_gives_a_name_that_can_be_a_folder(tmp_path: Path) -> None:
     [name] = names(tmp_path).values()
     (tmp_path / "out" / name).mkdir(parents=True)
     assert len(name) < 120
+
+
+def test_settings_beside_a_capture_count_without_a_night(tmp_path: Path) -> None:
+    capture = tmp_path / "Moon_1.ser"
+    capture.write_bytes(b"x")
+    (tmp_path / "stillsky.toml").write_text("[telescope]\npixel_scale_arcsec = 0.3\n")
+    mine = tmp_path / "mine.toml"
+    mine.write_text("[telescope]\naperture_m = 0.2\npixel_scale_arcsec = 0.5\n")
+    config = capture_settings(CaptureRequest(capture=capture, config=mine))
+    assert (config.telescope.aperture_m, config.telescope.pixel_scale_arcsec) == (0.2, 0.3)
+    assert config.evaluate.stretch == "linear"  # of the Moon, by its name
+    stars = CaptureRequest(capture=capture, profile="stars")
+    assert capture_settings(stars).evaluate.stretch == "asinh"  # what the user says comes first
+    kept = CaptureRequest(capture=capture, overrides=("telescope.pixel_scale_arcsec=0.7",))
+    assert capture_settings(kept).telescope.pixel_scale_arcsec == 0.7
+
+
+@pytest.mark.parametrize(
+    "text", ["[night]\nnotify = 'x'\n", "[store]\nkeep_gb = 1\n", "[camera]\ndark = '/etc/passwd'\n"]
+)
+def test_a_file_beside_a_capture_may_set_nothing_dangerous(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.ser").write_bytes(b"x")
+    (tmp_path / "stillsky.toml").write_text(text)
+    with pytest.raises(BadConfig, match=r"stillsky\.toml"):
+        capture_settings(CaptureRequest(capture=tmp_path / "a.ser"))
+
+
+def test_a_folder_of_captures_names_the_command_for_all(tmp_path: Path) -> None:
+    folder = tmp_path / "my night"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep" / "a.ser").write_bytes(b"x")
+    with pytest.raises(
+        Hopeless, match=r"folder of captures \(deep/a_ser\), not one: `stillsky night '.*my night'` restores"
+    ):
+        check_is_capture(folder)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BadCapture, match="a folder without frames"):
+        check_is_capture(tmp_path / "empty")
