@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: all demo test bench models lint format clean
+.PHONY: all demo docs test bench models lint format clean
 all: .venv
 
 .PHONY: .venv
@@ -32,6 +32,11 @@ models: $(READY)
 	for step in enhance burst dewarp fill; do \
 		$(BIN)/stillsky train $$step --store build/training --models build/models; \
 		$(BIN)/python -m tasks.learning.shipping $$step build/models; done
+
+# The documents as a site in build/site.
+docs: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]' -c constraints.txt
+	$(BIN)/mkdocs build
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@ import sys
 import urllib.request
 from dataclasses import dataclass
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from flows.cli.options import DEVICE, STORE
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
+PACKAGES = ("flows", "tasks", "storage", "configs")
+"""stillsky's own."""
 MIN_FREE_BYTES = 2_000_000_000
 """With less free space a night of captures will not fit."""
 
@@ -53,7 +56,7 @@ def doctor_command(device: str, store: Path | None) -> None:
 
 def examine(root: Path, device: str = "auto") -> list[Finding]:
     """Look at versions, devices, settings, store and Prefect; nothing is changed but that the store's folder is made."""
-    return [*_versions(), *_devices(device), _observatory(), *_store(root), *_prefect(root)]
+    return [*_packages(), *_versions(), *_devices(device), _observatory(), *_store(root), *_prefect(root)]
 
 
 def _observatory() -> Finding:
@@ -72,6 +75,26 @@ def _observatory() -> Finding:
     aperture = f"{telescope.aperture_m:g} m" if telescope.aperture_m else "no aperture"
     scale = f"{telescope.scale_arcsec:.3g} arcsec/px" if telescope.scale_arcsec else "no pixel scale"
     return Finding("observatory", f"{config.observatory} ({aperture}, obstruction {telescope.obstruction:g}, {scale})")
+
+
+def _packages() -> list[Finding]:
+    """Are the packages stillsky's own? Another program's of the same name in this environment would hide them."""
+    own = Path(__file__).parents[2]
+    strange = []
+    for name in PACKAGES:
+        spec = find_spec(name)
+        places = [Path(place) for place in (spec.submodule_search_locations or ())] if spec else []
+        if places != [own / name]:
+            strange.append(f"{name} from {places[0] if places else 'nowhere'}")
+    remedy = "another program's packages hide stillsky's: install it in an environment of its own (pipx install .)"
+    return [
+        Finding(
+            "packages",
+            "; ".join(strange) or f"{', '.join(PACKAGES)} from {own}",
+            not strange,
+            remedy if strange else "",
+        )
+    ]
 
 
 def _versions() -> list[Finding]:

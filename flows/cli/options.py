@@ -23,7 +23,11 @@ class FolderPath(click.Path):
 
 STORE = click.option("--store", type=FolderPath(), help="Where results of steps are kept [~/.cache/stillsky].")
 CONFIG = click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="Your settings (TOML).")
-PROFILE = click.option("--profile", type=click.Choice(PROFILES), help="Settings for a kind of target.")
+PROFILE = click.option(
+    "--profile",
+    type=click.Choice(PROFILES),
+    help="Kind of target: how sky.png is stretched [the capture's log or name].",
+)
 SET = click.option(
     "--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="One setting; may be repeated."
 )

@@ -2,7 +2,9 @@
 
 import http.server
 import threading
+from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from packaging.requirements import Requirement
@@ -73,3 +75,14 @@ def test_prefect_api_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     silent = found(examine(tmp_path, "cpu"), "prefect api")
     assert not silent.ok
     assert "unset PREFECT_API_URL" in silent.remedy
+
+
+def test_packages_that_hide_its_own_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (finding,) = doctor._packages()
+    assert (finding.ok, finding.remedy) == (True, "")
+    other = SimpleNamespace(submodule_search_locations=[str(tmp_path / "tasks")])
+    monkeypatch.setattr(doctor, "find_spec", lambda name: other if name == "tasks" else find_spec(name))
+    (finding,) = doctor._packages()
+    assert not finding.ok
+    assert f"tasks from {tmp_path / 'tasks'}" in finding.value
+    assert "pipx install" in finding.remedy

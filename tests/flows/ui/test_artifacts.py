@@ -24,6 +24,7 @@ import pytest
 from PIL import Image
 
 from configs.load import load_config
+from configs.request import printable
 from flows.server import embedded
 from flows.ui import artifacts as ui
 from flows.ui.markdown import picture, table
@@ -182,7 +183,7 @@ def test_keys_are_those_of_the_capture(runs: Runs) -> None:
     keys = [a.key for a in runs.told[0]]
     assert all(re.fullmatch(r"a-img-src-x-onerror-document-title-owned-[0-9a-f]{8}-[a-z0-9-]+", k) for k in keys)
     assert len(set(keys)) == len(keys)
-    assert runs.names == [NAME] * 3
+    assert runs.names == [f"{printable(NAME)}, {runs.home.parent.name}"] * 3
 
 
 def test_a_run_with_nothing_to_do_tells_only_its_end(runs: Runs) -> None:
