@@ -72,10 +72,13 @@ def echo_summary(summary: dict[str, Any]) -> None:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(*COLUMNS)
+        table = Table("capture", "outcome", "published", "s", "D/r0", "gain")
         for row in rows:
-            table.add_row(*(Text(cell) for cell in row))  # not markup: names may hold brackets
+            table.add_row(*(Text(cell, overflow="fold") for cell in row[:-1]))  # not markup: names may hold brackets
         Console().print(table)
+        for capture, *_, reason in rows:
+            if reason:
+                click.echo(f"{capture}: {reason}")
     else:
         widths = [max(map(len, column)) for column in zip(COLUMNS, *rows, strict=True)]
         for row in [list(COLUMNS), *rows] if rows else []:
