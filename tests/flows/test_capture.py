@@ -113,5 +113,9 @@ def test_failed_run_is_recorded_with_its_reason(desk: Any, tmp_path: Path) -> No
     answer = desk.ask("restore", path, "--out", tmp_path / "out", "--store", tmp_path / "store")
     assert answer.code == 1
     run = desk.last_run()
-    assert (run.name, run.state, run.tasks) == ("{jupiter} 1.ser", "Failed", {"ingest": "Failed"})
+    assert (run.name, run.state, run.tasks) == (
+        f"{{jupiter}} 1.ser, {tmp_path.name}",
+        "Failed",
+        {"ingest": "Failed"},
+    )
     assert "not a SER capture" in run.message

@@ -72,14 +72,18 @@ def test_a_night(desk: Any, folder: Path, copy: Copy, tmp_path: Path, words: lis
     assert second.code == 1
     assert outcomes(folder) == {"jupiter_ser": "cached", "deep/jupiter_ser": "cached", "broken_ser": "failed"}
     assert (made(store), written(out)) == (products, results)
-    assert desk.last_run().name == "night", "no capture had a run: one that failed and has not changed, neither"
+    assert desk.last_run().name == "night in night", (
+        "no capture had a run: one that failed and has not changed, neither"
+    )
     assert "failed before, unchanged: " in second.out
     assert "not a SER capture" in second.out
 
     assert desk.ask("night", folder, *words, "--retry-failed").code == 1
-    assert desk.last_run().name == "broken.ser"
+    assert desk.last_run().name == "broken.ser, night"
     assert desk.ask("night", folder, *words, "--set", "timeouts.ingest_s=999").code == 1
-    assert [run for run in desk.runs()[-4:] if run.name == "broken.ser"], "other settings are worth another attempt"
+    assert [run for run in desk.runs()[-4:] if run.name == "broken.ser, night"], (
+        "other settings are worth another attempt"
+    )
 
     (folder / "broken.ser").unlink()
     copy(folder / "new.ser", 2)

@@ -109,7 +109,7 @@ def test_captures_that_cannot_be_restored(desk: Any, film: Path, tmp_path: Path,
     assert answer.out == ""
     assert _whole(tmp_path) == before, "nothing is left in --out or half-made in the store"
     run = desk.last_run()
-    assert (run.name, run.state) == ("bad.ser", "Failed")
+    assert (run.name, run.state) == (f"bad.ser, {tmp_path.name}", "Failed")
     assert run.tasks == {"ingest": "Failed"}, "hopeless inputs are not tried again"
 
 

@@ -78,7 +78,7 @@ def test_killed_and_run_again(
     assert {name: between[name] for name in before} == before
     assert len(between) == len(TASKS)
     run = record(store / "prefect")[-1]
-    assert (run.name, run.state, sorted(run.tasks)) == ("film.ser", "Completed", sorted(TASKS))
+    assert (run.name, run.state, sorted(run.tasks)) == (f"film.ser, {film.parent.name}", "Completed", sorted(TASKS))
     assert set(run.tasks.values()) <= {"Completed", "Cached"}
     assert list(run.tasks.values()).count("Cached") <= len(before)
 
