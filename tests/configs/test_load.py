@@ -42,7 +42,7 @@ def test_every_profile_loads(profile: str | None) -> None:
 
 
 def test_every_toml_beside_the_loader_is_a_profile() -> None:
-    assert {p.stem for p in HERE.glob("*.toml")} == {"default", "learned", *PROFILES}
+    assert {p.stem for p in HERE.glob("*.toml")} == {"default", *PROFILES}
 
 
 @pytest.mark.parametrize(
