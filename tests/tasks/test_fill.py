@@ -91,7 +91,7 @@ def test_the_movie_is_made_of_whole_frames(torn: Filmed) -> None:
     settings = Burst(mode="classical", frames=8, strength=0.0)
     pairs = []
     for pixels in (torn.stack, filled_of(torn)):
-        product = burst(torn.run, torn.frames, torn.mean, torn.stack, pixels, settings)
+        product = burst(torn.run, torn.clean, torn.stack, pixels, settings)
         with torn.store.view(Movie, product) as movie:
             pairs.append(movie.movie[:])
     assert not np.array_equal(*pairs)

@@ -114,10 +114,14 @@ def test_second_run_is_cached_and_a_changed_setting_redoes_what_follows(
 
     assert desk.ask(*words, "--set", "rounds.1.sky.air_share=0.5").code == 0
     states = desk.last_run().tasks
-    assert {name for name, state in states.items() if state == "Completed"} == {"solve sky round 2", "evaluate"}
+    assert {name for name, state in states.items() if state == "Completed"} == {
+        "solve sky round 2",
+        "evaluate",
+        "enhance",
+    }
     now = _products(store)
     assert {name: now[name] for name in made} == made
-    assert len(now) == len(made) + 2
+    assert len(now) == len(made) + 3
 
     report = json.loads((out / "report.json").read_text())
     assert report["settings"]["rounds"][1]["sky"]["air_share"] == 0.5
