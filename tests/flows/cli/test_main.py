@@ -139,13 +139,13 @@ def test_full_disk_then_room_again(desk: Any, film: Path, tmp_path: Path, quick:
     words = (
         *words,
         "--set",
-        "rounds.0.psfs.frames=24",
+        "rounds.0.psfs.frames=36",
         "--set",
         "rounds.0.psfs.batch_frames=2",
         "--set",
-        "shift_average.heldout_share=0.2",
+        "shift_average.heldout_share=0.1",
     )
-    kept = desk.ask(*words, largest_file_bytes=240_000)
+    kept = desk.ask(*words, largest_file_bytes=400_000)
     assert kept.code == 1, kept.err
     assert kept.err.count("stillsky: ") == 1
     assert "cannot be written (File too large" in kept.err
