@@ -28,11 +28,12 @@ from storage.captures.file_stability import cached_fingerprint
 from storage.captures.night import capture_settings, folder_name
 from storage.captures.target import origin_of
 from storage.errors import Hopeless
-from storage.product import CaptureResults, result_names
+from storage.product import CaptureResults, Product, result_names
 from storage.results.published import Pictures, check_folder, check_owner, publish
 from storage.results.truth import psfs_beside, truth_beside
 from storage.store import Store
 from tasks.products.contents import Evaluated
+from tasks.reporting.disc import disc_scale
 from tasks.reporting.finished import add_finished, enhanced_picture, finished_cubes, finished_pictures
 from tasks.reporting.gallery import renew_gallery
 from tasks.reporting.html import rendered
@@ -116,6 +117,8 @@ def publish_result(
     report["capture"]["name"] = capture.name  # the store knows the same content by the name it first came under
     report["capture"] |= _origin(capture.path)
     note_observatory(report, config)
+    if truth is None:  # a simulated planet has the date and the size that somebody chose
+        note_disc(store, report, result, capture, config)
     report["product"], report["products"] = f"{result.step}/{result.key}", result_names(results)
     small = before_and_after(store, result, config.colour.white)
     scale = config.telescope.scale_arcsec
@@ -131,6 +134,14 @@ def publish_result(
         pictures = Pictures(*lights, finest, (small.before, small.after), *beside)
     publish(out, pictures, report, page)
     return report
+
+
+def note_disc(store: Store, report: dict[str, Any], result: Product, capture: Capture, config: Config) -> None:
+    """Say in the report which pixel scale a planet's disc tells."""
+    with store.view(Evaluated, result) as judged:
+        report["disc"] = disc_scale(judged.published[:], capture.path, config.telescope.scale_arcsec)
+    if report["disc"]:
+        report["verdict"].append(report["disc"]["sentence"])
 
 
 def note_observatory(report: dict[str, Any], config: Config) -> None:

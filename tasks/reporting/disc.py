@@ -1,0 +1,31 @@
+"""The pixel scale that a planet's disc tells, beside the one that was given."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.captures.ephemeris import disc_arcsec, planet_of
+from tasks.numerics.judging.disc import disc_diameter_px
+
+AGREES_WITHIN = 0.05
+"""Fraction by which the scales may differ: limb darkening and blur move the limb by one or two per cent."""
+
+
+def disc_scale(picture: NDArray[np.float32], capture: Path, given_arcsec: float | None) -> dict[str, Any] | None:
+    """Planet, its disc in arc seconds and pixels, the scale that follows, and a sentence; None where there is no such disc."""
+    found = planet_of(capture)
+    size_px = disc_diameter_px(picture[min(1, len(picture) - 1)]) if found else None
+    size_arcsec = disc_arcsec(*found) if found and size_px else None
+    if found is None or size_px is None or size_arcsec is None:
+        return None
+    scale = size_arcsec / size_px
+    told = f"{found[0]}'s disc of {size_arcsec:.1f} arcsec is {size_px:.1f} px wide: {scale:.4g} arcsec per pixel"
+    if given_arcsec is None:
+        told += ", which was not given; with aperture_m it makes the result better."
+    elif abs(scale / given_arcsec - 1) > AGREES_WITHIN:
+        told += f", and {given_arcsec:.4g} was given: check focal length, Barlow, pixel size and binning."
+    else:
+        told += f", as was given ({given_arcsec:.4g})."
+    return {"planet": found[0], "arcsec": size_arcsec, "px": size_px, "scale_arcsec": scale, "sentence": told}
