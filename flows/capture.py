@@ -37,6 +37,7 @@ from tasks.reporting.disc import disc_scale
 from tasks.reporting.finished import add_finished, enhanced_picture, finished_cubes, finished_pictures
 from tasks.reporting.gallery import renew_gallery
 from tasks.reporting.html import rendered
+from tasks.reporting.measured import add_measured
 from tasks.reporting.page import gather
 from tasks.reporting.report import describe, in_a_line
 from tasks.reporting.round_summary import before_and_after
@@ -124,6 +125,7 @@ def publish_result(
     scale = config.telescope.scale_arcsec
     report["sharpness_gain"] = small.sharpness_gain
     report["thumbnails"] = {"width_arcsec": None if scale is None else scale * small.width_px}
+    add_measured(store, result, report, config.telescope)
     add_finished(store, results, report, truth)
     page = rendered(gather(store, result, report, config.telescope, truth, finished_pictures(store, results)))
     with store.view(Evaluated, result) as judged:

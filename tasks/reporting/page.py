@@ -243,6 +243,13 @@ def _figures(report: Mapping[str, Any], telescope: Telescope) -> dict[str, tuple
         "Unexplained": (f"{sky:.2f} ×", f"the noise; by the stack {stack:.2f}\u00a0×"),
         "Time": (f"{report['seconds']['total']:.0f} s", "all steps together"),
     }
+    measured = report.get("measured", {})
+    if measured.get("resolved_lambda_over_d"):
+        detail, arcsec = f"{measured['resolved_lambda_over_d']:.2f} λ/D", measured["resolved_arcsec"]
+        figures["Detail"] = (
+            f"{arcsec:.2f}″" if arcsec else detail,
+            f"{detail}; Strehl {measured['strehl']['median']:.2f}",
+        )
     if report["truth"]:
         gain = report["truth"]["solved"]["psnr_db"] - report["truth"]["stack"]["psnr_db"]
         figures["Truth"] = (f"{gain:+.1f} dB", "nearer to it than the stack")
