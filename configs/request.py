@@ -4,7 +4,7 @@ import json
 import os
 import re
 import tomllib
-from datetime import date
+from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -55,6 +55,10 @@ class CaptureRequest(Request):
     """Where results of steps are kept; none: STILLSKY_STORE, or the user's cache folder."""
     fresh: bool = False
     """Forget what the store holds of this capture and do everything again."""
+    quick: bool = False
+    """A preview: the stack, and the 64 luckiest frames in few steps. The full run replaces it and repeats no step before."""
+    budget_s: Annotated[float, Field(gt=0)] | None = None
+    """Longest time, in seconds: as many of the luckiest frames are solved as fit by the forecast; none: all."""
     night: Path | None = None
     """The night's folder it belongs to: what lies there beside it counts, a stillsky.toml and the capture program's log."""
 
@@ -87,6 +91,10 @@ class NightRequest(Request):
     """Only nights from this one on. A night lasts from noon to noon, local time, and has the date of its evening."""
     until: date | None = None
     """Only nights up to this one, itself included."""
+    by: time | None = None
+    """Local time by which it is to be over, e.g. 08:00: captures take fewer frames, or stay previews; none: no such time."""
+    quick: bool = True
+    """Whether captures whose full run takes long get a preview first."""
     retry_failed: bool = False
     """Try captures again that failed before although they, the settings and the version have not changed since."""
 

@@ -35,6 +35,7 @@ from storage.store import Store
 from tasks.products.contents import Evaluated
 from tasks.reporting.disc import disc_scale
 from tasks.reporting.finished import add_finished, enhanced_picture, finished_cubes, finished_pictures
+from tasks.reporting.frame_curve import shortened
 from tasks.reporting.gallery import renew_gallery
 from tasks.reporting.html import rendered
 from tasks.reporting.measured import add_measured
@@ -81,12 +82,13 @@ def _restored(request: CaptureRequest) -> dict[str, Any]:
             store.remove(product)
     artifacts = RunArtifacts(found, config)
     plan = planned(store, found, device, cluster=request.dask is not None)
+    config = plan.within(config, request.budget_s)
     with slot(device, store.root, config.limits), connected(request.dask) as cluster:
         run = Run(store, device, listeners=(*_listeners.get(), artifacts.update_progress), cluster=cluster)
         with _recorded(run, plan, config, artifacts) as recorded:
             results = restore_capture(recorded, found, config)
     with plan.noted_publishing():
-        report = publish_result(store, results, found, config, out)
+        report = publish_result(store, results, found, config, out, request.quick)
     if fault := renew_gallery(out):
         log.warning("%s", fault)
     artifacts.publish_result(store, results.evaluated, report, out)
@@ -109,7 +111,7 @@ def found_in(store: Store, request: CaptureRequest, config: Config) -> Capture:
 
 
 def publish_result(
-    store: Store, results: CaptureResults, capture: Capture, config: Config, out: Path
+    store: Store, results: CaptureResults, capture: Capture, config: Config, out: Path, is_preview: bool = False
 ) -> dict[str, Any]:
     """Write sky, stack, pictures and reports, each whole or not at all; returns the report."""
     result = results.evaluated
@@ -120,6 +122,7 @@ def publish_result(
     note_observatory(report, config)
     if truth is None:  # a simulated planet has the date and the size that somebody chose
         note_disc(store, report, result, capture, config)
+    report |= shortened(store, result, report, is_preview)
     report["product"], report["products"] = f"{result.step}/{result.key}", result_names(results)
     small = before_and_after(store, result, config.colour.white)
     scale = config.telescope.scale_arcsec

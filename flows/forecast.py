@@ -7,13 +7,14 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from configs.schema import Config
+from configs.shorten import limited
 from flows.recipe import planned_products
 from storage.captures.capture import Capture
 from storage.captures.readers import claimed_size
 from storage.costs import Cost, costs_of, machine_name, note_cost
 from storage.errors import StillskyError
 from storage.store import Store, clock
-from tasks.running.forecast import Forecast, Size, StepForecast, forecast, publish_work
+from tasks.running.forecast import Forecast, Size, StepForecast, forecast, publish_work, usable_frames
 from tasks.running.step import Work
 
 log = logging.getLogger("stillsky")
@@ -47,6 +48,24 @@ class Planned:
             return None
         plan = [(product, self.store.has(product)) for product in planned_products(self.store, self.capture, config)]
         return forecast(plan, config, self.size, costs_of(self.store.root, self.machine))
+
+    def within(self, config: Config, budget_s: float | None) -> Config:
+        """The settings with as many of the luckiest frames as fit into a time; one batch at least."""
+        whole = self.forecast(config)
+        if budget_s is None or self.size is None or whole is None or whole.seconds <= budget_s:
+            return config
+        batch = config.rounds[0].psfs.batch_frames
+        few, many = 1, max(2, usable_frames(config, self.size) // batch + 1)
+        while many - few > 1:
+            middle = (few + many) // 2
+            fits = self.seconds(limited(config, middle * batch)) <= budget_s
+            few, many = (middle, many) if fits else (few, middle)
+        return limited(config, few * batch)
+
+    def seconds(self, config: Config) -> float:
+        """The forecast in seconds; 0 where it is not known."""
+        found = self.forecast(config)
+        return 0.0 if found is None else found.seconds
 
     def announce(self, config: Config) -> Forecast | None:
         """The forecast, said to whoever listens."""

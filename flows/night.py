@@ -16,6 +16,7 @@ from prefect.exceptions import CancelledRun
 from configs.load import BadConfig
 from configs.request import CaptureRequest, NightRequest
 from configs.schema import Config
+from flows import night_time
 from flows.after_night import as_sentence, finish
 from flows.capture import capture
 from flows.recipe import planned_products
@@ -55,7 +56,7 @@ class NightRun:
     record: NightRecord
     watch: StabilityCheck
     waiting_since: float | None = None
-    """Since when all captures left are still being written, in seconds of the monotonic clock."""
+    """Since when all captures left are still being written, seconds of the monotonic clock."""
     left: list[Recording] = field(default_factory=list)
     """What is still to do."""
     gallery: GalleryRenewal = field(init=False)
@@ -63,6 +64,11 @@ class NightRun:
 
     def __post_init__(self) -> None:
         self.gallery = GalleryRenewal(self.record.out)
+
+    forecasts: dict[str, float] = field(default_factory=dict)
+    """Capture still to do: how long its full run will take, seconds."""
+    deadline: float = float("inf")
+    """When the night is to be over, in seconds of the epoch."""
 
     @property
     def night(self) -> Any:
@@ -107,6 +113,7 @@ def _gone_through(request: NightRequest) -> dict[str, Any]:
     store.sweep()
     record = NightRecord(request.folder.absolute(), out)
     run = NightRun(request, config, store, record, StabilityCheck(config.night.settle_s, config.night.poll_s))
+    run.deadline = night_time.next_at(request.by)
     with record.logged():
         log.info("night of %s begins; results in %s, store %s", request.folder, out, store.root)
         try:
@@ -143,7 +150,9 @@ def _restore_all(run: NightRun) -> None:
     _check_room(run)
     while run.left:
         ready = [c for c in run.left if run.watch.is_complete(c.path)]
-        attempted = [c for c in ready if _attempt(run, c)]
+        failed = [c for c in ready if _needs_preview(run, c) and _attempt(run, c, quick=True)]
+        ready = sorted((c for c in ready if c not in failed), key=lambda c: run.forecasts.get(c.name, 0.0))
+        attempted = failed + [c for c in ready if _attempt(run, c)]
         run.left = [c for c in run.left if c not in attempted]
         if attempted:
             run.waiting_since = None
@@ -182,8 +191,8 @@ def _done_before(run: NightRun, recording: Recording) -> bool:
     return False
 
 
-def _attempt(run: NightRun, recording: Recording) -> bool:
-    """Restore one capture in a run of its own; False where it has to wait."""
+def _attempt(run: NightRun, recording: Recording, quick: bool = False) -> bool:
+    """Restore one capture in a run of its own; False where it has to wait, or where this was its preview."""
     with run.store.claim_folder(run.record.out / recording.name) as mine:
         if not mine:
             return False
@@ -194,8 +203,11 @@ def _attempt(run: NightRun, recording: Recording) -> bool:
             row: Row | None = _failed_row(recording, "failed", seconds(), f"failed before, unchanged: {reason}")
         else:
             _report(f"{recording.name} ...")
-            row = _tried(run, recording, seconds)
+            row = _tried(run, recording, seconds, quick)
         if row is None:
+            return False
+        if quick and row.outcome not in ("failed", "skipped"):
+            _report(f"{recording.name} has a preview, {row.seconds:.0f} s")
             return False
         run.record.add(row)
         run.gallery.renew_if_due()
@@ -203,10 +215,10 @@ def _attempt(run: NightRun, recording: Recording) -> bool:
     return True
 
 
-def _tried(run: NightRun, recording: Recording, seconds: Callable[[], float]) -> Row | None:
+def _tried(run: NightRun, recording: Recording, seconds: Callable[[], float], quick: bool) -> Row | None:
     """What became of a capture; None where it has to wait."""
     try:
-        return _restored(run, recording, seconds)
+        return _restored(run, recording, seconds, quick)
     except (KeyboardInterrupt, CancelledRun):
         raise
     except Unsettled as error:
@@ -236,12 +248,28 @@ def _known_failure(run: NightRun, recording: Recording) -> str:
     return ""
 
 
-def _restored(run: NightRun, recording: Recording, seconds: Callable[[], float]) -> Row:
-    known = False
+def _restored(run: NightRun, recording: Recording, seconds: Callable[[], float], quick: bool) -> Row:
+    request, known = run.request_for(recording), False
+    if quick:
+        report = capture(request.model_copy(update={"quick": True}))
+        return row_of(recording.name, recording.path, "restored", seconds(), report)
     with contextlib.suppress(StillskyError, BadConfig):  # told by the run itself
         known = run.store.has(run.lineage(recording, cached_fingerprint(run.store))[-1])
-    report = capture(run.request_for(recording))
-    return row_of(recording.name, recording.path, "cached" if known else "restored", seconds(), report)
+    budget_s = None
+    if not known:
+        budget_s, late = night_time.budget(run.store, request, run.forecasts, recording.name, run.deadline)
+        if late is not None:
+            return late
+    report = capture(request.model_copy(update={"budget_s": budget_s}))
+    run.forecasts.pop(recording.name, None)
+    row = row_of(recording.name, recording.path, "cached" if known else "restored", seconds(), report)
+    return replace(row, reason=night_time.few_frames(report))
+
+
+def _needs_preview(run: NightRun, recording: Recording) -> bool:
+    if not run.request.quick or published(output_folder(run.record.out, recording.name)):
+        return False
+    return night_time.takes_long(run.store, run.request_for(recording), run.forecasts, recording.name)
 
 
 def _check_room(run: NightRun) -> None:

@@ -27,6 +27,8 @@ COLUMNS = ("capture", "outcome", "published", "seconds", "d_over_r0", "gain", "r
 @SET
 @click.option("--since", type=DAY, help="Only nights from this one on (noon to noon, local time).")
 @click.option("--until", type=DAY, help="Only nights up to this one, itself included.")
+@click.option("--by", metavar="HH:MM", help="Be over by this local time: fewer frames, or previews, where it is short.")
+@click.option("--quick/--no-quick", default=True, show_default=True, help="Previews of long captures first.")
 @click.option("--retry-failed", is_flag=True, help="Try captures again that failed before and have not changed since.")
 @DEVICE
 @DASK

@@ -1,5 +1,6 @@
 """Options that several commands of the command line share."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,21 @@ class FolderPath(click.Path):
         if isinstance(value, str) and not value.strip():
             self.fail("the name is empty; write the folder's path (. is the working directory)", param, ctx)
         return super().convert(value, param, ctx)
+
+
+class Duration(click.ParamType[float]):
+    """A time such as 90s, 20m or 1h30m, in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds; a number without a unit is refused."""
+        found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", str(value).strip())
+        hours, minutes, seconds = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
+        total = 3600 * hours + 60 * minutes + seconds
+        if not total:
+            self.fail(f"{value!r} is no time; write e.g. 90s, 20m or 1h30m", param, ctx)
+        return float(total)
 
 
 STORE = click.option("--store", type=FolderPath(), help="Where results of steps are kept [~/.cache/stillsky].")

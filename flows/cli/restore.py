@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flows.cli.options import CONFIG, DASK, DEVICE, PROFILE, SET, STORE, FolderPath
+from flows.cli.options import CONFIG, DASK, DEVICE, PROFILE, SET, STORE, Duration, FolderPath
 from flows.cli.progress import Progress, echo_verdict, progress_bars
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 @DEVICE
 @DASK
 @STORE
+@click.option("--quick", is_flag=True, help="A preview: the 64 luckiest frames in few steps; the full run replaces it.")
+@click.option("--budget", "budget_s", type=Duration(), help="Longest time, e.g. 20m: the luckiest frames that fit.")
 @click.option("--fresh", is_flag=True, help="Forget what the store holds of this capture and do everything again.")
 def restore_command(**options: Any) -> None:
     """Restore one CAPTURE (a video, a FITS cube, a folder of frames) to a still, sharp sky."""

@@ -15,6 +15,7 @@ from typing import TypeVar
 from configs.load import Sidecars, load_config
 from configs.request import CaptureRequest, NightRequest
 from configs.schema import Config
+from configs.shorten import preview
 from storage.captures.capture import MIN_FRAMES
 from storage.captures.file_stability import file_state
 from storage.captures.readers import FRAME_SUFFIXES, VIDEO_SUFFIXES, format_of, holds_one_frame, open_capture, started
@@ -263,10 +264,14 @@ def check_is_capture(path: Path) -> None:
 
 
 def capture_settings(request: CaptureRequest) -> Config:
-    """The settings for a capture: what lies beside it counts too, up to the night's folder where it belongs to one."""
+    """The settings for a capture: what lies beside it counts too, up to the night's folder where it belongs to one.
+
+    Of a preview they are shortened.
+    """
     found, profile = sidecars_of(request.capture, request.night or request.capture.parent)
     chosen = (request.profile or profile) if request.night is None else (profile or request.profile)
-    return load_config(request.config, chosen, request.overrides, found)
+    config = load_config(request.config, chosen, request.overrides, found)
+    return preview(config) if request.quick else config
 
 
 def results_folder(request: NightRequest) -> Path:

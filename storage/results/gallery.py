@@ -38,7 +38,7 @@ class Entry:
     started: datetime | None
     """Local time of the recording."""
     published: str
-    """sky, blend or stack."""
+    """sky, blend, stack or preview."""
     verdict: str
     """The first sentence of the report's verdict."""
     frames: tuple[int, int]
@@ -87,7 +87,7 @@ def _entry(folder: Path, place: Path) -> Entry | None:
     except (OSError, ValueError, RecursionError):
         return None
     published = _get(report, "published")
-    if published not in ("sky", "blend", "stack"):
+    if published not in ("sky", "blend", "stack", "preview"):
         return None
     name = _text(_get(report, "capture", "name"))
     strength, r0_cm, fwhm = _seeing(report)

@@ -17,8 +17,8 @@ from storage.errors import StoreError
 from storage.locks import NO_LINKS
 from storage.results.export import save_json
 
-Outcome = Literal["restored", "cached", "failed", "skipped", "waiting"]
-"""Made now; there already; cannot be done; nothing to do; still being written."""
+Outcome = Literal["restored", "cached", "failed", "skipped", "waiting", "preview"]
+"""Made now; there already; cannot be done; nothing to do; still being written; no time for more than a preview."""
 History = Literal[
     "first try", "recovered", "failed for good", "failed, tried again next time", "done before", "not tried"
 ]
@@ -58,7 +58,7 @@ class Row:
     """The capture itself."""
     outcome: Outcome
     published: str | None = None
-    """sky, blend or stack."""
+    """sky, blend, stack or preview."""
     seconds: float = 0.0
     """What it took this night."""
     d_over_r0: float | None = None

@@ -141,7 +141,7 @@ def publish(out: Path, pictures: Pictures, report: Mapping[str, Any], page: str)
         ("belief.fits", pictures.standard_error, "standard error of sky.fits", finest),
         ("sky.fits", pictures.sky, str(report["published"]), {}),
     ]
-    if report["published"] != "sky":
+    if report.get("content", report["published"]) != "sky":
         contents.append((UNBELIEVED, pictures.solved, "solved sky, not believed", {}))
     for name, picture, what, more in contents:
         cards = _cards(report, what) | more | scale_cards(pictures.scale_arcsec, (picture.shape[-2], picture.shape[-1]))

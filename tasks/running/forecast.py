@@ -161,15 +161,6 @@ def works_of(products: Sequence[Product], config: Config, size: Size) -> list[St
     return found
 
 
-def limited(config: Config, frames: int) -> Config:
-    """The settings with no round solving more than so many frames, the luckiest."""
-    rounds = []
-    for each in config.rounds:
-        few = min(each.psfs.frames or frames, frames)
-        rounds.append(each.model_copy(update={"psfs": each.psfs.model_copy(update={"frames": few})}))
-    return config.model_copy(update={"rounds": tuple(rounds)})
-
-
 def usable_frames(config: Config, size: Size) -> int:
     """About how many frames there are to solve: some are held out."""
     return max(1, size.frames - round(size.frames * config.shift_average.heldout_share))

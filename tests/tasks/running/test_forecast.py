@@ -3,9 +3,10 @@
 import pytest
 
 from configs.load import load_config
+from configs.shorten import limited
 from storage.costs import Cost
 from storage.product import Product
-from tasks.running.forecast import Size, StepWork, TimeLeft, duration, estimate, forecast, limited, works_of
+from tasks.running.forecast import Size, StepWork, TimeLeft, duration, estimate, forecast, works_of
 
 STEPS = ("ingest", "align", "solve_psfs", "solve_sky", "solve_psfs", "solve_sky", "evaluate", "enhance")
 SIZE = Size(1000, 1, 100, 100)
