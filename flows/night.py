@@ -61,14 +61,13 @@ class NightRun:
     """What is still to do."""
     gallery: GalleryRenewal = field(init=False)
     """The page over the results so far."""
+    forecasts: dict[str, float] = field(default_factory=dict)
+    """Capture still to do: how long its full run will take, seconds; 0 where that is not known."""
+    deadline: float = float("inf")
+    """When the night is to be over, in seconds of the epoch."""
 
     def __post_init__(self) -> None:
         self.gallery = GalleryRenewal(self.record.out)
-
-    forecasts: dict[str, float] = field(default_factory=dict)
-    """Capture still to do: how long its full run will take, seconds."""
-    deadline: float = float("inf")
-    """When the night is to be over, in seconds of the epoch."""
 
     @property
     def night(self) -> Any:
@@ -151,7 +150,7 @@ def _restore_all(run: NightRun) -> None:
     while run.left:
         ready = [c for c in run.left if run.watch.is_complete(c.path)]
         failed = [c for c in ready if _needs_preview(run, c) and _attempt(run, c, quick=True)]
-        ready = sorted((c for c in ready if c not in failed), key=lambda c: run.forecasts.get(c.name, 0.0))
+        ready = sorted((c for c in ready if c not in failed), key=lambda c: run.forecasts.get(c.name) or float("inf"))
         attempted = failed + [c for c in ready if _attempt(run, c)]
         run.left = [c for c in run.left if c not in attempted]
         if attempted:
@@ -267,9 +266,10 @@ def _restored(run: NightRun, recording: Recording, seconds: Callable[[], float],
 
 
 def _needs_preview(run: NightRun, recording: Recording) -> bool:
-    if not run.request.quick or published(output_folder(run.record.out, recording.name)):
-        return False
-    return night_time.takes_long(run.store, run.request_for(recording), run.forecasts, recording.name)
+    with contextlib.suppress(StillskyError):  # told by the run itself
+        if run.request.quick and not published(output_folder(run.record.out, recording.name)):
+            return night_time.takes_long(run.store, run.request_for(recording), run.forecasts, recording.name)
+    return False
 
 
 def _check_room(run: NightRun) -> None:
@@ -295,6 +295,5 @@ def _ingested(run: NightRun, recording: Recording) -> bool:
 
 
 def _report(line: str) -> None:
-    report_line = _report_line.get()
-    if report_line is not None:
+    if (report_line := _report_line.get()) is not None:
         report_line(line)
