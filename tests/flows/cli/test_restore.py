@@ -141,7 +141,8 @@ def test_interrupted_by_the_keyboard(film: Path, tmp_path: Path, quick: list[str
     program = [str(Path(sys.executable).with_name("stillsky")), "restore", str(film), "--out", str(tmp_path / "out")]
     program += ["--store", str(store), "--device", "cpu", *quick, "--set", "rounds.0.psfs.steps=100000"]
     run = subprocess.Popen(
-        program, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
+        program, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
     )  # fmt: skip
     assert _until(lambda: any(store.glob("solve_psfs/*.parts/*.h5")) or run.poll() is not None)
     os.killpg(run.pid, signal.SIGINT)

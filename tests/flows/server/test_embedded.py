@@ -72,6 +72,7 @@ def test_server_ends_with_its_parent(tmp_path: Path, environment: dict[str, str]
     parent = subprocess.Popen(
         [sys.executable, "-c", PARENT], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True,
         stderr=subprocess.DEVNULL, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
     )  # fmt: skip
     assert parent.stdout is not None
     url = parent.stdout.readline().strip()
