@@ -11,6 +11,8 @@ from configs.section import Count, Positive, Section, Share
 from configs.timeouts import Timeouts
 
 Wavelength = Annotated[float, Field(ge=200, le=20000)]
+ARCSEC_PER_RAD = 206264.806
+"""Arc seconds in a radian."""
 
 
 class Telescope(Section):

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from configs.load import BadConfig, load_config
+from configs.schema import ARCSEC_PER_RAD
 from configs.section import Count, Positive, Section
 
 STEPS = ("fill", "dewarp", "burst", "enhance")
@@ -113,7 +114,7 @@ def _telescope(file: Path) -> dict[str, Any]:
     telescope = load_config(file).telescope
     found: dict[str, Any] = {"obstruction": (telescope.obstruction,) * 2}
     if telescope.aperture_m is not None and telescope.scale_arcsec is not None:
-        pixel = telescope.scale_arcsec / 206264.806
+        pixel = telescope.scale_arcsec / ARCSEC_PER_RAD
         cells = 96 * telescope.aperture_m * pixel / (telescope.wavelength_of(0) * 1e-9)
         found["aperture_cells"] = (min(max(cells, 8.0), 48.0),) * 2
     return found

@@ -14,13 +14,11 @@ from storage.captures.failed_captures import forget_missing_failures
 from storage.captures.file_stability import forget_missing
 from storage.errors import StillskyError
 from storage.housekeeping import human_bytes, retain
-from storage.results.night_record import NightRecord
+from storage.results.night_record import COLUMNS, NightRecord
 from storage.store import Store
 from tasks.reporting.gallery import renew_gallery
 
 log = logging.getLogger("stillsky")
-COLUMNS = ("capture", "outcome", "published", "seconds", "d_over_r0", "gain", "reason")
-"""Of the table in the UI."""
 
 
 def finish(record: NightRecord, config: Config, store: Store) -> None:

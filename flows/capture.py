@@ -5,6 +5,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import replace
 from functools import partial
@@ -16,6 +17,7 @@ from prefect.runtime import flow_run
 
 from configs.request import CaptureRequest
 from configs.schema import Config
+from flows.context import value_within
 from flows.forecast import Planned, planned
 from flows.recipe import planned_products, restore_capture
 from flows.server.device_slot import slot
@@ -53,14 +55,9 @@ _listeners: ContextVar[tuple[Listener, ...]] = ContextVar("listeners", default=(
 """Who receives the progress of the flows in this context: a flow's parameters are JSON, a callback cannot be one."""
 
 
-@contextlib.contextmanager
-def progress_to(listener: Listener) -> Iterator[None]:
+def progress_to(listener: Listener) -> AbstractContextManager[None]:
     """Send the progress of the steps of every capture inside the block to `listener`."""
-    token = _listeners.set((*_listeners.get(), listener))
-    try:
-        yield
-    finally:
-        _listeners.reset(token)
+    return value_within(_listeners, (*_listeners.get(), listener))
 
 
 @flow(name="capture", flow_run_name="{request.title}")

@@ -3,11 +3,13 @@
 import contextlib
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
 from configs.schema import Config
 from configs.shorten import limited
+from flows.context import value_within
 from flows.recipe import planned_products
 from storage.captures.capture import Capture
 from storage.captures.readers import claimed_size
@@ -22,14 +24,9 @@ Receiver = Callable[[Forecast], None]
 _receivers: ContextVar[tuple[Receiver, ...]] = ContextVar("forecast_receivers", default=())
 
 
-@contextlib.contextmanager
-def forecast_to(receiver: Receiver) -> Iterator[None]:
+def forecast_to(receiver: Receiver) -> AbstractContextManager[None]:
     """Send the forecast of every capture inside the block to `receiver`, before it is worked on."""
-    token = _receivers.set((*_receivers.get(), receiver))
-    try:
-        yield
-    finally:
-        _receivers.reset(token)
+    return value_within(_receivers, (*_receivers.get(), receiver))
 
 
 @dataclass(frozen=True)
@@ -51,8 +48,7 @@ class Planned:
 
     def within(self, config: Config, budget_s: float | None) -> Config:
         """The settings with as many of the luckiest frames as fit into a time; one batch at least."""
-        whole = self.forecast(config)
-        if budget_s is None or self.size is None or whole is None or whole.seconds <= budget_s:
+        if budget_s is None or self.size is None or self.seconds(config) <= budget_s:
             return config
         batch = config.rounds[0].psfs.batch_frames
         few, many = 1, max(2, usable_frames(config, self.size) // batch + 1)

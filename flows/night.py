@@ -3,7 +3,8 @@
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,6 +20,7 @@ from configs.schema import Config
 from flows import night_time
 from flows.after_night import as_sentence, finish
 from flows.capture import capture
+from flows.context import value_within
 from flows.recipe import planned_products
 from flows.server.embedded import default_store
 from flows.ui.run_state import ended
@@ -126,14 +128,9 @@ def _gone_through(request: NightRequest) -> dict[str, Any]:
     return record.summary
 
 
-@contextlib.contextmanager
-def progress_to(report_line: Callable[[str], None]) -> Iterator[None]:
+def progress_to(report_line: Callable[[str], None]) -> AbstractContextManager[None]:
     """Call `report_line` with a line about each capture inside the block."""
-    token = _report_line.set(report_line)
-    try:
-        yield
-    finally:
-        _report_line.reset(token)
+    return value_within(_report_line, report_line)
 
 
 def _restore_all(run: NightRun) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from configs.load import BadConfig
 from configs.request import CaptureRequest
+from configs.schema import Config
 from configs.shorten import limited
 from flows.capture import found_in
 from flows.forecast import Planned, planned
@@ -43,7 +44,7 @@ def until(deadline: float) -> float:
 def full_time(store: Store, request: CaptureRequest) -> float:
     """How long the full run of a capture will take, seconds; 0 where that is not known."""
     config = capture_settings(request)
-    return _plan(store, request).seconds(config)
+    return _plan(store, request, config).seconds(config)
 
 
 def takes_long(store: Store, request: CaptureRequest, forecasts: dict[str, float], name: str) -> bool:
@@ -57,7 +58,7 @@ def takes_long(store: Store, request: CaptureRequest, forecasts: dict[str, float
 def shortest_time(store: Store, request: CaptureRequest) -> float:
     """The same with one batch of frames: the least that is more than a preview."""
     config = capture_settings(request)
-    return _plan(store, request).seconds(limited(config, config.rounds[0].psfs.batch_frames))
+    return _plan(store, request, config).seconds(limited(config, config.rounds[0].psfs.batch_frames))
 
 
 def share_of_time(left_s: float, forecasts: Mapping[str, float], name: str) -> float | None:
@@ -100,6 +101,6 @@ def few_frames(report: Mapping[str, Any]) -> str:
     return f"the {solved:,} luckiest of {usable:,} frames" if solved < usable else ""
 
 
-def _plan(store: Store, request: CaptureRequest) -> Planned:
-    found = found_in(store, request, capture_settings(request))
+def _plan(store: Store, request: CaptureRequest, config: Config) -> Planned:
+    found = found_in(store, request, config)
     return planned(store, found, pick_device(request.device), cluster=request.dask is not None)

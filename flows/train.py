@@ -1,7 +1,6 @@
 """Training of a learned answer as a Prefect flow: simulated pairs, ladder, choice, fit, sealed test, gate, registry."""
 
-import contextlib
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
@@ -10,6 +9,7 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from configs.training import TrainRequest, training_settings
+from flows.context import value_within
 from flows.server.embedded import default_store
 from flows.ui.training_page import page
 from storage.models import Model
@@ -25,14 +25,9 @@ _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 """Who receives the progress: a flow's parameters are JSON, a callback cannot be one."""
 
 
-@contextlib.contextmanager
-def progress_to(listener: Listener | None) -> Iterator[None]:
+def progress_to(listener: Listener | None) -> AbstractContextManager[None]:
     """Send the progress of trainings inside the block to `listener`."""
-    token = _listener.set(listener)
-    try:
-        yield
-    finally:
-        _listener.reset(token)
+    return value_within(_listener, listener)
 
 
 @flow(name="train", flow_run_name="train {request.step}")

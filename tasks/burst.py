@@ -93,7 +93,6 @@ def _content(numbers: NDArray[np.int64], channels: list[Channel], settings: Burs
     faults = "" if model is None else next((f for each in channels if (f := _fault(each, model))), "")
     chosen = choice("burst", settings.mode, model, faults)
     shown = [_shown(each, learned=chosen.used == "learned" and bool(each.learned)) for each in channels]
-    named = model if chosen.used == "learned" else None
     movies = [
         shown_part(each.frames, movie, settings.strength) for each, (movie, _) in zip(channels, shown, strict=True)
     ]
@@ -110,8 +109,8 @@ def _content(numbers: NDArray[np.int64], channels: list[Channel], settings: Burs
         used=chosen.used,
         reason=chosen.reason,
         strength=settings.strength,
-        model="" if named is None else named.hash,
-        card={} if named is None else named.card.get("gate", {}),
+        model=chosen.model,
+        card=dict(chosen.card),
         figures=[_figures(each, movie) for each, movie in zip(channels, movies, strict=True)],
         learned=None if learned is None else np.asarray(learned, np.float32),
     )

@@ -114,7 +114,6 @@ def _dewarped(work: Work, opened: Opened, settings: Dewarp, model: Model | None)
     fault = "" if model is None or learned is None else _fault(opened, classical, learned, model)
     chosen = choice("dewarp", settings.mode, model, fault)
     shown = learned if learned is not None and chosen.used == "learned" else classical
-    named = model if chosen.used == "learned" else None
     return Dewarped(
         dewarped=shown_part(opened.stack.stack[:], shown.picture, settings.strength),
         plain=plain.picture,
@@ -124,8 +123,8 @@ def _dewarped(work: Work, opened: Opened, settings: Dewarp, model: Model | None)
         used=chosen.used,
         reason=chosen.reason,
         strength=settings.strength,
-        model="" if named is None else named.hash,
-        card={} if named is None else named.card.get("gate", {}),
+        model=chosen.model,
+        card=dict(chosen.card),
         figures=_figures({"plain": plain, "classical": classical, "learned": learned}),
         learned=None if learned is None else learned.picture,
     )

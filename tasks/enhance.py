@@ -114,8 +114,8 @@ def _content(channels: list[Channel], settings: Enhance, model: Model | None) ->
         reason=chosen.reason,
         scale=settings.scale,
         strength=settings.strength,
-        model=model.hash if model is not None and chosen.used == "learned" else "",
-        card=model.card.get("gate", {}) if model is not None and chosen.used == "learned" else {},
+        model=chosen.model,
+        card=dict(chosen.card),
         figures=[
             {"psf_fwhm_px": each.transfer.fwhm_px, "iterations": each.classical.iterations, **each.checks(picture)}
             for each, picture in zip(channels, shown, strict=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from configs.finishing import Fill
 from storage.models import Model
 from storage.product import Product
-from tasks.learning.chosen import choice, model_named, outside_domain
+from tasks.learning.chosen import Choice, choice, model_named, outside_domain
 from tasks.learning.registry import load
 from tasks.numerics.finishing.fill import filled_classically
 from tasks.numerics.finishing.missing import expected_light, mean_of_known, missing_pixels, proving_mask, thickness_px
@@ -118,11 +118,11 @@ def _content(work: Work, opened: Opened, settings: Fill, model: Model | None) ->
     answers = _answers(work, opened, fillings if whole else {})
     if not answers.pixels or not sum(map(len, answers.pixels)):
         words = "no pixel is missing" if whole else "a raw mosaic is cleaned colour by colour, and not filled"
-        return _made(opened, answers, "none", words, settings, None, {})
+        return _made(opened, answers, Choice("none", words), settings, {})
     figures = _proved(opened, fillings) | {"pixels_per_frame": float(np.mean(list(map(len, answers.pixels))))}
     fault = "" if model is None else _fault(figures, model)
     chosen = choice("fill", settings.mode, model, fault)
-    return _made(opened, answers, chosen.used, chosen.reason, settings, model, figures)
+    return _made(opened, answers, chosen, settings, figures)
 
 
 def _answers(work: Work, opened: Opened, fillings: dict[str, Filling]) -> Answers:
@@ -143,20 +143,12 @@ def _answers(work: Work, opened: Opened, fillings: dict[str, Filling]) -> Answer
     return answers
 
 
-def _made(
-    opened: Opened,
-    answers: Answers,
-    used: str,
-    reason: str,
-    settings: Fill,
-    model: Model | None,
-    figures: dict[str, Any],
-) -> Filled:
-    best, named = int(opened.stack.order[0]), model if used == "learned" else None
+def _made(opened: Opened, answers: Answers, chosen: Choice, settings: Fill, figures: dict[str, Any]) -> Filled:
+    best = int(opened.stack.order[0])
     pixels = np.concatenate([np.zeros(0, np.int64), *answers.pixels])
     values = {name: np.concatenate([np.zeros(0, np.float32), *each]) for name, each in answers.values.items()}
     before = np.concatenate([np.zeros(0, np.float32), *answers.before])
-    shown = shown_part(before, values.get(used, before), settings.strength)
+    shown = shown_part(before, values.get(chosen.used, before), settings.strength)
     frame = opened.clean.take([best])[0]
     preview, part = frame.copy(), slice(answers.starts[best], answers.starts[best + 1])
     preview.reshape(-1)[pixels[part]] = shown[part]
@@ -167,11 +159,11 @@ def _made(
         classical=values.get("classical", before),
         before=frame,
         preview=preview,
-        used=used,
-        reason=reason,
+        used=chosen.used,
+        reason=chosen.reason,
         strength=settings.strength,
-        model="" if named is None else named.hash,
-        card={} if named is None else named.card.get("gate", {}),
+        model=chosen.model,
+        card=dict(chosen.card),
         figures=figures,
         learned=values.get("learned"),
     )

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import click
 
-from flows.cli.options import FolderPath
-
-MODELS = click.option("--models", type=FolderPath(), help="Where models are kept [~/.local/share/stillsky/models].")
+from flows.cli.options import MODELS
 
 
 @click.group("models")

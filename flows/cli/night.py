@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from configs.request import NightRequest
 
 DAY = click.DateTime(["%Y-%m-%d"])
-COLUMNS = ("capture", "outcome", "published", "seconds", "d_over_r0", "gain", "reason")
 
 
 @click.command("night")
@@ -67,6 +66,8 @@ def restore_night(request: "NightRequest", report_line: Callable[[str], None] | 
 
 def echo_summary(summary: dict[str, Any]) -> None:
     """The captures as a table, and in a line what became of them."""
+    from storage.results.night_record import COLUMNS
+
     rows = [[_cell(row[name]) for name in COLUMNS] for row in summary["captures"]]
     counts = ", ".join(f"{count} {outcome}" for outcome, count in summary["counts"].items()) or "no captures"
     if sys.stdout.isatty():

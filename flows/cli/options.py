@@ -44,6 +44,7 @@ PROFILE = click.option(
     type=click.Choice(PROFILES),
     help="Kind of target: how sky.png is stretched [the capture's log or name].",
 )
+MODELS = click.option("--models", type=FolderPath(), help="Where models are kept [~/.local/share/stillsky/models].")
 SET = click.option(
     "--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="One setting; may be repeated."
 )

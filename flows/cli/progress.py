@@ -47,7 +47,7 @@ class _Watch:
 
     def say(self, text: str) -> None:
         """One line."""
-        click.echo(printable(text), err=True)
+        echo_line(text)
 
     def time_left(self, now: float) -> str:
         """How long it will still take, in words; empty where that is not known."""
@@ -143,12 +143,13 @@ def progress_bars() -> Iterator[Progress]:
 @contextmanager
 def progress_lines() -> Iterator[Callable[[str], None]]:
     """Prints a line per message."""
+    with _waiting_told(echo_line):
+        yield echo_line
 
-    def say(line: str) -> None:
-        click.echo(printable(line), err=True)
 
-    with _waiting_told(say):
-        yield say
+def echo_line(text: str) -> None:
+    """Print a line beside the results; names in it may hold any characters."""
+    click.echo(printable(text), err=True)
 
 
 def echo_verdict(report: dict[str, Any], out: Path) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flows.cli.options import DEVICE, STORE, FolderPath
+from flows.cli.options import DEVICE, MODELS, STORE
 from flows.cli.progress import Progress, progress_bars
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ NOT_PROMOTED = 3
     help="Your settings (TOML) with the telescope [telescopes of all kinds].",
 )
 @click.option("--reseal", is_flag=True, help="Test on skies that no training has seen.")
-@click.option("--models", type=FolderPath(), help="Where models are kept [~/.local/share/stillsky/models].")
+@MODELS
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One setting of the training; repeatable.")
 @DEVICE
 @STORE

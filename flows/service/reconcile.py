@@ -33,7 +33,7 @@ from prefect.states import Cancelled, Crashed, Scheduled
 from configs.request import CaptureRequest, NightRequest, printable
 from flows.server.home import run_lock
 from flows.service.request_limits import REQUESTS
-from storage.captures.target import NOON_H
+from storage.captures.target import night_of
 from storage.locks import is_held
 
 MAX_DEATHS = 5
@@ -200,21 +200,17 @@ def run_name(run: FlowRun) -> str:
     due = run.expected_start_time
     if kind is CaptureRequest or not run.auto_scheduled or due is None:
         return title
-    return f"{title}, {(due.astimezone() - timedelta(hours=NOON_H)):%Y-%m-%d}"
+    return f"{title}, {night_of(due.astimezone())}"
 
 
 def _said(run: FlowRun) -> str:
     """Jupiter.ser, 2026-11-20: D/r0 6.1, 812 of 1,000 frames kept, sky published"""
     state = run.state
     assert state is not None
-    what = (
-        ""
-        if state.is_completed() and state.message
-        else f"{str(state.name).lower()}: "
-        if state.message
-        else str(state.name)
-    )
-    return f"{printable(run.name)}: {what}{printable(state.message or '')}"
+    what = printable(state.message) if state.message else str(state.name)
+    if state.message and not state.is_completed():
+        what = f"{str(state.name).lower()}: {what}"
+    return f"{printable(run.name)}: {what}"
 
 
 def _due(run: FlowRun) -> datetime:

@@ -4,6 +4,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+from configs.schema import ARCSEC_PER_RAD
 from storage.captures.readers import started
 from storage.captures.sidecars import log_of
 from storage.captures.target import origin_of
@@ -17,7 +18,6 @@ EQUATORIAL_RADIUS_KM = {
     "Neptune": 24764.0,
 }
 """Planets whose disc is measured by its limb; Saturn's rings and the discs of Sun and Moon are no such limb."""
-RAD_ARCSEC = 206264.806
 
 
 def planet_of(capture: Path) -> tuple[str, datetime] | None:
@@ -36,5 +36,5 @@ def disc_arcsec(planet: str, moment: datetime) -> float | None:
     with suppress(ValueError), iers.conf.set_temp("auto_download", False):
         time = Time(moment.replace(tzinfo=None))
         distance_km = float(get_body(planet.lower(), time, ephemeris="builtin").distance.to_value("km"))
-        return 2 * EQUATORIAL_RADIUS_KM[planet] / distance_km * RAD_ARCSEC
+        return 2 * EQUATORIAL_RADIUS_KM[planet] / distance_km * ARCSEC_PER_RAD
     return None

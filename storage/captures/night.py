@@ -21,7 +21,7 @@ from storage.captures.file_stability import file_state
 from storage.captures.readers import FRAME_SUFFIXES, VIDEO_SUFFIXES, format_of, holds_one_frame, open_capture, started
 from storage.captures.readers.base import MAX_COMPRESSION, natural
 from storage.captures.sidecars import Log, log_of, profile_of
-from storage.captures.target import NOON_H
+from storage.captures.target import night_of
 from storage.errors import Hopeless, StillskyError
 
 T = TypeVar("T")
@@ -72,7 +72,7 @@ class Recording:
     @property
     def night(self) -> date:
         """The evening of the night it belongs to."""
-        return (self.started - timedelta(hours=NOON_H)).date()
+        return night_of(self.started)
 
 
 @dataclass(frozen=True)

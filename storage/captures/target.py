@@ -32,6 +32,11 @@ _SYNONYMS = {
 _NAMES = {word: name for name, words in _SYNONYMS.items() for word in words.split()}
 
 
+def night_of(moment: datetime) -> date:
+    """The evening of the night that a local time belongs to."""
+    return (moment - timedelta(hours=NOON_H)).date()
+
+
 @dataclass(frozen=True)
 class Origin:
     """What a capture shows and when it was recorded; empty and None where nothing tells."""
@@ -44,7 +49,7 @@ class Origin:
     @property
     def night(self) -> date | None:
         """The evening of the night it belongs to."""
-        return (self.started - timedelta(hours=NOON_H)).date() if self.started else None
+        return night_of(self.started) if self.started else None
 
 
 def origin_of(capture: Path) -> Origin:

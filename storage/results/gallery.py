@@ -5,11 +5,12 @@ import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from storage.captures.target import NOON_H, target_in
+from configs.schema import ARCSEC_PER_RAD
+from storage.captures.target import night_of, target_in
 from storage.results.published import SKY_THUMB, STACK_THUMB
 
 MAX_DEPTH = 64
@@ -22,7 +23,6 @@ KOLMOGOROV = 0.976
 """Long-exposure FWHM of a star in Kolmogorov turbulence, in units of wavelength / r0."""
 STANDARD_NM = 500.0
 """Wavelength at which r0 and FWHM are stated, so that nights with different filters can be compared."""
-ARCSEC_PER_RAD = 206264.806
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Entry:
     @property
     def night(self) -> date | None:
         """The evening of the night it belongs to."""
-        return (self.started - timedelta(hours=NOON_H)).date() if self.started else None
+        return night_of(self.started) if self.started else None
 
 
 def results_below(folder: Path) -> list[Entry]:

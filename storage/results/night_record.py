@@ -41,6 +41,8 @@ FIGURES = {
     ),
 }
 """Figure of a row: kind, unit, and what it is."""
+COLUMNS = ("capture", "outcome", "published", "seconds", "d_over_r0", "gain", "reason")
+"""What of a row stands in tables for people."""
 MAX_PREVIOUS_BYTES = 100_000_000
 """A summary of an earlier night has at most some ten megabytes."""
 log = logging.getLogger("stillsky")

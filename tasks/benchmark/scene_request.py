@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from configs.load import BadConfig
+from configs.schema import ARCSEC_PER_RAD
 from tasks.numerics.simulator.scene import STATIC, SimulatedScene
 
-RAD_ARCSEC = 206264.806
 RANGES: dict[str, tuple[float, float, str]] = {
     "n_frames": (1, 1_000_000, ""),
     "size_px": (16, 4096, "px"),
@@ -56,7 +56,7 @@ def scene_of(
         raise BadConfig(f"drift_px = {scene.drift_px}: at most {4 * scene.size_px} px, four frames; ask for less drift")
     sampling = 2.0
     if pixel_scale_arcsec is not None:
-        sampling = wavelength_nm * 1e-9 / scene.aperture_m * RAD_ARCSEC / max(pixel_scale_arcsec, 1e-9)
+        sampling = wavelength_nm * 1e-9 / scene.aperture_m * ARCSEC_PER_RAD / max(pixel_scale_arcsec, 1e-9)
         if not 1 <= sampling <= 16:
             widest = pixel_scale_arcsec * sampling
             raise BadConfig(

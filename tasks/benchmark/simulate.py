@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from configs.load import BadConfig
+from configs.schema import ARCSEC_PER_RAD
 from storage.captures.readers.ser import write_ser
 from storage.captures.readers.video import write_movie
 from storage.errors import BadCapture, Hopeless, StillskyError, StoreError
@@ -27,7 +28,7 @@ from storage.results.truth import (
     save_truth,
     true_psfs,
 )
-from tasks.benchmark.scene_request import RAD_ARCSEC, parse_movie, parse_size, parse_static, parse_wind, scene_of
+from tasks.benchmark.scene_request import parse_movie, parse_size, parse_static, parse_wind, scene_of
 from tasks.numerics.simulator.observe import Block, canvas_px, observe
 from tasks.numerics.simulator.observe import truth as ideal
 from tasks.numerics.simulator.psfs import air_psfs, clean_psfs, exact_ratio
@@ -122,7 +123,7 @@ def _for_eyes(frame: NDArray[Any], scene: SimulatedScene) -> NDArray[np.uint8]:
 def pixel_scale(scene: SimulatedScene, wavelength_nm: float) -> float:
     """Sky angle of a pixel, in arc seconds."""
     sampling = scene.psf_px / scene.aperture_cells if scene.aperture_cells else 2.0
-    return wavelength_nm * 1e-9 / scene.aperture_m / sampling * RAD_ARCSEC
+    return wavelength_nm * 1e-9 / scene.aperture_m / sampling * ARCSEC_PER_RAD
 
 
 def config_text(plan: Simulation, scene: SimulatedScene) -> str:

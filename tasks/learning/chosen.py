@@ -1,8 +1,8 @@
 """The model that a learned step will use: its hash enters the step's key, so that another model makes another product."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from storage.models import Model, models
 from tasks.learning.registry import best_model, can_load, why_none
@@ -30,8 +30,13 @@ def model_named(step: str, name: str) -> Model | None:
 class Choice:
     """Which of two answers is shown, and why."""
 
-    used: Literal["classical", "learned"]
+    used: Literal["classical", "learned", "none"]
+    """none: there is nothing to answer."""
     reason: str
+    model: str = ""
+    """Hash of the model whose answer it is; empty: none."""
+    card: Mapping[str, Any] = field(default_factory=dict)
+    """Figures of that model's gate."""
 
 
 def choice(step: str, mode: str, model: Model | None, fault: str) -> Choice:
@@ -40,11 +45,12 @@ def choice(step: str, mode: str, model: Model | None, fault: str) -> Choice:
         return Choice("classical", f"as [{step}] mode says")
     if model is None:
         return Choice("classical", why_none(step))
-    if not fault:
-        return Choice("learned", f"model {model.hash} passed its gate, and its answer the checks on this capture")
-    if mode == "auto":
+    if fault and mode == "auto":
         return Choice("classical", f"the learned answer of model {model.hash} is refused: {fault}")
-    return Choice("learned", f"as [{step}] mode says, although {fault}")
+    why = f"model {model.hash} passed its gate, and its answer the checks on this capture"
+    if fault:
+        why = f"as [{step}] mode says, although {fault}"
+    return Choice("learned", why, model.hash, model.card.get("gate", {}))
 
 
 def outside_domain(model: Model, found: Mapping[str, float]) -> str:

@@ -1,6 +1,6 @@
 """Frames too big for memory: codes as the camera wrote them on disk, linear calibrated float32 when they are read."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -54,13 +54,6 @@ class CalibratedFrames:
     def read(self, start: int, stop: int) -> NDArray[np.float32]:
         """Frames start..stop, calibrated."""
         return self.calibrated(self.content.raw[start:stop])
-
-    def take(self, frames: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
-        """The named frames in the named order, one by one: fancy indexing of chunked data is twenty times slower."""
-        out = np.empty((len(frames), *self.shape[1:]), np.float32)
-        for i, k in enumerate(frames):
-            out[i] = self.read(int(k), int(k) + 1)[0]
-        return out
 
     def blocks(self, size: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """All frames in blocks: (number of the first, frames)."""

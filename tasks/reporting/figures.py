@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from configs.schema import Telescope
-from storage.results.gallery import ARCSEC_PER_RAD, KOLMOGOROV
+from configs.schema import ARCSEC_PER_RAD, Telescope
+from storage.results.gallery import KOLMOGOROV
 
 
 def figures(report: Mapping[str, Any], channel: int) -> dict[str, float | None]:

@@ -14,6 +14,7 @@ from tasks.numerics.finishing.scale import upscaled
 from tasks.numerics.finishing.target_crop import Box, target_box
 from tasks.numerics.finishing.transfer import Transfer
 from tasks.numerics.finishing.wavelets import with_factors
+from tasks.numerics.judging.double_star import annular_transfer
 
 Image = NDArray[np.float32]
 
@@ -59,7 +60,7 @@ def _sharpened(result: Result, plane: Image, channel: int, strength: float) -> I
         return plane
     frequencies = np.linspace(0, 0.75, CURVE_POINTS)
     u = np.clip(frequencies / _cutoff_cpp(result, channel), 0, 1)
-    diffraction = 2 / np.pi * (np.arccos(u) - u * np.sqrt(1 - u**2))
+    diffraction = annular_transfer(u, 0.0)
     shown = np.where(u < 1, np.exp(-EDGE_LOSS * u**2), 0.0)
     transfer = Transfer(frequencies, shown, diffraction)
     background = float(np.percentile(plane, 1))

@@ -1,6 +1,5 @@
 """Video (AVI, MP4, MOV, MKV) by FFmpeg: grey stays one channel of 8 to 16 bits, everything else becomes 8 bit RGB."""
 
-import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.atomic import atomic
 from storage.captures.readers.base import MAX_FRAME_PX, Format, Header, Raw, check_frame, packed, saturation
 from storage.errors import BadCapture
 
@@ -226,9 +226,8 @@ def write_movie(path: Path, frames: Iterable[Raw], fps: float, bits_per_px: floa
     """RGB frames (channel, y, x) of 8 bits as H.264 4:2:0 in MP4, about so many bits per pixel; appears when whole."""
     import av
 
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with av.open(str(temporary), "w", format="mp4") as container:
+        with atomic(path) as temporary, av.open(str(temporary), "w", format="mp4") as container:
             stream: Any = None
             for frame in frames:
                 if stream is None:
@@ -238,11 +237,8 @@ def write_movie(path: Path, frames: Iterable[Raw], fps: float, bits_per_px: floa
             if stream is None:
                 raise ValueError("no frames to write: a movie needs at least one")
             container.mux(stream.encode())
-        temporary.replace(path)
     except av.FFmpegError as error:
         raise OSError(f"FFmpeg: {error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _h264(container: Any, shape: tuple[int, ...], fps: float, bits_per_px: float) -> Any:

@@ -10,8 +10,6 @@ Image = NDArray[np.float32]
 
 B3_SPLINE = (1 / 16, 1 / 4, 3 / 8, 1 / 4, 1 / 16)
 """Smoothing kernel of one layer; its taps move apart by a factor of two from layer to layer."""
-MAX_LAYERS = 6
-"""Layers from 1 px to 32 px; larger structure is left as it is."""
 
 
 def layers_of(picture: Image, count: int) -> tuple[list[Image], Image]:

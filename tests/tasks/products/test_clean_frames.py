@@ -27,6 +27,9 @@ def test_blocks_take_and_read_agree(planet: Any) -> None:
         np.testing.assert_array_equal(np.concatenate([block for _, block in blocks]), whole)
         assert [start for start, _ in blocks] == [0, 7, 14, 21, 28]
         np.testing.assert_array_equal(clean.take([30, 2]), whole[[30, 2]])
+        np.testing.assert_array_equal(clean.take([5, 0, 5]), whole[[5, 0, 5]])
+        np.testing.assert_array_equal(clean.take(np.array([6, 1])), whole[[6, 1]])
+        assert clean.take([]).shape == (0, *whole.shape[1:])
 
 
 def test_chosen_frames_come_in_blocks_with_their_numbers(planet: Any) -> None:

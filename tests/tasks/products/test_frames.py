@@ -64,14 +64,6 @@ def test_holes_in_float_frames_are_filled_with_nothing() -> None:
     assert light[0, 0, 2, 2] == 0
 
 
-def test_take_is_read_in_another_order() -> None:
-    stack = frames(dark=np.full((2, 6, 5), 7, np.float32))
-    everything = stack.read(0, 7)
-    np.testing.assert_array_equal(stack.take([5, 0, 5]), everything[[5, 0, 5]])
-    np.testing.assert_array_equal(stack.take(np.array([6, 1])), everything[[6, 1]])
-    assert stack.take([]).shape == (0, 2, 6, 5)
-
-
 @pytest.mark.parametrize("size", [1, 3, 7, 100])
 def test_blocks_of_any_size_are_all_frames(size: int) -> None:
     blocks = list(frames().blocks(size))
