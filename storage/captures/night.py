@@ -23,6 +23,7 @@ from storage.captures.readers.base import MAX_COMPRESSION, natural
 from storage.captures.sidecars import Log, log_of, profile_of
 from storage.captures.target import night_of
 from storage.errors import Hopeless, StillskyError
+from storage.results.published import BURST, DEWARPED, ENHANCED, FILES, UNBELIEVED
 
 T = TypeVar("T")
 log = logging.getLogger("stillsky")
@@ -38,21 +39,7 @@ MAX_NAME_CHARS = 400
 _CALIBRATION = re.compile(
     r"(^|[\W_])(master[\W_]?)?(darks?|flats?|bias|offsets?|dark[\W_]?flats?)([\W_\d]|$)", re.IGNORECASE
 )
-_OURS = (
-    "sky.fits",
-    "stack.fits",
-    "belief.fits",
-    "sky_unbelieved.fits",
-    "sky.png",
-    "sky.tif",
-    "sky_enhanced.fits",
-    "sky_enhanced.png",
-    "sky_thumb.png",
-    "stack_thumb.png",
-    "finished.fits",
-    "finished.png",
-    "finished.tif",
-)
+_OURS = (*FILES, UNBELIEVED, *ENHANCED, *BURST, DEWARPED, "finished.fits", "finished.png", "finished.tif")
 _OURS_ENDS = (".truth.fits", ".psfs.fits", "-finished.fits", "-finished.png", "-finished.tif")
 
 

@@ -87,6 +87,10 @@ def test_what_is_no_capture_is_left_out(tmp_path: Path) -> None:
         "stack.fits",
         "belief.fits",
         "sky_unbelieved.fits",
+        "sky_enhanced.fits",
+        "stack_dewarped.fits",
+        "burst.fits",
+        "burst_sigma.fits",
         "jupiter.truth.fits",
         "jupiter.psfs.fits",
     ):
