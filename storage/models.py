@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
@@ -31,6 +31,12 @@ class Model:
     card: dict[str, Any]
     """What it was trained on, and the figures of its gate."""
     folder: Path
+
+    @property
+    def passed(self) -> bool:
+        """Does its card say that it passed its gate?"""
+        gate = self.card.get("gate")
+        return isinstance(gate, dict) and bool(gate.get("passed"))
 
 
 def models_folder() -> Path:
@@ -89,8 +95,10 @@ def register(step: str, weights: bytes, card: dict[str, Any], root: Path | None 
 
 def set_stage(model: Model, stage: Stage, root: Path | None = None) -> Model:
     """Promote or retire; a model whose gate failed cannot be promoted."""
-    if stage == "promoted" and not model.card.get("gate", {}).get("passed"):
-        reasons = "; ".join(model.card.get("gate", {}).get("failed", [])) or "its card holds no gate"
+    if stage == "promoted" and not model.passed:
+        gate = model.card.get("gate")
+        failed = gate.get("failed", []) if isinstance(gate, dict) else []
+        reasons = "; ".join(failed) or "its card holds no gate"
         raise Hopeless(f"{model.step}/{model.hash} did not pass its gate: {reasons}. Train it anew")
     own = root or models_folder()
     stages = {**_json(own / STAGES), f"{model.step}/{model.hash}": stage}
@@ -118,11 +126,9 @@ def _in(root: Path, stages: dict[str, Any]) -> list[Model]:
         step, name = path.parent.parent.name, path.parent.name
         card = _json(path)
         stage = stages.get(f"{step}/{name}", "promoted" if root == SHIPPED else "experimental")
-        passed = bool(card.get("gate", {}).get("passed")) if isinstance(card.get("gate"), dict) else False
         if card and (path.parent / WEIGHTS).is_file() and stage in ("experimental", "promoted", "retired"):
-            found.append(
-                Model(step, name, stage if passed or stage != "promoted" else "experimental", card, path.parent)
-            )
+            model = Model(step, name, stage, card, path.parent)
+            found.append(replace(model, stage="experimental") if stage == "promoted" and not model.passed else model)
     return found
 
 

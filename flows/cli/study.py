@@ -20,17 +20,18 @@ def study_command(name: str, steps: int | None, show: bool, store: Path | None) 
     """Train the variants of study NAME and compare them: burst, surgery (a widened net) or dewarp."""
     from flows.server import embedded
     from storage.store import Store
-    from tasks.learning.study import table, variants
 
-    root = Store(store or embedded.default_store()).root
+    kept = Store(store or embedded.default_store())
     if show:
-        rows, missing = table(Store(root), variants(name, steps), {})
+        from tasks.learning.study import table, variants
+
+        rows, missing = table(kept, variants(name, steps), {})
     else:
-        with embedded.recording(root) as ended:
+        with embedded.recording(kept.root) as ended:
             from flows.study import study
 
             embedded.wait_for_server(ended)
-            done = study(name, steps, root)
+            done = study(name, steps, kept.root)
         rows, missing = done["rows"], done["open"]
     for line in lines(rows, missing):
         click.echo(line)

@@ -71,10 +71,10 @@ def rate_test(build: Build, task: Task) -> list[dict[str, Any]]:
     """The loss against the classical answer's while the rate rises from step to step."""
     low, high, count = RATE_TEST
     rates = np.geomspace(low, high, count)
-    fit = Fit(build(), replace(task, train=_spread(task.train, 4 * task.settings.batch)), low, count)
+    fit = Fit(build(), task, low, count)
+    batch = whole(_spread(task.train, task.settings.batch)).to(task.device)
     rows = []
     for rate in rates:
-        batch = whole(_spread(task.train, task.settings.batch)).to(task.device)
         fit.optimiser.param_groups[0]["lr"] = float(rate)
         answer = fit.net(batch.inputs, batch.classical, batch.conditions)
         losses = task.loss(answer, batch.truth, batch.weight)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from tasks.numerics.robust import mad_sigma
+
 MAX_REVERTS = 3
 """A training that has to be reverted so often has failed."""
 WINDOW = 50
@@ -32,8 +34,7 @@ class Guard:
             return "loss is not a number"
         if len(self.recent) >= WINDOW // 2:
             median = float(np.median(self.recent))
-            mad = 1.4826 * float(np.median(np.abs(np.array(self.recent) - median)))
-            if loss > median + max(SPIKE_MADS * mad, SPIKE_LEAST):
+            if loss > median + max(SPIKE_MADS * mad_sigma(np.array(self.recent)), SPIKE_LEAST):
                 return f"loss jumped from {median:.2f} to {loss:.2f}"
         self.recent.append(loss)
         return ""

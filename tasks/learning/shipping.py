@@ -10,8 +10,9 @@ from tasks.learning.registry import best_model
 
 def ship(step: str, models: Path, shipped: Path = SHIPPED) -> str:
     """Replace the shipped model of a step; says what was done."""
+    models = models.resolve()
     model = best_model(step, models)
-    if model is None or not model.folder.is_relative_to(models.resolve()):
+    if model is None or not model.folder.is_relative_to(models):
         return f"{step}: no model in {models} passed its gate; the one that comes with stillsky stays"
     target = shipped / step / model.hash
     shutil.rmtree(shipped / step, ignore_errors=True)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from configs.training import Training
 from tasks.learning.pairs.base import Pairs, joined
 from tasks.learning.pairs.sequences import FAST, SLOW, clean_frames, log_uniform, noisy, scene_of
-from tasks.numerics.finishing.window_mean import best_classical, residual_ratio, without_frame
+from tasks.numerics.finishing.window_mean import better_of, non_local, residual_ratio, without_frame
 from tasks.numerics.networks.burst import light_range, neighbours_of, noise_condition
 
 Image = NDArray[np.float32]
@@ -38,8 +38,8 @@ def simulate(family: str, seeds: tuple[int, int], settings: Training) -> Pairs:
 def _pair(frames: Image, clean: Image, number: int, sigma: float, seeds: tuple[int, int]) -> Pairs:
     others = np.delete(frames, number, axis=0).mean(axis=0, dtype=np.float32)
     low, scale = light_range(others)
-    classical = without_frame(frames, number, sigma).picture
-    yardstick = best_classical(frames, number, sigma).picture
+    blind = without_frame(frames, number, sigma)
+    classical, yardstick = blind.picture, better_of(blind, non_local(frames[number], sigma)).picture
     near = frames[list(neighbours_of(number, len(frames)))]
     stacked = np.concatenate([near, others[None], classical[None], clean[number][None]])
     planes = np.asarray((stacked - low) / scale, np.float32)[None]

@@ -10,6 +10,7 @@ from scipy import fft, ndimage
 
 from configs.training import Training
 from tasks.learning.pairs.base import Pairs, joined
+from tasks.learning.pairs.sequences import log_uniform
 from tasks.numerics.finishing.inverse_filters import inverse_filtered
 from tasks.numerics.finishing.point_sources import new_sources
 from tasks.numerics.finishing.richardson_lucy import deconvolved, reblurred_chi2, same_light
@@ -48,7 +49,7 @@ def simulate(family: str, seeds: tuple[int, int], settings: Training) -> Pairs:
     for number in range(settings.pictures):
         changed = replace(scene, seed=seeds[1] * 100 + number, d_over_r0=float(rng.uniform(*air.d_over_r0)))
         kept = _of_stack(changed, canvas, telescope, rng) if number % 2 == 0 else _of_solve(canvas, telescope, rng)
-        sigma = float(np.exp(rng.uniform(*np.log(air.noise))))
+        sigma = log_uniform(rng, air.noise)
         noise = rng.standard_normal((canvas, canvas))
         if number % 2:
             noise = _shaped(noise, kept, telescope)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from tasks.numerics.finishing.transfer import Transfer
+from tasks.numerics.fourier.rings import ring_index
 
 Image = NDArray[np.float32]
 
@@ -36,7 +37,6 @@ def inverse_filtered(picture: Image, transfer: Transfer, sigma: Image, backgroun
 
 def _smooth_power(spectrum: NDArray[np.complex64], shape: tuple[int, int]) -> NDArray[np.float64]:
     """Mean power over rings, laid out on the grid of the spectrum again."""
-    radius = np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])[None]) * min(shape)
-    ring = np.rint(radius).astype(int)
+    ring = ring_index(shape)
     power = np.bincount(ring.ravel(), (np.abs(spectrum) ** 2).ravel()) / np.maximum(np.bincount(ring.ravel()), 1)
     return np.asarray(power[ring], np.float64)

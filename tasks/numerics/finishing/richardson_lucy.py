@@ -50,16 +50,16 @@ def deconvolved(picture: Image, transfer: Transfer, sigma: Image, background: fl
     while done < limit and chi2 > 1.0:
         ratio = (light + offset) / np.maximum(model + offset, 1e-3 * offset)
         better = guess * np.maximum(_filtered(ratio, blur), 0.0)
-        model = _filtered(better, blur)
-        before, chi2 = chi2, _chi2(light, model, error)
+        tried = _filtered(better, blur)
+        before, chi2 = chi2, _chi2(light, tried, error)
         if chi2 > before:
             chi2 = before
             break
-        guess, done = better, done + 1
+        guess, model, done = better, tried, done + 1
         if chi2 > before * (1 - MIN_GAIN):
             break
     inner = (slice(PAD_PX, PAD_PX + picture.shape[0]), slice(PAD_PX, PAD_PX + picture.shape[1]))
-    rest = _significant((light - _filtered(guess, blur))[inner], error[inner])
+    rest = _significant((light - model)[inner], error[inner])
     out = _filtered(guess, shown)[inner] + rest + np.float32(background)
     out = np.maximum(out, np.minimum(picture, np.float32(background)))  # nothing gets darker than black
     return Deconvolved(np.asarray(same_light(out, picture, background), np.float32), chi2, done)

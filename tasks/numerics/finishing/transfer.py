@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.numerics.fourier.rings import radius
+
 F64 = NDArray[np.float64]
 
 WIDTH_GRID_PX = 128
@@ -26,8 +28,7 @@ class Transfer:
 
     def on(self, curve: F64, shape: tuple[int, int]) -> NDArray[np.float32]:
         """One of the curves on the rfft2 grid (y, x//2+1) of a picture of `shape`."""
-        radius = np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])[None])
-        return np.interp(radius, self.frequencies_cpp, curve, right=0.0).astype(np.float32)
+        return np.interp(radius(shape), self.frequencies_cpp, curve, right=0.0).astype(np.float32)
 
     @property
     def fwhm_px(self) -> float:

@@ -51,7 +51,12 @@ def without_frame(frames: Image, number: int, sigma: float) -> Estimate:
 
 def best_classical(frames: Image, number: int, sigma: float) -> Estimate:
     """The best of `without_frame` and of non-local means of the frame itself."""
-    return min(without_frame(frames, number, sigma), non_local(frames[number], sigma), key=lambda each: each.mse)
+    return better_of(without_frame(frames, number, sigma), non_local(frames[number], sigma))
+
+
+def better_of(one: Estimate, other: Estimate) -> Estimate:
+    """The one with the smaller error, the first where they are equal."""
+    return min(one, other, key=lambda each: each.mse)
 
 
 def non_local(frame: Image, sigma: float) -> Estimate:

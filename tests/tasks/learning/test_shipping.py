@@ -19,3 +19,11 @@ def test_a_promoted_model_replaces_the_shipped_one(tmp_path: Path, monkeypatch: 
     assert "is new" in ship("fill", own, shipped)
     assert sorted(p.name for p in (shipped / "fill" / model.hash).iterdir()) == sorted([CARD, WEIGHTS])
     assert [p.name for p in (shipped / "fill").iterdir()] == [model.hash]
+
+
+def test_the_folder_may_be_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `make models` gives it."""
+    monkeypatch.setattr(disk, "SHIPPED", tmp_path / "none")
+    monkeypatch.chdir(tmp_path)
+    set_stage(register("fill", b"weights", {"gate": {"passed": True}}, Path("own")), "promoted", Path("own"))
+    assert "is new" in ship("fill", Path("own"), tmp_path / "shipped")
