@@ -42,7 +42,7 @@ IMPORT_EXCEPTIONS = {
 
 NUMERICS_ORDER = (
     ("adam", "fourier", "networks", "robust"),
-    ("optics",),
+    ("optics", "globe"),
     ("frames", "seeing", "simulator"),
     ("sky", "finishing"),
     ("judging", "psf_models"),
