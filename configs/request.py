@@ -57,7 +57,7 @@ class CaptureRequest(Request):
     """Forget what the store holds of this capture and do everything again."""
     quick: bool = False
     """A preview: the stack, and the 64 luckiest frames in few steps. The full run replaces it and repeats no step before."""
-    budget_s: Annotated[float, Field(gt=0)] | None = None
+    budget_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """Longest time, in seconds: as many of the luckiest frames are solved as fit by the forecast; none: all."""
     night: Path | None = None
     """The night's folder it belongs to: what lies there beside it counts, a stillsky.toml and the capture program's log."""

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from configs.request import CaptureRequest, NightRequest, ServeRequest, calibration_path
 from storage.errors import Hopeless
+from storage.results.published import published
 
 VARIABLE = "STILLSKY_REQUEST_LIMITS"
 """Environment variable that hands the limits from serve to the processes of runs."""
@@ -48,6 +49,8 @@ class RequestLimits:
             if asked is not None and str(asked) != own:
                 raise Hopeless(f"{name} = {asked} is not taken from a request; start `stillsky serve` with --{name}")
         self._check_paths(request)
+        if isinstance(request, CaptureRequest):
+            _check_preview(request)
         for override in request.overrides:
             if override not in self.overrides:
                 self._check_override(override)
@@ -100,6 +103,14 @@ def handed_down() -> RequestLimits:
     for name in ("overrides", "readable", "writable"):
         values[name] = tuple(values[name])
     return RequestLimits(**values)
+
+
+def _check_preview(request: CaptureRequest) -> None:
+    """A preview replaces a preview, never a full result: who asks over the network may not see what lies there."""
+    if request.quick and request.out is not None and published(request.out).get("published", "preview") != "preview":
+        raise Hopeless(
+            f"{request.out} holds a full result, which a preview would replace; ask without quick, or for another out"
+        )
 
 
 def _check_inside(name: str, path: Path, folders: tuple[str, ...]) -> None:

@@ -1,5 +1,7 @@
 """What requests by API or form may ask for: own flows, open settings, configured folders."""
 
+import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 from configs.request import ServeRequest
 from flows.service.request_limits import RequestLimits, hand_down, handed_down, limits_of
 from storage.errors import Hopeless
+from storage.results.published import FILES
 
 
 @pytest.fixture
@@ -71,6 +74,35 @@ def test_paths_elsewhere_are_refused(limits: RequestLimits, tmp_path: Path) -> N
 def test_stores_settings_files_and_clusters_are_serves_own(limits: RequestLimits, tmp_path: Path, name: str) -> None:
     with pytest.raises(Hopeless, match=f"--{name}"):
         limits.check("capture", capture(tmp_path, **{name: str(tmp_path / "inbox" / "other")}), None)
+
+
+@pytest.mark.parametrize("budget_s", ["nan", "inf", -1, 0, "soon"])
+def test_budgets_that_are_no_time_are_refused(limits: RequestLimits, tmp_path: Path, budget_s: Any) -> None:
+    with pytest.raises(Hopeless, match="budget_s"):
+        limits.check("capture", capture(tmp_path, budget_s=budget_s), None)
+
+
+def test_previews_and_short_nights_can_be_asked_for(limits: RequestLimits, tmp_path: Path) -> None:
+    limits.check("capture", capture(tmp_path, quick=True, budget_s=1200), None)
+    folders = {"folder": str(tmp_path / "inbox"), "out": str(tmp_path / "results")}
+    limits.check("night", {"request": {**folders, "by": "08:00", "quick": False}}, None)
+    with pytest.raises(Hopeless, match="cannot be understood"):
+        limits.check("night", {"request": {**folders, "by": "eight"}}, None)
+
+
+@pytest.mark.parametrize(("there", "ok"), [("preview", True), ("sky", False), ("stack", False), (None, True)])
+def test_a_preview_never_replaces_a_full_result(
+    limits: RequestLimits, tmp_path: Path, there: str | None, ok: bool
+) -> None:
+    folder = tmp_path / "results" / "a"
+    folder.mkdir(parents=True)
+    for name in FILES:
+        (folder / name).write_text("{}")
+    if there is not None:
+        (folder / "report.json").write_text(json.dumps({"published": there}))
+    limits.check("capture", capture(tmp_path), None)
+    with nullcontext() if ok else pytest.raises(Hopeless, match="holds a full result"):
+        limits.check("capture", capture(tmp_path, quick=True), None)
 
 
 def test_other_flows_job_variables_and_nonsense_are_refused(limits: RequestLimits, tmp_path: Path) -> None:
