@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +20,17 @@ from storage.results.truth import (
     PsfFile,
     beside,
     check_config,
-    count_pictures,
-    holds_true_psfs,
     psf_file,
     read_picture,
-    read_pictures,
     save_config,
     save_truth,
-    true_psfs,
 )
 from tasks.benchmark.scene_request import parse_movie, parse_size, parse_static, parse_wind, scene_of
-from tasks.numerics.simulator.observe import Block, canvas_px, observe
+from tasks.benchmark.seen_air import seen_air
+from tasks.benchmark.turning import Turning, parse_turning
+from tasks.numerics.simulator.observe import Block, SkyAt, canvas_px, observe
 from tasks.numerics.simulator.observe import truth as ideal
-from tasks.numerics.simulator.psfs import air_psfs, clean_psfs, exact_ratio
+from tasks.numerics.simulator.psfs import air_psfs, exact_ratio
 from tasks.numerics.simulator.scene import COLOURS, SimulatedScene
 from tasks.numerics.simulator.targets import TARGETS
 
@@ -40,8 +39,6 @@ Progress = Callable[[str, int, int], None]
 
 EPOCH_S = 1_577_836_800.0
 """Time of the first frame, 2020-01-01 UTC: the same request gives the same file."""
-WIDEST_PSF_PX = 256
-"""Pictures of stars are cut to this width: more is their background's noise."""
 FILLED = 0.1
 """A picture whose border is brighter than this share of its peak goes on beyond it."""
 
@@ -64,6 +61,10 @@ class Simulation:
     """Mean wavelength, in nanometres; green's where there are colours."""
     movie_bpp: float | None = None
     """Bits per pixel of an H.264 movie; None: raw frames as SER."""
+    started: datetime | None = None
+    """Time of the first frame, UT; None: EPOCH_S."""
+    turning: Turning | None = None
+    """A planet that turns while it is recorded, instead of `target`."""
     command: str = ""
     """The words that asked for it, noted in the configuration."""
     force: bool = False
@@ -76,22 +77,23 @@ def simulate_capture(plan: Simulation, progress: Progress | None = None) -> list
     _refuse(plan, files["truth"])
     scene, psfs = plan.scene, None
     if plan.psfs is not None:
-        scene, psfs = _seen_air(scene, plan.psfs)
+        scene, psfs = seen_air(scene, plan.psfs)
     text = config_text(plan, scene)
     if not plan.force:
         check_config(files["config"], text)
-    canvas = _canvas(plan, scene)
+    canvas, sky_at = _canvas(plan, scene)
     with _worded(plan.out):
         plan.out.parent.mkdir(parents=True, exist_ok=True)
         answer = ideal(canvas, scene)
-        times = EPOCH_S + np.arange(scene.n_frames) / scene.fps
+        begin = EPOCH_S if plan.started is None else plan.started.replace(tzinfo=UTC).timestamp()
+        times = begin + np.arange(scene.n_frames) / scene.fps
         texts = {
             "observer": "stillsky",
             "camera": f"simulated {scene.bits} bit",
             "telescope": f"D={scene.aperture_m:g}m",
         }
         with _psf_journal(files, scene) as journal:
-            blocks = observe(canvas, air_psfs(scene) if psfs is None else psfs, scene)
+            blocks = observe(canvas, air_psfs(scene) if psfs is None else psfs, scene, sky_at=sky_at)
             frames = _frames(blocks, journal, scene.n_frames, progress)
             if plan.movie_bpp is None:
                 write_ser(plan.out, frames, scene.bits, times, texts, scene.mosaic or None)
@@ -129,7 +131,7 @@ def pixel_scale(scene: SimulatedScene, wavelength_nm: float) -> float:
 def config_text(plan: Simulation, scene: SimulatedScene) -> str:
     """The [telescope] table that fits the capture, under comments that say how it was made."""
     origin = f"the air of {plan.psfs.name}" if plan.psfs else f"D/r0 = {scene.d_over_r0:g}"
-    what = plan.truth.name if plan.truth else plan.target
+    what = plan.turning.words if plan.turning else plan.truth.name if plan.truth else plan.target
     notes = [f"Simulated capture of {what}: {origin}, {scene.n_frames} frames, seed {scene.seed}."]
     notes += [f"Made by: {plan.command}"] if plan.command else []
     lines = [f"# {' '.join(note.split())}" for note in notes]
@@ -157,62 +159,20 @@ def fit_canvas(picture: Image, size: int, canvas: int) -> Image:
     return np.asarray(np.pad(light, pads, mode="symmetric" if filled else "edge"), np.float32)
 
 
-def _canvas(plan: Simulation, scene: SimulatedScene) -> Image:
+def _canvas(plan: Simulation, scene: SimulatedScene) -> tuple[Image, SkyAt | None]:
+    """The sky, of one that turns in the middle of the capture, and how it looks so many seconds after its beginning."""
     width = canvas_px(scene)
+    if plan.turning is not None and plan.started is not None:
+        sky_at = plan.turning.sky(width, plan.started)
+        return sky_at(scene.n_frames / scene.fps / 2), sky_at
     if plan.truth is None:
-        return TARGETS[plan.target](width, np.random.default_rng([scene.seed, 7]))
+        return TARGETS[plan.target](width, np.random.default_rng([scene.seed, 7])), None
     picture = read_picture(plan.truth)
     if not picture.max() > 0:
         raise BadCapture(
             f"{plan.truth}: a picture without light (brightest pixel {picture.max():g}); give another as truth"
         )
-    return fit_canvas(picture, min(scene.shape), width)
-
-
-def _seen_air(scene: SimulatedScene, path: Path) -> tuple[SimulatedScene, Iterator[Image]]:
-    """The scene with as many frames and as wide PSFs as a star's capture has, and those PSFs one by one.
-
-    PSFs that a simulation left are taken as they are: without noise there is nothing to clean.
-    """
-    known = holds_true_psfs(path)
-    count, side = _count_known(path, scene.n_frames) if known else count_pictures(path, scene.n_frames)
-    width = min(side, WIDEST_PSF_PX) // 2 * 2
-    if width < 16:
-        raise BadCapture(
-            f"{path}: star pictures of {side} px; at least 16 px are needed: cut the star out less tightly"
-        )
-    sampling = scene.psf_px / scene.aperture_cells if scene.aperture_cells else 2.0
-    psfs = _known_psfs(path, count, width) if known else _star_psfs(path, count, width)
-    return replace(scene, n_frames=count, psf_px=width, aperture_cells=width / sampling), psfs
-
-
-def _count_known(path: Path, most: int) -> tuple[int, int]:
-    with true_psfs(path) as known:
-        return min(known.shape[0], most), min(known.shape[1:])
-
-
-def _known_psfs(path: Path, count: int, width: int) -> Iterator[Image]:
-    with true_psfs(path) as known:
-        for k in range(count):
-            yield _middle(known.take(range(k, k + 1))[0], width)
-
-
-def _star_psfs(path: Path, count: int, width: int) -> Iterator[Image]:
-    for k, picture in zip(range(count), read_pictures(path), strict=False):
-        try:
-            whole = clean_psfs(picture[None])[0]
-        except ValueError:
-            raise BadCapture(
-                f"{path}: frame {k} shows no star above its border's noise; leave that frame out"
-            ) from None
-        yield _middle(whole, width)
-
-
-def _middle(psf: Image, width: int) -> Image:
-    """The middle of a PSF, of sum one; one that is no wider stays as it is, to the last bit."""
-    top, left = (n // 2 - width // 2 for n in psf.shape)
-    cut = psf[top : top + width, left : left + width]
-    return cut if cut.shape == psf.shape else np.asarray(cut / cut.sum(), np.float32)
+    return fit_canvas(picture, min(scene.shape), width), None
 
 
 def _frames(
@@ -234,7 +194,7 @@ def _cards(plan: Simulation, scene: SimulatedScene) -> dict[str, tuple[Any, str]
         "SEED": (scene.seed, "of everything random"),
         "PIXSCALE": (pixel_scale(scene, plan.wavelength_nm), "arcsec per pixel"),
         "APERTURE": (scene.aperture_m, "m"),
-    }
+    } | (plan.turning.cards if plan.turning else {})
 
 
 def _refuse(plan: Simulation, truth: Path) -> None:
@@ -293,6 +253,7 @@ def simulate(
     scale = given.pop("pixel_scale_arcsec", None)
     given["winds"] = parse_wind(tuple(given.pop("wind", None) or ()))
     force = bool(given.pop("force", False))
+    moment, turning = parse_turning(given, target, psfs is not None or truth is not None)
     scene = scene_of(given, wavelength_nm, scale)
-    plan = Simulation(out, scene, target, truth, psfs, wavelength_nm, movie_bpp, command, force)
+    plan = Simulation(out, scene, target, truth, psfs, wavelength_nm, movie_bpp, moment, turning, command, force)
     return simulate_capture(plan, progress)

@@ -1,4 +1,6 @@
-"""The equatorial diameter of a planet's disc in a picture, from its limb."""
+"""A planet's disc in a picture, from its limb: where it is and how large."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +15,24 @@ MIN_AXIS_RATIO = 0.8
 """A flatter ellipse is a phase, or no planet."""
 
 
+@dataclass(frozen=True)
+class Disc:
+    """The ellipse of a planet's limb."""
+
+    centre_px: tuple[float, float]
+    """y, x of its middle."""
+    diameter_px: float
+    """Its long axis."""
+
+
 def disc_diameter_px(picture: NDArray[np.floating]) -> float | None:
-    """Long axis of the ellipse through the steepest places along rays from the disc's centre; None where there is no disc.
+    """Long axis of the ellipse through the limb; None where there is no disc."""
+    found = disc_of(picture)
+    return found.diameter_px if found else None
+
+
+def disc_of(picture: NDArray[np.floating]) -> Disc | None:
+    """The ellipse through the steepest places along rays from the disc's centre; None where there is no disc.
 
     The picture (y, x) must hold the whole disc on a dark sky.
     """
@@ -36,7 +54,7 @@ def disc_diameter_px(picture: NDArray[np.floating]) -> float | None:
         or not (centre + reach < np.array(picture.shape)).all()
     ):
         return None
-    return _long_axis(_limb(smooth, centre, typical), typical)
+    return _ellipse(_limb(smooth, centre, typical), centre, typical)
 
 
 def _limb(smooth: NDArray[np.float64], centre: NDArray[np.float64], typical: float) -> NDArray[np.float64]:
@@ -49,7 +67,7 @@ def _limb(smooth: NDArray[np.float64], centre: NDArray[np.float64], typical: flo
     return np.asarray(ways * radii[falls.argmax(axis=1)][:, None])
 
 
-def _long_axis(limb: NDArray[np.float64], typical: float) -> float | None:
+def _ellipse(limb: NDArray[np.float64], centre: NDArray[np.float64], typical: float) -> Disc | None:
     """Ellipse by least squares, places off it (a moon, a shadow) left out twice."""
     kept = np.ones(len(limb), bool)
     for _ in range(3):
@@ -65,4 +83,5 @@ def _long_axis(limb: NDArray[np.float64], typical: float) -> float | None:
         return None
     middle = np.linalg.solve(-2 * shape, fit[3:])
     level = 1 + float(middle @ shape @ middle)
-    return float(2 * typical * np.sqrt(level / widths[0]))
+    y, x = centre + typical * middle
+    return Disc((float(y), float(x)), float(2 * typical * np.sqrt(level / widths[0])))

@@ -1,6 +1,6 @@
 """Simulated captures with known truth: a sky through turbulence, telescope and camera, frame by frame."""
 
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass
 from itertools import islice
 
@@ -14,9 +14,15 @@ from tasks.numerics.simulator.camera import BrokenCamera, Frames, expose, in_mos
 from tasks.numerics.simulator.psfs import air_psfs, clean_psfs, exact_ratio, perfect_psf
 from tasks.numerics.simulator.scene import COLOURS, SimulatedScene
 
+TURNING_BLOCK = 4
+"""Frames for which a sky that changes is drawn once."""
 TINTS = ((1.0, 0.8), (0.9, 1.0), (0.65, 1.3))
 """Red, green and blue of a sky of one colour s: weight and exponent, weight x s^exponent."""
 GREEN = 1
+
+
+SkyAt = Callable[[float], NDArray[np.float32]]
+"""A sky that changes: its canvas so many seconds after the first frame."""
 
 
 @dataclass(frozen=True)
@@ -126,15 +132,22 @@ def truth(canvas: NDArray[np.float32], scene: SimulatedScene) -> Truth:
 
 
 def observe(
-    canvas: NDArray[np.float32], psfs: Iterable[NDArray[np.float32]], scene: SimulatedScene, block: int = 32
+    canvas: NDArray[np.float32],
+    psfs: Iterable[NDArray[np.float32]],
+    scene: SimulatedScene,
+    block: int = 32,
+    sky_at: SkyAt | None = None,
 ) -> Iterator[Block]:
     """The capture of a sky through one PSF, (y, x) or (colour, y, x), per frame, `block` at a time, which bounds the memory.
 
-    As many frames as there are PSFs; from an iterator without a length, at most the scene's n_frames.
+    As many frames as there are PSFs; from an iterator without a length, at most the scene's n_frames. A sky that changes
+    is drawn anew for every few frames, as bright as `canvas`.
     """
+    block = min(block, TURNING_BLOCK) if sky_at else block
     n_frames = len(psfs) if isinstance(psfs, Sized) else scene.n_frames
     n = canvas.shape[-1]
     _, _, spectra = _perfect(canvas, scene)
+    per_unit = float(spectra[0, 0, 0].real) / float(_skies(canvas, scene)[0].sum())
     shifts, dimming, camera = _pointing(scene, n_frames), _transparency(scene, n_frames), scene.stream(3)
     broken = BrokenCamera(scene) if scene.defects else None
     source = iter(psfs)
@@ -142,6 +155,8 @@ def observe(
         batch = list(islice(source, min(block, n_frames - first)))
         if not batch:
             return
+        if sky_at is not None:
+            spectra = fft.rfft2(_skies(sky_at((first + len(batch) / 2) / scene.fps), scene)) * per_unit
         used = np.stack(batch)
         if n < _needed_px(scene, used.shape[-1]):
             raise ValueError(

@@ -50,7 +50,7 @@ def _belts(latitude: Image) -> Image:
     return light
 
 
-def _planet_map(rng: np.random.Generator) -> Image:
+def planet_map(rng: np.random.Generator) -> Image:
     """Cloud tops on (latitude, longitude), 512 x 1024: belts torn by turbulence, ovals, one great spot."""
     shape = (512, 1024)
     row, column = np.indices(shape, dtype=np.float64)
@@ -84,7 +84,7 @@ def planet(size: int, rng: np.random.Generator) -> Sky:
     mu = np.sqrt(np.clip(1 - square, 0, 1))
     latitude, longitude = np.degrees(np.arcsin(np.clip(up, -1, 1))) - 2, np.degrees(np.arctan2(across, mu)) + 180
     at = [(90 - latitude) / 180 * 512 - 0.5, longitude / 360 * 1024]
-    disc = map_coordinates(_planet_map(rng), at, order=1, mode="nearest") * mu**0.75 * (square < 1)
+    disc = map_coordinates(planet_map(rng), at, order=1, mode="nearest") * mu**0.75 * (square < 1)
     side = rng.choice((-1.0, 1.0))
     spot_up = rng.uniform(0.35, 0.55)
     shadow = np.hypot(across - side * 0.35, (up - spot_up) * flat)

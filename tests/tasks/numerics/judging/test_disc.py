@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from tasks.numerics.judging.disc import disc_diameter_px
+from tasks.numerics.judging.disc import disc_diameter_px, disc_of
 from tasks.numerics.simulator.targets import moon, planet, stars
 
 
@@ -32,3 +32,12 @@ def test_what_is_no_whole_disc_is_not_measured() -> None:
     assert disc_diameter_px(moon(96, np.random.default_rng(1))) is None
     assert disc_diameter_px(stars(96, np.random.default_rng(1))) is None
     assert disc_diameter_px(ellipse(30, 0.5, 0.3)) is None, "a phase, or rings"
+
+
+def test_the_middle_of_the_disc_is_found_to_a_tenth_of_a_pixel() -> None:
+    y, x = np.indices((96, 96), dtype=np.float64)
+    distance = np.hypot((y - 44.3) / 0.94, x - 51.8)
+    found = disc_of(1 / (1 + np.exp(2 * (distance - 24))))
+    assert found is not None
+    np.testing.assert_allclose(found.centre_px, (44.3, 51.8), atol=0.1)
+    assert found.diameter_px == pytest.approx(48, rel=0.01)
