@@ -1,15 +1,15 @@
 """From TOML files and command-line settings to a checked configuration."""
 
 import copy
-import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
+from configs.complaints import explained, root_causes
 from configs.observatory import TABLES, another_telescope, observatory_in_use
 from configs.rounds import complete_rounds, merge_rounds, misplaced, written_at
 from configs.schema import Config, Round
@@ -65,7 +65,7 @@ def load_config(
         _merge(tree, layer)
     _one_scale(tree, [w.partition("=")[0].strip().removeprefix("telescope.") for w in overrides])
     for override in overrides:
-        _set(tree, override)
+        apply_override(tree, override)
     _drop_half(tree, sidecars.log)
     config, complaints = _checked(tree)
     if config is None or complaints:
@@ -111,9 +111,9 @@ def _checked(tree: Mapping[str, Any]) -> tuple[Config | None, list[str]]:
     try:
         return Config.model_validate(complete_rounds(tree)), complaints
     except ValidationError as error:
-        faults = ({**e, "loc": written_at(e["loc"], tree)} for e in _root_causes(error.errors()))
+        faults = ({**e, "loc": written_at(e["loc"], tree)} for e in root_causes(error.errors()))
         # A wrong default is wrong in every round, and is reported once.
-        return None, list(dict.fromkeys([*complaints, *map(_explain, faults)]))
+        return None, list(dict.fromkeys([*complaints, *(explained(f, (Config, Round)) for f in faults)]))
 
 
 def _one_scale(tree: dict[str, Any], names: Iterable[str]) -> None:
@@ -205,11 +205,11 @@ def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> None:
             base[key] = value
 
 
-def _set(tree: dict[str, Any], override: str) -> None:
+def apply_override(tree: dict[str, Any], override: str, example: str = "telescope.aperture_m=0.25") -> None:
     """Apply one `section.key=value` (value in TOML; text without quotes is a string; rounds by number: rounds.0.psfs.steps)."""
     path, sign, text = override.partition("=")
     if not sign or not path.strip():
-        raise BadConfig(f"--set {override!r}: write section.key=value, for example --set telescope.aperture_m=0.25")
+        raise BadConfig(f"--set {override!r}: write section.key=value, for example --set {example}")
     try:
         value = _parsed(f"value = {text}")["value"]
     except (ValueError, RecursionError):
@@ -228,51 +228,3 @@ def _set(tree: dict[str, Any], override: str) -> None:
     if not isinstance(node, dict):
         raise BadConfig(f"--set {override!r}: {'.'.join(parents)} holds no settings; use a full section.key")
     node[last] = value
-
-
-def _root_causes(errors: list[Any]) -> list[Any]:
-    """Without complaints that follow from others: a number out of range is no list either, wrong rounds are too few."""
-    return [e for e in errors if e["type"] not in ("tuple_type", "too_short") or len(errors) == 1]
-
-
-def _explain(error: Any) -> str:
-    """One line for one complaint: where, what, the limit, and the nearest right key of a misspelt one."""
-    where = ".".join(str(p) for p in error["loc"] if not str(p).startswith(("function-", "constrained", "tuple[")))
-    if error["type"] == "extra_forbidden":
-        known = _keys(error["loc"][:-1])
-        near = difflib.get_close_matches(str(error["loc"][-1]), known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
-        return f"  {where}: there is no such setting; {hint}"
-    unit = _unit(where)
-    given = error.get("input")
-    value = f" = {given!r}" if isinstance(given, (int, float, str)) else ""
-    return f"  {where}{value}: {error['msg'].removeprefix('Value error, ')}{unit}{_as_percent(error)}"
-
-
-def _as_percent(error: Any) -> str:
-    """A hint where a fraction was wanted and its hundredfold fits: somebody wrote per cent."""
-    given, limits = error.get("input"), error.get("ctx") or {}
-    limit = limits.get("lt", limits.get("le"))
-    if isinstance(given, int | float) and isinstance(limit, int | float) and limit <= 1 < given < 100 * limit:
-        return f"; a fraction, {given / 100:g}?"
-    return ""
-
-
-def _unit(where: str) -> str:
-    units = {"m": "metres", "mm": "millimetres", "um": "micrometres", "nm": "nanometres", "arcsec": "arc seconds"}
-    last = next((p for p in reversed(where.split(".")) if "_" in p), "")
-    name = units.get(last.rsplit("_", 1)[-1])
-    return f" (the unit is {name})" if name and "_" in last else ""
-
-
-def _keys(path: tuple[int | str, ...]) -> list[str]:
-    """The settings known at a path of the configuration."""
-    if not path:
-        return [*Config.model_fields, *Round.model_fields]
-    model: Any = Round if path[0] in Round.model_fields else Config
-    for name in path:
-        if isinstance(name, str) and name in model.model_fields:
-            annotation = model.model_fields[name].annotation
-            args = [a for a in getattr(annotation, "__args__", ()) if isinstance(a, type) and issubclass(a, BaseModel)]
-            model = args[0] if args else annotation
-    return list(model.model_fields)

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from configs.load import BadConfig, load_config
+from configs.complaints import explained, root_causes
+from configs.load import BadConfig, apply_override, load_config
 from configs.schema import ARCSEC_PER_RAD
 from configs.section import Count, Positive, Section
 
@@ -30,11 +31,9 @@ class Air(Section):
     """Range of the pupil's diameter on a grid of 96 cells, a number of cells: 48 is a pixel of lambda / 2D."""
 
 
-class Training(Section):
-    """How one net is trained."""
+class Examples(Section):
+    """Which examples are simulated: trainings that differ in other settings only share them."""
 
-    width: Annotated[int, Field(ge=2, le=128)]
-    """Width of the net: number of channels at its finest scale."""
     skies: Count
     """Number of simulated skies per family that are trained on."""
     test_skies: Count
@@ -43,8 +42,19 @@ class Training(Section):
     """Number of pictures of each sky."""
     size_px: Annotated[int, Field(ge=32, le=1024, multiple_of=4)]
     """Side of a simulated picture."""
+    seed: int
+    """Number of the random stream of the skies, the air, the net and the batches."""
+    air: Air
+    """Conditions of the simulated captures."""
+
+
+class Training(Examples):
+    """How one net is trained."""
+
+    width: Annotated[int, Field(ge=2, le=128)]
+    """Width of the net: number of channels at its finest scale."""
     crop_px: Annotated[int, Field(ge=16, le=1024, multiple_of=4)]
-    """Side of what is cut out of it for a batch."""
+    """Side of what is cut out of a picture for a batch."""
     batch: Count
     """Number of examples in a batch."""
     steps: Count
@@ -63,10 +73,10 @@ class Training(Section):
     """Largest norm of a gradient, as a number of units of the loss per weight."""
     augment: bool
     """Turn and mirror examples at random."""
-    seed: int
-    """Number of the random stream of the skies, the air, the net and the batches."""
-    air: Air
-    """Conditions of the simulated captures."""
+
+    def examples(self) -> Examples:
+        """The part that decides on the simulated examples."""
+        return Examples(**{name: getattr(self, name) for name in Examples.model_fields})
 
 
 class TrainRequest(Section):
@@ -101,11 +111,11 @@ def training_settings(request: TrainRequest) -> Training:
     if request.observatory is not None:
         values["air"].update(_telescope(request.observatory))
     for override in request.overrides:
-        _set(values, override)
+        apply_override(values, override, "steps=500 or air.d_over_r0=[2, 5]")
     try:
         return Training.model_validate(values)
     except ValidationError as error:
-        faults = [f"  {'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg']}" for e in error.errors()]
+        faults = dict.fromkeys(explained(e, (Training,)) for e in root_causes(error.errors()))
         raise BadConfig("\n".join(["the training's settings cannot be used:", *faults])) from None
 
 
@@ -118,15 +128,3 @@ def _telescope(file: Path) -> dict[str, Any]:
         cells = 96 * telescope.aperture_m * pixel / (telescope.wavelength_of(0) * 1e-9)
         found["aperture_cells"] = (min(max(cells, 8.0), 48.0),) * 2
     return found
-
-
-def _set(values: dict[str, Any], override: str) -> None:
-    path, sign, text = override.partition("=")
-    table, _, key = path.strip().rpartition(".")
-    if not sign or table not in ("", "air"):
-        raise BadConfig(f"--set {override!r}: write key=value or air.key=value, for example --set steps=500")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except ValueError:
-        value = text.strip()
-    (values["air"] if table else values)[key] = value

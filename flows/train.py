@@ -48,7 +48,9 @@ def train_model(request: TrainRequest, performer: Performer, listeners: tuple[Li
 
     def shards(part: str, families: tuple[str, ...], which: int = 0) -> tuple[Any, ...]:
         requests = [ShardRequest(learned_step=name, family=f, part=part, number=which) for f in families]
-        return tuple(simulate_shard(replace(run, round_name=f" {r.part} {r.family}"), r, settings) for r in requests)
+        return tuple(
+            simulate_shard(replace(run, round_name=f" {r.part} {r.family}"), r, settings.examples()) for r in requests
+        )
 
     products = {"train": shards("train", lesson.families), "validation": shards("validation", lesson.families)}
     choice = choose_rate(run, name, products["train"], products["validation"], settings)

@@ -23,11 +23,12 @@ from tasks.numerics.finishing.window_mean import (
     residual_ratio,
     without_frame,
 )
-from tasks.numerics.networks.burst import light_range, neighbours_of, predicted
+from tasks.numerics.networks.burst import neighbours_of, predicted
+from tasks.numerics.networks.light import light_range
 from tasks.products.clean_frames import open_clean_frames
 from tasks.products.contents import Stack
 from tasks.products.finished_contents import Movie
-from tasks.products.registered import around_the_sharpest, open_filled, registered_frames
+from tasks.products.registered import Registered, around_the_sharpest, open_filled
 from tasks.running.step import Work, step
 
 log = logging.getLogger("stillsky")
@@ -59,7 +60,7 @@ def burst(work: Work, frames: Product, stack: Product, filled: Product, settings
         open_filled(work, filled) as pixels,
     ):
         numbers = around_the_sharpest(stacked, settings.frames)
-        planes = np.moveaxis(registered_frames(clean, stacked, numbers, pixels), 1, 0)
+        planes = np.moveaxis(Registered(clean, stacked, pixels).frames(numbers), 1, 0)
     net = model_named("burst", model)
     channels = []
     for number, plane in enumerate(planes):
@@ -139,7 +140,7 @@ def _fault(channel: Channel, model: Model) -> str:
     """What speaks against the learned answer, by the frames that it never saw; empty: nothing."""
     if not channel.learned:
         return f"it needs {MIN_FRAMES} frames"
-    relative = channel.sigma / light_range(channel.frames.mean(axis=0))[1]
+    relative = channel.sigma / light_range(channel.frames.mean(axis=0)).scale
     outside = outside_domain(model, {"relative_sigma": relative})
     if outside:
         return outside

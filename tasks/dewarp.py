@@ -17,17 +17,17 @@ from tasks.numerics.finishing.local_shifts import consistency_px, detail, fills_
 from tasks.numerics.finishing.richardson_lucy import shown_part
 from tasks.numerics.finishing.window_mean import high_pass_noise
 from tasks.numerics.networks.dewarp import refined
-from tasks.products.clean_frames import CleanFrames, open_clean_frames
+from tasks.products.clean_frames import open_clean_frames
 from tasks.products.contents import Stack
-from tasks.products.finished_contents import Dewarped, Filled
-from tasks.products.registered import open_filled, registered_frame
+from tasks.products.finished_contents import Dewarped
+from tasks.products.registered import Registered, open_filled
 from tasks.running.step import Work, step
 
 log = logging.getLogger("stillsky")
 Image = NDArray[np.float32]
 Field = NDArray[np.float32]
-FieldOf = Callable[[Image, Image], Field]
-"""Local shifts of a frame against a reference, both (y, x)."""
+Measure = Callable[[Image, Image], dict[str, Field]]
+"""Local shifts of a frame against a reference, both (y, x), by the name of the answer."""
 JUDGES = 8
 """Held-out frames whose stack is compared."""
 RETURNS = 2
@@ -40,15 +40,14 @@ MAX_RETURN_RATIO, RETURN_SLACK_PX = 1.2, 0.05
 class Opened:
     """The open inputs, and what frames are compared with."""
 
-    clean: CleanFrames
-    stack: Stack
-    filled: Filled | None
+    frames: Registered
     reference: Image
     """(y, x) the stack, mean of its channels."""
 
-    def frame(self, number: int) -> Image:
-        """A frame (channel, y, x), registered as a whole."""
-        return registered_frame(self.clean, self.stack, int(number), self.filled)
+    @property
+    def stack(self) -> Stack:
+        """The stack that frames are registered on."""
+        return self.frames.stack
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def dewarp(work: Work, frames: Product, stack: Product, filled: Product, setting
         work.open(Stack, stack) as stacked,
         open_filled(work, filled) as pixels,
     ):
-        opened = Opened(clean, stacked, pixels, stacked.stack[:].mean(axis=0))
+        opened = Opened(Registered(clean, stacked, pixels), stacked.stack[:].mean(axis=0))
         content = _dewarped(work, opened, settings, net) if fills_field(opened.reference) else _left_alone(stacked)
     log.info("dewarp: %s, %s", content.used, content.reason)
     work.save(content)
@@ -99,24 +98,14 @@ def _left_alone(stacked: Stack) -> Dewarped:
 
 def _dewarped(work: Work, opened: Opened, settings: Dewarp, model: Model | None) -> Dewarped:
     numbers = opened.stack.order[: settings.frames]
-
-    def grid(frame: Image, reference: Image) -> Field:
-        return local_field(frame, reference, settings.patch_px, settings.step_px)
-
-    plain = _answer(opened, numbers, lambda frame, _: np.zeros((2, *frame.shape), np.float32), settings.step_px)
-    work.progress(1, 4)
-    classical = _answer(opened, numbers, grid, settings.step_px)
-    work.progress(3, 4)
-    learned = None
-    if model is not None:
-        net = load(model)
-        learned = _answer(opened, numbers, lambda a, b: refined(net, a, b, grid(a, b))[0], settings.step_px)
+    answers = _answers(work, opened, numbers, _measure(settings, model), settings.step_px)
+    classical, learned = answers["classical"], answers.get("learned")
     fault = "" if model is None or learned is None else _fault(opened, classical, learned, model)
     chosen = choice("dewarp", settings.mode, model, fault)
     shown = learned if learned is not None and chosen.used == "learned" else classical
     return Dewarped(
         dewarped=shown_part(opened.stack.stack[:], shown.picture, settings.strength),
-        plain=plain.picture,
+        plain=answers["plain"].picture,
         classical=classical.picture,
         numbers=numbers,
         fields=shown.fields,
@@ -125,37 +114,61 @@ def _dewarped(work: Work, opened: Opened, settings: Dewarp, model: Model | None)
         strength=settings.strength,
         model=chosen.model,
         card=dict(chosen.card),
-        figures=_figures({"plain": plain, "classical": classical, "learned": learned}),
+        figures=_figures(answers),
         learned=None if learned is None else learned.picture,
     )
 
 
-def _answer(opened: Opened, numbers: NDArray[np.int64], field_of: FieldOf, step_px: int) -> Answer:
-    """The stack of frames moved by their local shifts, and the same of held-out frames, which judges."""
-    picture, fields = _stacked(opened, numbers, field_of, step_px)
-    held, _ = _stacked(opened, opened.stack.held[:JUDGES], field_of, step_px)
-    missed = []
+def _measure(settings: Dewarp, model: Model | None) -> Measure:
+    """The kinds of local shifts: none, the grid's, and a net's that starts from the grid's."""
+    net = None if model is None else load(model)
+
+    def measure(frame: Image, reference: Image) -> dict[str, Field]:
+        grid = local_field(frame, reference, settings.patch_px, settings.step_px)
+        fields = {"plain": np.zeros_like(grid), "classical": grid}
+        return fields if net is None else {**fields, "learned": refined(net, frame, reference, grid)[0]}
+
+    return measure
+
+
+def _answers(
+    work: Work, opened: Opened, numbers: NDArray[np.int64], measure: Measure, step_px: int
+) -> dict[str, Answer]:
+    """The stacks of frames moved by their local shifts, and the same of held-out frames, which judges."""
+    pictures, fields = _stacked(opened, numbers, measure, step_px)
+    work.progress(2, 3)
+    held, _ = _stacked(opened, opened.stack.held[:JUDGES], measure, step_px)
+    missed: dict[str, list[float]] = {name: [] for name in pictures}
     for number in opened.stack.held[:RETURNS]:
-        light = opened.frame(number).mean(axis=0)
-        there, back = field_of(light, opened.reference), field_of(opened.reference, light)
-        missed.append(float(np.median(consistency_px(there, back))))
-    return Answer(picture, fields, detail(held.mean(axis=0)), float(np.median(missed)))
+        light = opened.frames.frame(int(number)).mean(axis=0)
+        there, back = measure(light, opened.reference), measure(opened.reference, light)
+        for name in missed:
+            missed[name].append(float(np.median(consistency_px(there[name], back[name]))))
+    return {
+        name: Answer(picture, fields[name], detail(held[name].mean(axis=0)), float(np.median(missed[name])))
+        for name, picture in pictures.items()
+    }
 
 
-def _stacked(opened: Opened, numbers: NDArray[np.int64], field_of: FieldOf, step_px: int) -> tuple[Image, Field]:
-    """Mean (channel, y, x) of frames moved by their local shifts, and these, one per patch."""
-    total, fields = np.zeros(opened.stack.stack.shape, np.float64), []
+def _stacked(
+    opened: Opened, numbers: NDArray[np.int64], measure: Measure, step_px: int
+) -> tuple[dict[str, Image], dict[str, Field]]:
+    """Of each kind: mean (channel, y, x) of frames moved by their local shifts, and these, one per patch."""
+    totals: dict[str, Any] = {}
+    fields: dict[str, list[Field]] = {}
     for number in numbers:
-        frame = opened.frame(number)
-        moved = field_of(frame.mean(axis=0), opened.reference)
-        total += np.stack([warped(plane, moved) for plane in frame])
-        fields.append(moved[:, step_px // 2 :: step_px, step_px // 2 :: step_px])
-    return np.asarray(total / len(numbers), np.float32), np.stack(fields)
+        frame = opened.frames.frame(int(number))
+        for name, field in measure(frame.mean(axis=0), opened.reference).items():
+            moved = np.stack([warped(plane, field) for plane in frame]) if field.any() else frame
+            totals[name] = totals.get(name, 0.0) + moved.astype(np.float64)
+            fields.setdefault(name, []).append(field[:, step_px // 2 :: step_px, step_px // 2 :: step_px])
+    means = {name: np.asarray(total / len(numbers), np.float32) for name, total in totals.items()}
+    return means, {name: np.stack(each) for name, each in fields.items()}
 
 
 def _fault(opened: Opened, classical: Answer, learned: Answer, model: Model) -> str:
     """What speaks against the learned shifts, by held-out frames; empty: nothing."""
-    frames = np.stack([opened.frame(number).mean(axis=0) for number in opened.stack.held[:RETURNS]])
+    frames = opened.frames.frames(opened.stack.held[:RETURNS]).mean(axis=1)
     spread = float(opened.reference.std())
     noise = high_pass_noise(np.concatenate([frames, opened.reference[None]])) / max(spread, 1e-30)
     outside = outside_domain(model, {"relative_sigma": noise, "rms_px": _rms(classical.fields)})
@@ -173,12 +186,11 @@ def _rms(fields: Field) -> float:
     return float(np.sqrt(np.mean(fields**2, dtype=np.float64)))
 
 
-def _figures(answers: dict[str, Answer | None]) -> dict[str, Any]:
+def _figures(answers: dict[str, Answer]) -> dict[str, Any]:
     """Detail and misses of each kind, and how far the parts moved."""
     rows: dict[str, Any] = {}
     for name, answer in answers.items():
-        if answer is not None:
-            rows[f"detail_{name}"] = answer.detail
-            if name != "plain":
-                rows |= {f"missed_px_{name}": answer.missed_px, f"shift_rms_px_{name}": _rms(answer.fields)}
+        rows[f"detail_{name}"] = answer.detail
+        if name != "plain":
+            rows |= {f"missed_px_{name}": answer.missed_px, f"shift_rms_px_{name}": _rms(answer.fields)}
     return rows

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.section import Section
-from configs.training import Training
+from configs.training import Examples, Training
 from storage.errors import Hopeless
 from storage.product import Product
 from tasks.learning.batches import Sampling, whole
@@ -47,8 +47,8 @@ def first_seed(request: ShardRequest, seed: int) -> int:
     return part * SEEDS_PER_PART + family * SEEDS_PER_FAMILY + (seed * 50 + request.number) * 1000
 
 
-@step(version="2")
-def simulate_shard(work: Work, request: ShardRequest, settings: Training) -> None:
+@step(version="3")
+def simulate_shard(work: Work, request: ShardRequest, settings: Examples) -> None:
     """Simulate the examples of one family: a sky and an air of their own for each seed."""
     lesson, count = lesson_of(request.learned_step), settings.skies if request.part == "train" else settings.test_skies
     first, parts = first_seed(request, settings.seed), []

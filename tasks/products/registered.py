@@ -1,6 +1,8 @@
 """Frames registered and of equal light, as pictures to look at."""
 
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,18 +17,28 @@ from tasks.running.step import Work
 Image = NDArray[np.float32]
 
 
-def registered_frame(clean: CleanFrames, stack: Stack, number: int, filled: Filled | None = None) -> Image:
-    """One frame (channel, y, x) where the stack has its target, and as bright; its missing pixels filled if they are given."""
-    moved = one_registered(whole_frame(clean, number, filled), stack.shifts[number], clean.samplings)
-    dark = np.percentile(stack.stack[:], 1, axis=(-2, -1), keepdims=True)
-    return np.asarray((moved - dark) / stack.gains[number][:, None, None] + dark, np.float32)
+@dataclass(frozen=True)
+class Registered:
+    """Frames as the stack shows their target: on its place, and as bright; their missing pixels filled if they are given."""
 
+    clean: CleanFrames
+    stack: Stack
+    filled: Filled | None = None
 
-def registered_frames(
-    clean: CleanFrames, stack: Stack, numbers: NDArray[np.int64], filled: Filled | None = None
-) -> Image:
-    """Frames (frame, channel, y, x)."""
-    return np.stack([registered_frame(clean, stack, int(number), filled) for number in numbers])
+    @cached_property
+    def dark(self) -> Image:
+        """(channel, 1, 1) dark level of the stack."""
+        return np.asarray(np.percentile(self.stack.stack[:], 1, axis=(-2, -1), keepdims=True))
+
+    def frame(self, number: int) -> Image:
+        """One frame (channel, y, x)."""
+        whole = whole_frame(self.clean, number, self.filled)
+        moved = one_registered(whole, self.stack.shifts[number], self.clean.samplings)
+        return np.asarray((moved - self.dark) / self.stack.gains[number][:, None, None] + self.dark, np.float32)
+
+    def frames(self, numbers: NDArray[np.int64]) -> Image:
+        """Frames (frame, channel, y, x)."""
+        return np.stack([self.frame(int(number)) for number in numbers])
 
 
 def whole_frame(clean: CleanFrames, number: int, filled: Filled | None) -> Image:

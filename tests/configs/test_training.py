@@ -26,10 +26,26 @@ def test_single_settings_can_be_changed() -> None:
     assert (settings.steps, settings.air.noise) == (7, (0.1, 0.2))
 
 
-@pytest.mark.parametrize("wrong", ["stepz=5", "steps=0", "air.wind=[1,2]", "steps", "deep.er.key=1"])
-def test_wrong_settings_are_named(wrong: str) -> None:
-    with pytest.raises(BadConfig, match=wrong.split("=")[0].split(".")[-1]):
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("stepz=5", "stepz: there is no such setting; did you mean 'steps'"),
+        ("steps=0", "steps = 0: Input should be greater than or equal to 1"),
+        ("air.wind=[1,2]", "air.wind: there is no such setting"),
+        ("steps", "for example --set steps=500"),
+        ("deep.er.key=1", "deep: there is no such setting"),
+    ],
+)
+def test_wrong_settings_are_named(wrong: str, told: str) -> None:
+    with pytest.raises(BadConfig, match=told):
         training_settings(TrainRequest(step="fill", overrides=(wrong,)))
+
+
+def test_trainings_that_differ_in_steps_share_their_examples() -> None:
+    one, other = (training_settings(TrainRequest(step="fill", overrides=(f"steps={n}",))) for n in (100, 200))
+    assert one.examples() == other.examples()
+    changed = training_settings(TrainRequest(step="fill", overrides=("air.noise=[0.1, 0.2]",)))
+    assert changed.examples() != one.examples()
 
 
 def test_the_users_telescope_is_taken(tmp_path: Path) -> None:

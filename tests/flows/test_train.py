@@ -81,7 +81,9 @@ def test_changed_settings_and_reseal_take_a_new_test_set(trained: tuple[TrainReq
 def test_a_sealed_test_set_cannot_be_trained_on(trained: tuple[TrainRequest, Model]) -> None:
     request, _ = trained
     settings, run = training_settings(request), Run(Store(request.store))
-    sealed = simulate_shard(run, ShardRequest(learned_step="enhance", family="sun", part="test", number=0), settings)
+    sealed = simulate_shard(
+        run, ShardRequest(learned_step="enhance", family="sun", part="test", number=0), settings.examples()
+    )
     with pytest.raises(Hopeless, match="sealed test set"):
         fit_net(run, "enhance", (sealed,), (sealed,), sealed, settings)
     with run.store.view(Shard, sealed) as opened:

@@ -15,7 +15,7 @@ from tasks.learning.registry import new_net, weights_in
 from tasks.products.clean_frames import open_clean_frames
 from tasks.products.contents import Stack
 from tasks.products.finished_contents import Movie
-from tasks.products.registered import around_the_sharpest, registered_frames
+from tasks.products.registered import Registered, around_the_sharpest
 from tasks.running.step import Work
 
 
@@ -46,7 +46,7 @@ def test_strength_zero_is_the_registered_frames(planet: Any) -> None:
             planet.store.view(Stack, planet.stack) as stack,
         ):
             numbers = around_the_sharpest(stack, 12)
-            frames = registered_frames(clean, stack, numbers)
+            frames = Registered(clean, stack).frames(numbers)
         assert movie.movie[:].tobytes() == frames.tobytes()
         assert np.array_equal(movie.numbers[:], numbers)
 

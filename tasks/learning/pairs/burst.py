@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.training import Training
+from configs.training import Examples
 from tasks.learning.pairs.base import Pairs, joined
+from tasks.learning.pairs.judging import decibels, example_by_example
 from tasks.learning.pairs.sequences import FAST, SLOW, clean_frames, log_uniform, noisy, scene_of
 from tasks.numerics.finishing.window_mean import better_of, non_local, residual_ratio, without_frame
-from tasks.numerics.networks.burst import light_range, neighbours_of, noise_condition
+from tasks.numerics.networks.burst import neighbours_of, noise_condition
+from tasks.numerics.networks.light import light_range
 
 Image = NDArray[np.float32]
 FRAMES = 24
@@ -21,7 +23,7 @@ KINDS = {"rotating": (SLOW, 1.5), "turbulent": (SLOW, 0.0), "independent": (FAST
 """Kind: frames per second, degrees that the target turns from frame to frame."""
 
 
-def simulate(family: str, seeds: tuple[int, int], settings: Training) -> Pairs:
+def simulate(family: str, seeds: tuple[int, int], settings: Examples) -> Pairs:
     """Some frames of one sequence; a family is a kind of change, and whether the target is one that is trained on."""
     kind, _, unseen = family.partition(" ")
     rng = np.random.default_rng([seeds[1], 2])
@@ -37,17 +39,21 @@ def simulate(family: str, seeds: tuple[int, int], settings: Training) -> Pairs:
 
 def _pair(frames: Image, clean: Image, number: int, sigma: float, seeds: tuple[int, int]) -> Pairs:
     others = np.delete(frames, number, axis=0).mean(axis=0, dtype=np.float32)
-    low, scale = light_range(others)
+    light = light_range(others)
     blind = without_frame(frames, number, sigma)
-    classical, yardstick = blind.picture, better_of(blind, non_local(frames[number], sigma)).picture
+    yardstick = better_of(blind, non_local(frames[number], sigma)).picture
     near = frames[list(neighbours_of(number, len(frames)))]
-    stacked = np.concatenate([near, others[None], classical[None], clean[number][None]])
-    planes = np.asarray((stacked - low) / scale, np.float32)[None]
-    judge = np.stack([(frames[number] - low) / scale, (yardstick - low) / scale])
-    facts = np.concatenate([[sigma / scale], judge.ravel()]).astype(np.float32)
-    conditions = np.array([[noise_condition(sigma / scale)]], np.float32)
-    one = np.ones((1, 1, *others.shape), np.float32)
-    return Pairs(planes[:, :5], planes[:, 5:6], planes[:, 6:7], one, conditions, facts[None], np.array([seeds]))
+    judge = light.of(np.stack([frames[number], yardstick]))
+    relative = sigma / light.scale
+    return Pairs(
+        inputs=light.of(np.concatenate([near, others[None]]))[None],
+        classical=light.of(blind.picture)[None, None],
+        truth=light.of(clean[number])[None, None],
+        weight=np.ones((1, 1, *others.shape), np.float32),
+        conditions=np.array([[noise_condition(relative)]], np.float32),
+        facts=np.concatenate([[relative], judge.ravel()]).astype(np.float32)[None],
+        seeds=np.array([seeds]),
+    )
 
 
 def domain(pairs: Pairs) -> dict[str, Image]:
@@ -55,28 +61,19 @@ def domain(pairs: Pairs) -> dict[str, Image]:
     return {"relative_sigma": pairs.facts[:, 0]}
 
 
-def judged(pairs: Pairs, answers: Image) -> dict[str, NDArray[np.float64]]:
-    """Per example: dB against the clean frame, of the best classical answer (non-local means among them) and the learned one."""
-    rows = [_judged_one(pairs, answers, number) for number in range(len(pairs))]
-    return {name: np.array([row[name] for row in rows], np.float64) for name in rows[0]}
-
-
-def _judged_one(pairs: Pairs, answers: Image, number: int) -> dict[str, float]:
+@example_by_example
+def judged(pairs: Pairs, answers: Image, number: int) -> dict[str, float]:
+    """dB against the clean frame, of the best classical answer (non-local means among them) and of the learned one."""
     truth, sigma = pairs.truth[number, 0], float(pairs.facts[number, 0])
     frame, yardstick = pairs.facts[number, 1:].reshape(2, *truth.shape)
     learned, classical = answers[number, 0], pairs.classical[number, 0]
     ratio = residual_ratio(learned, frame, sigma)
-    best = max(_db(truth, yardstick), _db(truth, classical))
+    best = max(decibels(truth, yardstick), decibels(truth, classical))
     return {
-        "gain": _db(truth, learned) - best,
-        "frame_db": _db(truth, frame),
+        "gain": decibels(truth, learned) - best,
+        "frame_db": decibels(truth, frame),
         "best_classical_db": best,
-        "learned_db": _db(truth, learned),
+        "learned_db": decibels(truth, learned),
         "residual_ratio": ratio,
         "residual_excess": max(RESIDUAL[0] - ratio, ratio - RESIDUAL[1], 0.0),
     }
-
-
-def _db(truth: Image, picture: Image) -> float:
-    error = float(np.mean((truth - picture) ** 2, dtype=np.float64))
-    return 10 * np.log10(float(np.ptp(truth)) ** 2 / max(error, 1e-20))

@@ -8,14 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-from configs.training import Training
+from configs.training import Examples
 from tasks.learning.pairs.base import Pairs, joined
-from tasks.learning.pairs.sequences import log_uniform
+from tasks.learning.pairs.judging import decibels_of, example_by_example
+from tasks.learning.pairs.sequences import log_uniform, transfer_of
 from tasks.numerics.finishing.inverse_filters import inverse_filtered
 from tasks.numerics.finishing.point_sources import new_sources
 from tasks.numerics.finishing.richardson_lucy import deconvolved, reblurred_chi2, same_light
 from tasks.numerics.finishing.transfer import Transfer
-from tasks.numerics.networks.enhance import normalised
+from tasks.numerics.networks.enhance import given
 from tasks.numerics.simulator.observe import canvas_px
 from tasks.numerics.simulator.psfs import air_psfs, perfect_psf
 from tasks.numerics.simulator.scene import SimulatedScene
@@ -28,11 +29,13 @@ FREQUENCIES = np.linspace(0.0, 0.5, CURVE)
 PSF_ERROR = 0.08
 """Relative error (rms) of the assumed width of the transfer function, as the product's own solve leaves it."""
 ITERATIONS = 10
+INNER = (slice(8, -8), slice(8, -8))
+"""What of a picture is compared."""
 CONSISTENT_CHI2 = 1.1
 """A picture blurred again that is nearer than this to the one it came from agrees with it; the truth itself has one."""
 
 
-def simulate(family: str, seeds: tuple[int, int], settings: Training) -> Pairs:
+def simulate(family: str, seeds: tuple[int, int], settings: Examples) -> Pairs:
     """Pictures of one sky: stacks through the air of this seed, and solved skies."""
     rng, air, size = np.random.default_rng([seeds[1], 1]), settings.air, settings.size_px
     scene = SimulatedScene(
@@ -42,7 +45,7 @@ def simulate(family: str, seeds: tuple[int, int], settings: Training) -> Pairs:
     canvas = canvas_px(scene)
     sky = TARGETS[family](canvas, np.random.default_rng([seeds[0], 0]))
     spectrum = fft.rfft2(sky)
-    telescope = _otf(perfect_psf(scene), canvas)
+    telescope = transfer_of(perfect_psf(scene), canvas)
     truth = _cropped(spectrum * telescope, canvas, size)
     peak = float(truth.max())
     found = []
@@ -64,13 +67,16 @@ def _pair(picture: Image, truth: Image, sigma: float, curves: tuple[Image, Image
     error = np.full_like(picture, sigma)
     classical = deconvolved(picture, transfer, error, 0.0, ITERATIONS).picture
     filtered = inverse_filtered(picture, transfer, error, 0.0)
-    given = normalised(picture, classical, error, filtered, transfer.fwhm_px, 0.0)
-    one = np.ones((1, 1, *picture.shape), np.float32)
-    facts = np.concatenate([[sigma / given.scale], *curves]).astype(np.float32)
+    own = given(picture, classical, error, filtered, transfer.fwhm_px, 0.0)
     return Pairs(
-        given.planes[None, :4], given.planes[None, 4:], (truth / given.scale)[None, None].astype(np.float32), one,
-        given.conditions[None], facts[None], np.array([seeds]),
-    )  # fmt: skip
+        inputs=own.inputs[None],
+        classical=own.classical[None],
+        truth=own.light.of(truth)[None, None],
+        weight=np.ones((1, 1, *picture.shape), np.float32),
+        conditions=np.array([own.conditions], np.float32),
+        facts=np.concatenate([[sigma / own.light.scale], *curves]).astype(np.float32)[None],
+        seeds=np.array([seeds]),
+    )
 
 
 def domain(pairs: Pairs) -> dict[str, Image]:
@@ -78,18 +84,14 @@ def domain(pairs: Pairs) -> dict[str, Image]:
     return {"fwhm_px": 4 * (pairs.conditions[:, 0] + 1), "relative_sigma": pairs.facts[:, 0]}
 
 
-def judged(pairs: Pairs, answers: Image) -> dict[str, NDArray[np.float64]]:
-    """Per example: dB of the classical and of the learned answer, and the checks that need no truth of both."""
-    rows = [_judged_one(pairs, answers, number) for number in range(len(pairs))]
-    return {name: np.array([row[name] for row in rows], np.float64) for name in rows[0]}
-
-
 def finished(pairs: Pairs, answers: Image, number: int) -> Image:
     """The answer (y, x) as the step shows it: with the light of the picture."""
     return same_light(answers[number, 0], pairs.inputs[number, 0], 0.0)
 
 
-def _judged_one(pairs: Pairs, answers: Image, number: int) -> dict[str, float]:
+@example_by_example
+def judged(pairs: Pairs, answers: Image, number: int) -> dict[str, float]:
+    """dB of the classical and of the learned answer, and the checks that need no truth of both."""
     picture, classical = pairs.inputs[number, 0], pairs.classical[number, 0]
     truth, learned = pairs.truth[number, 0], finished(pairs, answers, number)
     sigma, curves = float(pairs.facts[number, 0]), pairs.facts[number, 1:].astype(np.float64).reshape(2, CURVE)
@@ -117,16 +119,8 @@ def _invented(result: Image, truth: Image, picture: Image, sigma: float) -> int:
 
 
 def _db(truth: Image, picture: Image) -> float:
-    inner = (slice(8, -8), slice(8, -8))
-    error = float(np.mean((truth[inner] - picture[inner]) ** 2, dtype=np.float64))
-    return 10 * np.log10(float(truth.max()) ** 2 / max(error, 1e-20))
-
-
-def _otf(psf: Image, canvas: int) -> NDArray[np.complex128]:
-    """Transfer function of a PSF centred on [n // 2, n // 2] on the canvas's rfft grid."""
-    padded = np.zeros((canvas, canvas))
-    padded[: psf.shape[0], : psf.shape[1]] = psf
-    return fft.rfft2(np.roll(padded, (-(psf.shape[0] // 2), -(psf.shape[1] // 2)), (0, 1)))
+    """Without the border, where what lies outside is not known; skies start at zero."""
+    return decibels_of(float(np.mean((truth - picture)[INNER] ** 2, dtype=np.float64)), float(truth.max()))
 
 
 def _of_stack(
@@ -138,7 +132,7 @@ def _of_stack(
     for psf in air_psfs(scene):
         centre = ndimage.center_of_mass(psf**2)
         move = [float(c) - n // 2 + 0.15 * rng.standard_normal() for c, n in zip(centre, psf.shape, strict=True)]
-        total += _otf(psf, canvas) * np.exp(2j * np.pi * (fy * move[0] + fx * move[1]))
+        total += transfer_of(psf, canvas) * np.exp(2j * np.pi * (fy * move[0] + fx * move[1]))
     return total / scene.n_frames
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.training import Training
+from configs.training import Examples
 from tasks.learning.pairs.base import Pairs, joined
+from tasks.learning.pairs.judging import decibels, decibels_of, example_by_example
 from tasks.learning.pairs.sequences import FAST, clean_frames, log_uniform, noisy, scene_of
 from tasks.numerics.finishing.fill import filled_classically
+from tasks.numerics.networks.fill import fill_inputs
+from tasks.numerics.networks.light import light_range
 
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -19,7 +22,7 @@ BLOCK_PX = (3, 15)
 """Side of a missing block."""
 
 
-def simulate(family: str, seeds: tuple[int, int], settings: Training) -> Pairs:
+def simulate(family: str, seeds: tuple[int, int], settings: Examples) -> Pairs:
     """Frames of one sequence with holes; the reference is the mean of all frames."""
     rng = np.random.default_rng([seeds[1], 3])
     scene = scene_of(rng, seeds[1], settings, FRAMES, FAST)
@@ -45,21 +48,17 @@ def holes(shape: tuple[int, ...], rng: np.random.Generator) -> tuple[Mask, int]:
 def _pair(frame: Image, clean: Image, reference: Image, rng: np.random.Generator, seeds: tuple[int, int]) -> Pairs:
     mask, side = holes(frame.shape, rng)
     classical = filled_classically(np.where(mask, np.float32(0), frame), mask, reference)
-    low, scale = float(reference.min()), max(float(np.ptp(reference)), 1e-30)
-    planes = np.stack([mask.astype(np.float32) * scale + low, reference, classical, clean])
-    planes = np.asarray((planes - low) / scale, np.float32)[None]
-    nothing = np.zeros((1, 0), np.float32)
     alone = filled_classically(np.where(mask, np.float32(0), frame), mask)
-    inside = float(np.mean((alone - clean)[mask] ** 2, dtype=np.float64)) / scale**2
-    facts = np.array([[side, inside]], np.float32)
+    light = light_range(reference)
+    missed = float(np.mean((alone - clean)[mask] ** 2, dtype=np.float64)) / light.scale**2
     return Pairs(
-        planes[:, :2],
-        planes[:, 2:3],
-        planes[:, 3:],
-        mask[None, None].astype(np.float32),
-        nothing,
-        facts,
-        np.array([seeds]),
+        inputs=fill_inputs(mask, reference, light)[None],
+        classical=light.of(classical)[None, None],
+        truth=light.of(clean)[None, None],
+        weight=mask[None, None].astype(np.float32),
+        conditions=np.zeros((1, 0), np.float32),
+        facts=np.array([[side, missed]], np.float32),
+        seeds=np.array([seeds]),
     )
 
 
@@ -68,17 +67,13 @@ def domain(pairs: Pairs) -> dict[str, Image]:
     return {"hole_px": np.append(pairs.facts[:, 0], np.float32(1))}
 
 
-def judged(pairs: Pairs, answers: Image) -> dict[str, NDArray[np.float64]]:
-    """Per example: dB inside the holes, of the classical and the learned answer."""
-    rows = [_judged_one(pairs, answers, number) for number in range(len(pairs))]
-    return {name: np.array([row[name] for row in rows], np.float64) for name in rows[0]}
-
-
-def _judged_one(pairs: Pairs, answers: Image, number: int) -> dict[str, float]:
+@example_by_example
+def judged(pairs: Pairs, answers: Image, number: int) -> dict[str, float]:
+    """dB inside the holes, of the classical and of the learned answer."""
     mask, truth = pairs.weight[number, 0] > 0, pairs.truth[number, 0]
     classical, learned = pairs.classical[number, 0], answers[number, 0]
-    before, after = _db(truth, classical, mask), _db(truth, learned, mask)
-    alone = 10 * np.log10(float(np.ptp(truth)) ** 2 / max(float(pairs.facts[number, 1]), 1e-20))
+    before, after = decibels(truth, classical, mask), decibels(truth, learned, mask)
+    alone = decibels_of(float(pairs.facts[number, 1]), float(np.ptp(truth)))
     return {
         "gain": after - before,
         "classical_db": before,
@@ -87,8 +82,3 @@ def _judged_one(pairs: Pairs, answers: Image, number: int) -> dict[str, float]:
         "changed_outside": float(np.abs(learned - classical)[~mask].max()),
         "level": abs(float((learned - truth)[mask].mean())),
     }
-
-
-def _db(truth: Image, picture: Image, mask: Mask) -> float:
-    error = float(np.mean((truth - picture)[mask] ** 2, dtype=np.float64))
-    return 10 * np.log10(float(np.ptp(truth)) ** 2 / max(error, 1e-20))

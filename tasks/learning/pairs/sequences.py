@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-from configs.training import Training
+from configs.training import Examples
 from tasks.numerics.simulator.observe import canvas_px
 from tasks.numerics.simulator.psfs import air_psfs, perfect_psf
 from tasks.numerics.simulator.scene import SimulatedScene
@@ -20,7 +20,7 @@ SLOW, FAST = 300.0, 8.0
 """Frames per second in which the air hardly changes from one to the next, and in which it is a new one."""
 
 
-def scene_of(rng: np.random.Generator, seed: int, settings: Training, frames: int, fps: float) -> SimulatedScene:
+def scene_of(rng: np.random.Generator, seed: int, settings: Examples, frames: int, fps: float) -> SimulatedScene:
     """Telescope and air of a sequence."""
     air = settings.air
     return SimulatedScene(
@@ -62,12 +62,16 @@ def log_uniform(rng: np.random.Generator, limits: tuple[float, float]) -> float:
     return float(np.exp(rng.uniform(*np.log(limits))))
 
 
-def _through(spectrum: NDArray[np.complex64], psf: Image, canvas: int, size: int) -> Image:
-    padded = np.zeros((canvas, canvas), np.float32)
+def transfer_of(psf: Image, canvas: int) -> NDArray[np.complex128]:
+    """Transfer function, on the grid of rfft2 of a canvas, of a PSF (y, x) that is centred on [n // 2, n // 2]."""
+    padded = np.zeros((canvas, canvas))
     padded[: psf.shape[0], : psf.shape[1]] = psf
-    padded = np.roll(padded, (-(psf.shape[0] // 2), -(psf.shape[1] // 2)), (0, 1))
+    return fft.rfft2(np.roll(padded, (-(psf.shape[0] // 2), -(psf.shape[1] // 2)), (0, 1)))
+
+
+def _through(spectrum: NDArray[np.complex64], psf: Image, canvas: int, size: int) -> Image:
     edge = (canvas - size) // 2
-    frame = fft.irfft2(spectrum * fft.rfft2(padded), s=(canvas, canvas))
+    frame = fft.irfft2(spectrum * transfer_of(psf, canvas), s=(canvas, canvas))
     return np.asarray(frame[edge : edge + size, edge : edge + size], np.float32)
 
 

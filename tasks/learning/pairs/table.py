@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from configs.training import Training
+from configs.training import Examples
 from storage.errors import Hopeless
 from tasks.learning.pairs import burst, dewarp, enhance, fill
 from tasks.learning.pairs.base import Pairs
 
-Simulate = Callable[[str, tuple[int, int], Training], Pairs]
+Simulate = Callable[[str, tuple[int, int], Examples], Pairs]
 Judge = Callable[[Pairs, NDArray[np.float32]], dict[str, NDArray[np.float64]]]
 
 

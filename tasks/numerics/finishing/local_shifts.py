@@ -25,17 +25,11 @@ FLAT = 0.02
 
 def local_field(frame: Image, reference: Image, patch_px: int = 16, step_px: int = 8) -> Field:
     """Shifts (2, y, x) dy, dx px of a frame (y, x): reference(p) = frame(p + field(p))."""
-    return local_shifts(frame, reference, patch_px, step_px)[0]
-
-
-def local_shifts(frame: Image, reference: Image, patch_px: int = 16, step_px: int = 8) -> tuple[Field, Image]:
-    """The field (2, y, x), and how much each place tells of it (y, x), 0..1."""
     field = np.zeros((2, *frame.shape), np.float32)
     level = _matched(frame, reference)
     for turn in range(PASSES):
-        step, curvature = _measured(warped(level, field), reference, patch_px, step_px, REACH_PX if turn == 0 else 2)
-        field = field + step
-    return field, curvature
+        field += _measured(warped(level, field), reference, patch_px, step_px, REACH_PX if turn == 0 else 2)
+    return field
 
 
 def warped(frame: Image, field: Field) -> Image:
@@ -51,7 +45,7 @@ def consistency_px(there: Field, back: Field) -> Image:
     return np.asarray(np.hypot(*(there + at)), np.float32)
 
 
-def _measured(frame: Image, reference: Image, patch_px: int, step_px: int, reach: int) -> tuple[Field, Image]:
+def _measured(frame: Image, reference: Image, patch_px: int, step_px: int, reach: int) -> Field:
     """One pass: squared differences of patches at whole shifts, the lowest one refined by a parabola."""
     sigma = patch_px / 4
     rows, columns = (np.arange(min(step_px // 2, n // 2), n, step_px) for n in frame.shape)
@@ -67,8 +61,7 @@ def _measured(frame: Image, reference: Image, patch_px: int, step_px: int, reach
     contrast = ndimage.gaussian_filter(reference**2, sigma) - ndimage.gaussian_filter(reference, sigma) ** 2
     told = np.clip(contrast[np.ix_(rows, columns)], 0, None)
     weight = curvature * (told > FLAT * told.max()) + 1e-12
-    field = np.stack([_between(axis, weight, frame.shape, step_px) for axis in shifts])
-    return field, np.clip(_between(curvature, np.ones_like(curvature), frame.shape, step_px), 0, 1)
+    return np.stack([_between(axis, weight, frame.shape, step_px) for axis in shifts])
 
 
 def _lowest(cost: Image, reach: int) -> tuple[Field, Image]:

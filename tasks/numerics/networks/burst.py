@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tasks.numerics.networks.blocks import GatedUNet
-from tasks.numerics.networks.tiles import in_tiles
+from tasks.numerics.networks.light import light_range
+from tasks.numerics.networks.tiles import answer
 
 Image = NDArray[np.float32]
 NEIGHBOURS = (-2, -1, 1, 2)
@@ -44,18 +45,9 @@ def neighbours_of(number: int, frames: int) -> tuple[int, int, int, int]:
 
 def predicted(net: nn.Module, neighbours: Image, others_mean: Image, classical: Image, sigma: float) -> Image:
     """A frame (y, x) from its neighbours (4, y, x), the mean of all others and the classical answer; `sigma` is its noise."""
-    low, scale = light_range(others_mean)
-    planes = np.concatenate([neighbours, others_mean[None], classical[None]])
-    planes = np.asarray((planes - low) / scale, np.float32)
-    conditions = torch.tensor([[noise_condition(sigma / scale)]], dtype=torch.float32)
-    out = in_tiles(lambda x: net(x[:, :5], x[:, 5:], conditions), planes)[0]
-    return np.asarray(out * scale + low, np.float32)
-
-
-def light_range(mean: Image) -> tuple[float, float]:
-    """What is 0 and how much is 1 for the net."""
-    low = float(mean.min())
-    return low, max(float(mean.max()) - low, 1e-30)
+    light = light_range(others_mean)
+    inputs = light.of(np.concatenate([neighbours, others_mean[None]]))
+    return light.back(answer(net, inputs, light.of(classical[None]), [noise_condition(sigma / light.scale)])[0])
 
 
 def noise_condition(relative: float) -> float:

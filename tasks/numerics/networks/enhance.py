@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tasks.numerics.networks.blocks import GatedUNet
-from tasks.numerics.networks.tiles import in_tiles
+from tasks.numerics.networks.light import Light
+from tasks.numerics.networks.tiles import answer
 
 Image = NDArray[np.float32]
 STRETCH = 10.0
@@ -39,26 +40,25 @@ class EnhanceNet(nn.Module):
 
 
 @dataclass(frozen=True)
-class Normalised:
-    """Planes (5, y, x) as the net takes them, in light between 0 and about 1, and how to go back."""
+class Given:
+    """What the net takes, in light between 0 and about 1."""
 
-    planes: Image
-    """Picture, standard error, two inverse filters, classical answer."""
-    conditions: NDArray[np.float32]
-    """(2,) width of the PSF and standard error, both near 0 .. 1."""
-    background: float
-    scale: float
+    inputs: Image
+    """(4, y, x) picture, standard error, two inverse filters."""
+    classical: Image
+    """(1, y, x)."""
+    conditions: tuple[float, float]
+    """Width of the PSF and standard error, both near 0 .. 1."""
+    light: Light
 
 
-def normalised(
-    picture: Image, classical: Image, sigma: Image, filtered: Image, fwhm_px: float, background: float
-) -> Normalised:
+def given(picture: Image, classical: Image, sigma: Image, filtered: Image, fwhm_px: float, background: float) -> Given:
     """Pictures (y, x) in any unit to the net's: above the background, over the classical answer's brightest pixel."""
-    scale = light_scale(picture, classical, background)
-    planes = np.stack([picture - background, sigma, *(filtered - background), classical - background]) / scale
-    level = float(np.median(planes[1]))
-    conditions = np.array([fwhm_px / 4 - 1, np.log10(max(level, 1e-6)) / 2 + 1], np.float32)
-    return Normalised(np.asarray(planes, np.float32), conditions, background, scale)
+    light = Light(background, light_scale(picture, classical, background))
+    error = np.asarray(sigma / light.scale, np.float32)
+    inputs = np.stack([light.of(picture), error, *light.of(filtered)])
+    conditions = fwhm_px / 4 - 1, np.log10(max(float(np.median(error)), 1e-6)) / 2 + 1
+    return Given(inputs, light.of(classical[None]), conditions, light)
 
 
 def light_scale(picture: Image, classical: Image, background: float) -> float:
@@ -73,7 +73,5 @@ def enhanced(
 
     `filtered` (2, y, x) is the picture through two inverse filters.
     """
-    given = normalised(picture, classical, sigma, filtered, fwhm_px, background)
-    conditions = torch.from_numpy(given.conditions)[None]
-    out = in_tiles(lambda x: net(x[:, :4], x[:, 4:], conditions), given.planes)[0]
-    return np.asarray(out * given.scale + given.background, np.float32)
+    own = given(picture, classical, sigma, filtered, fwhm_px, background)
+    return own.light.back(answer(net, own.inputs, own.classical, own.conditions)[0])

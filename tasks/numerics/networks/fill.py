@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tasks.numerics.networks.blocks import GatedUNet
-from tasks.numerics.networks.tiles import in_tiles
+from tasks.numerics.networks.light import Light, light_range
+from tasks.numerics.networks.tiles import answer
 
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -30,11 +31,13 @@ class FillNet(nn.Module):
         return classical + mask * self.body(given, conditions)
 
 
+def fill_inputs(mask: Mask, reference: Image, light: Light) -> Image:
+    """What the net is given (2, y, x) besides the filled frame."""
+    return np.stack([mask.astype(np.float32), light.of(reference)])
+
+
 def filled(net: nn.Module, classical: Image, mask: Mask, reference: Image) -> Image:
     """The frame (y, x) with its holes filled; outside the mask it is the classical one bit by bit."""
-    low = float(reference.min())
-    scale = max(float(reference.max()) - low, 1e-30)
-    planes = np.stack([mask.astype(np.float32), (reference - low) / scale, (classical - low) / scale])
-    nothing = torch.zeros(1, 0)
-    out = in_tiles(lambda x: net(x[:, :2], x[:, 2:], nothing), np.asarray(planes, np.float32))[0]
-    return np.where(mask, np.asarray(out * scale + low, np.float32), classical)
+    light = light_range(reference)
+    found = answer(net, fill_inputs(mask, reference, light), light.of(classical[None]))
+    return np.where(mask, light.back(found[0]), classical)

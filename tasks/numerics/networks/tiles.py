@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 Planes = NDArray[np.float32]
 MULTIPLE_PX = 4
 """Sides of what a net is given, and places of tiles, are multiples of this: it halves the grid twice."""
 TILE_PX, HALO_PX = 256, 48
 """Side of a tile's own part, and its border: more than the nets see to one side."""
+
+
+def answer(net: nn.Module, inputs: Planes, classical: Planes, conditions: Sequence[float] = ()) -> Planes:
+    """A net's answer (out, y, x) to inputs (in, y, x) and a classical answer (c, y, x) of any size, told some numbers."""
+    told, first = torch.tensor([list(conditions)], dtype=torch.float32), len(inputs)
+    both = np.asarray(np.concatenate([inputs, classical]), np.float32)
+    return in_tiles(lambda planes: net(planes[:, :first], planes[:, first:], told), both)
 
 
 def in_tiles(run: Callable[[Tensor], Tensor], planes: Planes, tile: int = TILE_PX, halo: int = HALO_PX) -> Planes:

@@ -6,7 +6,7 @@ import numpy as np
 
 from tasks.products.clean_frames import open_clean_frames
 from tasks.products.contents import Stack
-from tasks.products.registered import around_the_sharpest, registered_frames
+from tasks.products.registered import Registered, around_the_sharpest
 from tasks.running.step import Work
 
 
@@ -14,7 +14,7 @@ def test_frames_lie_on_the_stack(spoiled: Any) -> None:
     work = Work(spoiled.run, spoiled.stack, {}, "test")
     with open_clean_frames(work, spoiled.clean) as clean, work.open(Stack, spoiled.stack) as stack:
         numbers = around_the_sharpest(stack, 9)
-        frames = registered_frames(clean, stack, numbers)
+        frames = Registered(clean, stack).frames(numbers)
         inner = (slice(10, -10), slice(10, -10))
         for frame in frames[:, 0]:
             assert np.corrcoef(frame[inner].ravel(), stack.stack[0][inner].ravel())[0, 1] > 0.9
