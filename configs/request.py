@@ -8,14 +8,36 @@ from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from configs.profiles import Profile
 from configs.section import Section
 
+TITLES = {
+    "out": "Folder for the results",
+    "config": "Settings file",
+    "overrides": "Single settings",
+    "dask": "Dask scheduler",
+    "fresh": "Do everything again",
+    "quick": "Preview",
+    "budget_s": "Longest time in seconds",
+    "night": "The night's folder",
+    "since": "From night",
+    "until": "Up to night",
+    "by": "Over by",
+    "retry_failed": "Try failed captures again",
+}
+"""Field: what the form in the Prefect UI calls it, where its name alone does not say it."""
+
+
+def _title(name: str, field: Any) -> str:
+    return TITLES.get(name, name.replace("_", " ").capitalize())
+
 
 class Request(Section):
     """What all requests can do; their fields are not shared, for the form shows them in the order of their definition."""
+
+    model_config = ConfigDict(field_title_generator=_title)
 
     def anchored(self, folder: Path) -> Self:
         """The same request with absolute paths: relative ones start at `folder`."""

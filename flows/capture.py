@@ -24,7 +24,7 @@ from flows.server.device_slot import slot
 from flows.server.embedded import default_store, wait_until_recorded
 from flows.server.home import RESULTS
 from flows.ui.artifacts import RunArtifacts
-from flows.ui.run_state import ended, shorten_known_errors
+from flows.ui.run_state import ended, shorten_logs
 from storage.captures.capture import Capture, capture_at
 from storage.captures.file_stability import cached_fingerprint
 from storage.captures.night import capture_settings, folder_name
@@ -44,13 +44,14 @@ from tasks.reporting.measured import add_measured
 from tasks.reporting.page import gather
 from tasks.reporting.report import describe, in_a_line
 from tasks.reporting.round_summary import before_and_after
+from tasks.reporting.step_sentences import step_sentence
 from tasks.running.dask_jobs import connected
 from tasks.running.devices import pick_device
 from tasks.running.prefect_task import perform
 from tasks.running.step import Listener, Run, Work
 
 log = logging.getLogger("stillsky")
-shorten_known_errors()
+shorten_logs()
 _listeners: ContextVar[tuple[Listener, ...]] = ContextVar("listeners", default=())
 """Who receives the progress of the flows in this context: a flow's parameters are JSON, a callback cannot be one."""
 
@@ -175,7 +176,8 @@ def _recorded(run: Run, plan: Planned, config: Config, artifacts: RunArtifacts) 
     def perform_and_count(work: Work, retries: int, make: Callable[[], None]) -> None:
         performed.append(work.label)
         timeout_s = config.timeouts.of(work.product.step)
-        perform(work, retries, artifacts.with_artifacts(work, plan.noted(work, make, steps)), timeout_s)
+        made = artifacts.with_artifacts(work, plan.noted(work, make, steps))
+        perform(work, retries, made, timeout_s, partial(step_sentence, work.store, work.product))
 
     try:
         yield replace(run, performer=perform_and_count)

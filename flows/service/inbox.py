@@ -9,7 +9,7 @@ from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
 
-from configs.request import CaptureRequest
+from configs.request import CaptureRequest, printable
 from storage.captures.file_stability import StabilityCheck, state_digest
 from storage.captures.night import night_at, output_folder
 
@@ -26,7 +26,7 @@ class Inbox:
     sent: set[str] = field(default_factory=set)
 
     def send(self, client: SyncPrefectClient, deployment: UUID, request: dict[str, Any]) -> list[str]:
-        """Create a run for every capture that is whole; returns the names of new ones. Calling it twice makes one run."""
+        """Create a run for every whole capture; returns the paths of new ones, in the folder. Calling it twice makes one run."""
         names = []
         for recording in night_at(self.folder, [self.out, *self.skip]).captures:
             key = hashlib.sha256(f"{deployment} {recording.path} {state_digest(recording.path)}".encode()).hexdigest()
@@ -42,5 +42,5 @@ class Inbox:
             )
             self.sent.add(key)
             if run.run_count == 0 and run.state is not None and run.state.is_scheduled():
-                names.append(recording.name)
+                names.append(printable(str(recording.path.relative_to(self.folder))))
         return names

@@ -7,6 +7,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -149,11 +150,11 @@ class Service:
         from prefect.exceptions import PrefectException
 
         if self.server.died():
-            self.say(f"the Prefect server died; it is started again (see {self.server.log})")
+            self._say_all([f"the Prefect server died; it is started again (see {self.server.log})"])
         if self.choice.own and self.server.due:
             self.server.start()
         if self.worker.died():
-            self.say(f"the worker died; it is started again (see {self.worker.log})")
+            self._say_all([f"the worker died; it is started again (see {self.worker.log})"])
         if not _server_answers():
             return
         with contextlib.suppress(HTTPError, PrefectException):
@@ -180,7 +181,7 @@ class Service:
             inbox_error = ""
             self._say_all([f"{name}: found in the inbox" for name in sent])
         if inbox_error and inbox_error != self.inbox_error:
-            self.say(inbox_error)
+            self._say_all([inbox_error])
         self.inbox_error = inbox_error
 
     def _recover(self, runs: "Runs", why: str) -> None:
@@ -203,8 +204,9 @@ class Service:
             self.gallery_is_old = not self.gallery.renew_if_due()
 
     def _say_all(self, lines: list[str]) -> None:
+        """Say what has happened, with the time: nobody sits beside a terminal all night."""
         for line in lines:
-            self.say(line)
+            self.say(f"{datetime.now():%H:%M} {line}")
 
 
 def _check(request: ServeRequest) -> None:

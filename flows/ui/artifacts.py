@@ -130,14 +130,8 @@ class RunArtifacts:
         parts = [
             f"# {text(self.name)}",
             *(text(line) for line in report["verdict"]),
-            table(
-                [
-                    {
-                        "before: the stack": picture(small.before, "before"),
-                        f"after: the {report['published']}": picture(small.after, "after"),
-                    }
-                ]
-            ),
+            f"Before, the stack; after, the {report['published']}:",
+            f"{picture(small.before, 'before')} {picture(small.after, 'after')}",
             _transposed(channels),
             *([table(truth)] if truth else []),
             *([f"[Open the whole report]({page})"] if (page := address(out)) else []),

@@ -1,6 +1,8 @@
 """How a run ends in the Prefect UI and its log: one sentence about what was found, or about what went wrong."""
 
+import ast
 import logging
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +16,10 @@ LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
 """Loggers of Prefect that report the exceptions of runs."""
 MAX_MESSAGE_CHARS = 1000
 """Of a state: the UI shows it in lists."""
+FINISHED = re.compile(r"""Finished in state (\w+)\((['"].*['"])?(?:, )?(?:type=\w+)?\)""", re.DOTALL)
+"""What Prefect logs at the end of a run: the state's name and, as a Python literal, its message."""
+RAISED = re.compile(r"Task run encountered an exception \w+: ")
+"""How the message of a failed task run begins."""
 
 
 def ended(restore: Callable[[], dict[str, Any]], in_a_line: Callable[[dict[str, Any]], str]) -> Any:
@@ -41,9 +47,26 @@ class KnownErrors(logging.Filter):
         return True
 
 
-def shorten_known_errors() -> None:
-    """Let the logs of runs say known errors in a sentence; calling it again changes nothing."""
+class Endings(logging.Filter):
+    """Says at the end of a task run what the step found; the end of a flow run is said by `ended`."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Change the record; False drops it."""
+        finished = FINISHED.fullmatch(str(record.msg))
+        if finished is None:
+            return True
+        state, literal = finished.groups()
+        message = ast.literal_eval(literal) if literal else ""
+        if record.name == "prefect.flow_runs":
+            return state not in ("Completed", "Failed")
+        record.msg = "nothing to do: it is in the store" if state == "Cached" else RAISED.sub("", message) or record.msg
+        return True
+
+
+def shorten_logs() -> None:
+    """Let the logs of runs say in a sentence what was found or what went wrong; calling it again changes nothing."""
     for name in LOGGERS:
         logger = logging.getLogger(name)
-        if not any(isinstance(each, KnownErrors) for each in logger.filters):
-            logger.addFilter(KnownErrors())
+        for kind in (KnownErrors, Endings):
+            if not any(isinstance(each, kind) for each in logger.filters):
+                logger.addFilter(kind())

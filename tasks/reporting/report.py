@@ -169,6 +169,11 @@ def _strange(left: float) -> list[str]:
     return [said] if left > UNEXPLAINED_CHI2 else []
 
 
+def _figure(misfit: float) -> str:
+    """1.06 or 44: as many digits as say something."""
+    return f"{misfit:.2f}" if misfit < 10 else f"{misfit:,.0f}"
+
+
 def _counted(many: int, one: str, more: str) -> str:
     """So many of something, with its verb."""
     return f"{many} {one if many == 1 else more}"
@@ -179,7 +184,7 @@ def _verdict(report: dict[str, Any]) -> list[str]:
     rows = report["channels"]
     sky, stack = (float(np.mean([r[f"heldout_chi2_{name}"] for r in rows])) for name in ("sky", "stack"))
     judges = _counted(rows[0]["heldout_frames"], "held-out frame is", "held-out frames are")
-    why = f"{judges} explained by the sky to {sky:.3f} and by the stack to {stack:.3f} of their noise"
+    why = f"{judges} explained by the sky to {_figure(sky)} and by the stack to {_figure(stack)} of their noise"
     lines = [_headline(report["published"], why, report["doubt"])]
     if report["published"] == "blend":
         finest = ", ".join(f"{r['finest_believed_cpp']:.2f}" for r in rows)

@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 from prefect import task
 from prefect.cache_policies import CachePolicy
+from prefect.client.schemas.objects import State
 from prefect.serializers import Serializer
+from prefect.states import Completed
 from prefect.task_engine import TaskRunTimeoutError
 from prefect.tasks import exponential_backoff
 
@@ -49,8 +51,13 @@ class ProductSerializer(Serializer):
         return [root, step, key]
 
 
-def perform(work: Work, retries: int, make: Callable[[], None], timeout_s: float = 0.0) -> None:
-    """Make a product inside a task run of the running flow; called directly, so that a timeout really interrupts it."""
+def perform(
+    work: Work, retries: int, make: Callable[[], None], timeout_s: float = 0.0, say_found: Callable[[], str] = str
+) -> None:
+    """Make a product inside a task run of the running flow; called directly, so that a timeout really interrupts it.
+
+    `say_found` is asked afterwards for a sentence about the product: the message of the task run's state.
+    """
     lift = task(
         name=work.product.step,
         task_run_name=work.label,
@@ -64,7 +71,7 @@ def perform(work: Work, retries: int, make: Callable[[], None], timeout_s: float
         timeout_seconds=timeout_s or None,
     )
     try:
-        lift(_run)(work.product, str(work.store.root), make)
+        lift(_run)(work.product, str(work.store.root), make, say_found)
     except TaskRunTimeoutError:
         raise StillskyError(
             f"{work.label} took longer than timeouts.{work.product.step}_s = {timeout_s:g} s; raise that limit (0 is "
@@ -72,9 +79,9 @@ def perform(work: Work, retries: int, make: Callable[[], None], timeout_s: float
         ) from None
 
 
-def _run(product: Product, root: str, make: Callable[[], None]) -> list[str]:
+def _run(product: Product, root: str, make: Callable[[], None], say_found: Callable[[], str]) -> State[list[str]]:
     make()
-    return [root, product.step, product.key]
+    return Completed(message=say_found() or None, data=[root, product.step, product.key])
 
 
 def _may_get_better(task: Any, task_run: Any, state: Any) -> bool:

@@ -29,3 +29,12 @@ def test_bytes_that_are_no_text_are_replaced() -> None:
 
 def test_a_night_is_called_after_its_folder() -> None:
     assert NightRequest(folder=Path("/data/2026-11-20")).title == "night in 2026-11-20"
+
+
+@pytest.mark.parametrize("kind", [CaptureRequest, NightRequest])
+def test_every_field_of_a_form_has_a_title_and_a_text(kind: type[CaptureRequest | NightRequest]) -> None:
+    fields = kind.model_json_schema()["properties"]
+    assert all(field["title"] and field["description"].endswith(".") for field in fields.values())
+    assert fields["out"]["title"] == "Folder for the results"
+    assert fields["device"]["title"] == "Device"
+    assert not [field["title"] for field in fields.values() if field["title"].endswith(" s")], "units in words"

@@ -95,7 +95,9 @@ def _facts(path: Path, file: BufferedReader) -> _Facts:
     """The header, refused where no frame can be cut out by it."""
     head = file.read(_LAYOUT.size)
     if not head.startswith(MAGIC):
-        raise BadCapture(f"{path}: starts with {head[:14]!r}, a SER file with {MAGIC!r}; not a SER capture, rename it.")
+        raise BadCapture(
+            f"{path}: no SER file, which begins with {MAGIC.decode()}; copy or record it again, or rename it."
+        )
     if len(head) < _LAYOUT.size:
         raise BadCapture(f"{path}: ends after {len(head)} of {_LAYOUT.size} header bytes; record or copy it again.")
     facts = _Facts(*_LAYOUT.unpack(head))

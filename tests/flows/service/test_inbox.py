@@ -65,13 +65,13 @@ def test_a_capture_is_asked_for_when_it_has_been_left_alone(desk: Desk, tmp_path
     assert [desk.look(), desk.look(29)] == [[], []]
     path.write_bytes(b"one and more")  # still being written
     assert [desk.look(29), desk.look(29)] == [[], []]
-    assert desk.look(1) == ["jupiter_ser"]
+    assert desk.look(1) == ["jupiter.ser"]
 
 
 def test_every_capture_is_asked_for_once_however_often_serve_starts(desk: Desk, tmp_path: Path) -> None:
     (tmp_path / "mars").mkdir()
     (tmp_path / "mars" / "a.ser").write_bytes(b"a")
-    assert [desk.look(), desk.look(31), desk.look(31)] == [[], ["mars/a_ser"], []]
+    assert [desk.look(), desk.look(31), desk.look(31)] == [[], ["mars/a.ser"], []]
     (wanted,) = desk.client.runs.values()
     assert wanted == {
         "device": "cpu",
@@ -87,7 +87,7 @@ def test_every_capture_is_asked_for_once_however_often_serve_starts(desk: Desk, 
 def test_new_content_under_an_old_name_is_another_capture(desk: Desk, tmp_path: Path) -> None:
     for content in (b"1", b"22"):
         (tmp_path / "a.ser").write_bytes(content)
-        assert [desk.look(), desk.look(31)] == [[], ["a_ser"]]
+        assert [desk.look(), desk.look(31)] == [[], ["a.ser"]]
     assert len(desk.client.runs) == 2
 
 

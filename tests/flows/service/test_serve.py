@@ -220,7 +220,7 @@ def test_an_inbox_that_cannot_be_read_is_told_once(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:4200/api")
     said: list[str] = []
     service = Service(ServeRequest(), tmp_path, said.append, ServerChoice(own=True))
-    outcomes: list[Any] = [Hopeless("no such folder"), Hopeless("no such folder"), ["a_ser"], OSError("gone")]
+    outcomes: list[Any] = [Hopeless("no such folder"), Hopeless("no such folder"), ["a.ser"], OSError("gone")]
 
     def send(*given: Any) -> list[str]:
         outcome = outcomes.pop(0)
@@ -230,7 +230,8 @@ def test_an_inbox_that_cannot_be_read_is_told_once(tmp_path: Path, monkeypatch: 
 
     for _ in range(4):
         service._send_inbox(SimpleNamespace(send=send), None, SimpleNamespace(capture=None))  # type: ignore[arg-type]
-    assert said == ["no such folder", "a_ser: found in the inbox", "gone"]
+    assert [line.split(" ", 1)[1] for line in said] == ["no such folder", "a.ser: found in the inbox", "gone"]
+    assert all(re.match(r"\d\d:\d\d ", line) for line in said), "with the time"
 
 
 @pytest.mark.slow

@@ -5,9 +5,10 @@ import logging
 from typing import Any
 
 import pytest
-from prefect.states import State
+from prefect.client.schemas.objects import State
+from prefect.states import Cancelled, Completed, Failed
 
-from flows.ui.run_state import KnownErrors, ended, shorten_known_errors
+from flows.ui.run_state import Endings, KnownErrors, ended, shorten_logs
 from storage.errors import BadCapture
 
 
@@ -54,6 +55,36 @@ def test_logs_say_known_errors_in_a_sentence(error: Exception, message: str, lin
 
 def test_the_filter_is_set_once() -> None:
     for _ in range(2):
-        shorten_known_errors()
+        shorten_logs()
     filters = logging.getLogger("prefect.flow_runs").filters
-    assert sum(isinstance(each, KnownErrors) for each in filters) == 1
+    for kind in (KnownErrors, Endings):
+        assert sum(isinstance(each, kind) for each in filters) == 1
+
+
+@pytest.mark.parametrize(
+    ("logger", "state", "line"),
+    [
+        ("prefect.task_runs", Completed(message="D/r0 6.1 ± 0.2, it's good"), "D/r0 6.1 ± 0.2, it's good"),
+        ("prefect.task_runs", Completed(), "Finished in state Completed()"),
+        ("prefect.task_runs", Completed(name="Cached"), "nothing to do: it is in the store"),
+        (
+            "prefect.task_runs",
+            Failed(message="Task run encountered an exception BadCapture: a.ser: empty"),
+            "a.ser: empty",
+        ),
+        ("prefect.task_runs", Completed(name="Odd", message="two\nlines"), "two\nlines"),
+        ("prefect.flow_runs", Completed(message="said before"), None),
+        ("prefect.flow_runs", Failed(message="said before"), None),
+        ("prefect.flow_runs", Cancelled(message="by you"), "Finished in state Cancelled('by you')"),
+    ],
+)
+def test_the_end_of_a_task_run_says_what_was_found(logger: str, state: State[Any], line: str | None) -> None:
+    record = logging.LogRecord(logger, logging.INFO, "", 0, f"Finished in state {state}", (), None)
+    kept = Endings().filter(record)
+    assert (record.getMessage() if kept else None) == line
+
+
+def test_other_lines_stay() -> None:
+    record = logging.LogRecord("prefect.flow_runs", logging.INFO, "", 0, "Beginning flow run %r", ("a",), None)
+    assert Endings().filter(record)
+    assert record.getMessage() == "Beginning flow run 'a'"
