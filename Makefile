@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: all demo docs test bench models lint format clean
+.PHONY: all demo docs dist test bench models lint format clean
 all: .venv
 
 .PHONY: .venv
@@ -38,6 +38,14 @@ docs: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]' -c constraints.txt
 	$(BIN)/mkdocs build
 
+# Source archive and wheel in dist/, and the wheel installed into an environment of its own, where doctor looks at it.
+dist: $(READY)
+	rm -rf dist build/installed
+	$(BIN)/python -m build
+	$(PYTHON) -m venv build/installed
+	build/installed/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl -c constraints.txt
+	build/installed/bin/stillsky doctor
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -48,4 +56,4 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tasks.benchmark.benchmark import Row
 
 
-@click.command("bench")
+@click.command("bench", short_help="Restore simulated captures and compare with their truths.")
 @click.option("--only", multiple=True, metavar="NAME", help="This case; may be repeated.")
 @click.option("--model", type=click.Choice(["pupil", "freeform"]), default="pupil", show_default=True, help="PSFs.")
 @click.option("--seeds", type=click.IntRange(1, 100), default=1, show_default=True, help="Captures of each case.")

@@ -43,7 +43,7 @@ class Demonstration:
         return [*scores, *self.report["verdict"], f"{self.seconds:.0f} s; everything is in {self.folder}"]
 
 
-@click.command("demo")
+@click.command("demo", short_help="Simulate a planet, restore it, compare with the truth.")
 @click.option("--out", type=FolderPath(), default="demo", show_default=True, help="Folder.")
 @DEVICE
 @STORE

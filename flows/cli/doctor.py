@@ -41,7 +41,7 @@ class Finding:
         )
 
 
-@click.command("doctor")
+@click.command("doctor", short_help="Check the installation and this machine.")
 @DEVICE
 @STORE
 def doctor_command(device: str, store: Path | None) -> None:

@@ -34,7 +34,7 @@ class Numbers(click.ParamType[Any]):
         return numbers
 
 
-@click.command("finish")
+@click.command("finish", short_help="Make a picture for the eye from a result.")
 @click.argument("result", type=FolderPath(exists=True))
 @click.option("--blend", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="0: the stack, 1: the sky.")
 @click.option(

@@ -7,7 +7,7 @@ import click
 from flows.cli.options import FolderPath
 
 
-@click.command("gallery")
+@click.command("gallery", short_help="Write a page over all results in a folder.")
 @click.argument("folder", type=FolderPath(exists=True), default=".")
 def gallery_command(folder: Path) -> None:
     """Write index.html over all results in FOLDER [.] and below: small pictures, filters, the seeing over the nights.

@@ -19,7 +19,7 @@ QUESTIONS = {
 SITE = ("latitude_deg", "longitude_deg", "elevation_m")
 
 
-@click.command("init")
+@click.command("init", short_help="Write down your telescope, camera and site, once.")
 @click.option("--aperture-m", type=float, help="Telescope's diameter.")
 @click.option("--obstruction", type=float, help="Fraction of the diameter.")
 @click.option("--focal-length-mm", type=float, help="Effective focal length; goes with --pixel-size-um.")

@@ -28,6 +28,10 @@ FAILED, BAD_USE, INTERRUPTED = 1, 2, 130
 class ErrorReportingGroup(click.Group):
     """A group whose commands answer every error stillsky knows with a sentence and an exit code, not a traceback."""
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which they were added: what is used most comes first."""
+        return list(self.commands)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; the classes of the errors are imported only when there is one."""
         _silence_repeated_disk_errors()
@@ -57,20 +61,20 @@ def main() -> None:
 
 
 for _command in (
-    bench_command,
-    demo_command,
-    doctor_command,
+    restore_command,
+    night_command,
+    serve_command,
     finish_command,
     gallery_command,
     init_command,
-    models_group,
-    night_command,
-    restore_command,
-    serve_command,
-    simulate_command,
+    demo_command,
+    doctor_command,
     store_group,
-    study_command,
+    simulate_command,
+    bench_command,
+    models_group,
     train_command,
+    study_command,
 ):
     main.add_command(_command)
 

@@ -9,7 +9,7 @@ import click
 from flows.cli.options import MODELS
 
 
-@click.group("models")
+@click.group("models", short_help="List, promote and retire trained models.")
 def models_group() -> None:
     """Look at the trained models, promote and retire them."""
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DAY = click.DateTime(["%Y-%m-%d"])
 
 
-@click.command("night")
+@click.command("night", short_help="Restore every capture in a folder.")
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--out", type=FolderPath(), help="Folder for the results [FOLDER/restored].")
 @CONFIG

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from configs.request import CaptureRequest
 
 
-@click.command("restore")
+@click.command("restore", short_help="Restore one capture.")
 @click.argument("capture", type=click.Path(path_type=Path))
 @click.option("--out", type=FolderPath(), required=True, help="Folder for the results.")
 @CONFIG

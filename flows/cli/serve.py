@@ -7,7 +7,7 @@ import click
 from flows.cli.options import CONFIG, DASK, DEVICE, PROFILE, SET, STORE, FolderPath
 
 
-@click.command("serve")
+@click.command("serve", short_help="Restore captures as they come in, with a web page.")
 @click.option("--inbox", type=FolderPath(), help="Folder watched for finished captures.")
 @click.option("--out", type=FolderPath(), help="Folder for results [INBOX/restored].")
 @click.option("--cron", default="0 8 * * *", show_default=True, help="When the night run starts; '' is never.")

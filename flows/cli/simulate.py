@@ -9,7 +9,7 @@ import click
 from flows.cli.progress import progress_bars
 
 
-@click.command("simulate")
+@click.command("simulate", short_help="Write a capture with a known truth.")
 @click.argument("out", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
     "--target",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from storage.store import Entry
 
 
-@click.group("store")
+@click.group("store", short_help="List and clean what steps have left.")
 def store_group() -> None:
     """Look into the store of results, and clean it."""
 

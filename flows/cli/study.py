@@ -11,7 +11,7 @@ UNFINISHED = 3
 """Exit code: cells of the table are not done."""
 
 
-@click.command("study")
+@click.command("study", short_help="Train variants of a learned step and compare them.")
 @click.argument("name", type=click.Choice(["burst", "surgery", "dewarp"]))
 @click.option("--steps", type=click.IntRange(min=1), help="Optimiser steps per cell [the study's own].")
 @click.option("--show", is_flag=True, help="Only show what is done; nothing is trained.")

@@ -15,7 +15,7 @@ NOT_PROMOTED = 3
 """Exit code: the training went through, but the model did not pass its gate."""
 
 
-@click.command("train")
+@click.command("train", short_help="Train the learned answer of a step.")
 @click.argument("step", type=click.Choice(["fill", "dewarp", "burst", "enhance"]))
 @click.option("--profile", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True, help="Size of the net.")
 @click.option(
