@@ -98,9 +98,9 @@ def restored(run: Run, film: Path, count: int, words: Sequence[str]) -> Row:
     seconds, spent = wall(), time.process_time() - before
     made = {product.step: product for product in planned_products(store, capture, config)}
     inputs = CaptureProducts(*(made[step] for step in ("calibrate", "average", "shift_average", "measure_seeing")))
-    known = known_psfs(run, inputs, capture_at(beside(film)["psfs"]), config.telescope)
+    known = known_psfs(run, inputs, capture_at(beside(film)["psfs"]), config.sky_telescope)
     settings = config.rounds[-1].sky.model_copy(update={"air_share": 0.0})
-    oracle = solve_sky(run, inputs, known, inputs.stack, config.telescope, settings)
+    oracle = solve_sky(run, inputs, known, inputs.stack, config.sky_telescope, settings)
     with store.view(Stack, inputs.stack) as first:
         stack, lucky = (against(truth, picture[:])["psnr_db"] for picture in (first.stack, first.lucky_stack))
     with store.view(Sky, made["solve_sky"]) as sky:

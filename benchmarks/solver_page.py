@@ -104,9 +104,9 @@ def picture(folder: Path) -> None:
     restore_capture(run, capture, config)  # a row of changed code has taken its sky away
     made = {product.step: product for product in planned_products(run.store, capture, config)}
     inputs = CaptureProducts(*(made[step] for step in ("calibrate", "average", "shift_average", "measure_seeing")))
-    known = known_psfs(run, inputs, capture_at(beside(film)["psfs"]), config.telescope)
+    known = known_psfs(run, inputs, capture_at(beside(film)["psfs"]), config.sky_telescope)
     settings = config.rounds[-1].sky.model_copy(update={"air_share": 0.0})
-    oracle = solve_sky(run, inputs, known, inputs.stack, config.telescope, settings)
+    oracle = solve_sky(run, inputs, known, inputs.stack, config.sky_telescope, settings)
     with open_capture(film) as reader:
         panels = [next(iter(reader.blocks(1)))[0].astype(np.float32)]
     with run.store.view(Stack, inputs.stack) as stack:

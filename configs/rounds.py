@@ -5,8 +5,8 @@ from typing import Any
 
 TABLES = ("psfs", "sky")
 """The tables that hold the defaults of all rounds."""
-SHARED = {"psfs": ("model", "modes")}
-"""Settings that are the same in all rounds, because later rounds keep the PSFs of earlier ones."""
+SHARED = {"psfs": ("model", "modes"), "sky": ("scale",)}
+"""Settings that are the same in all rounds, because later rounds keep the PSFs and the sums of earlier ones."""
 
 
 def merge_rounds(base: list[Any], over: list[Any], merge: Callable[[Any, Any], None]) -> None:

@@ -8,8 +8,11 @@ from pydantic import Field, model_validator
 from configs.finishing import Burst, Dewarp, Enhance, Fill
 from configs.observatory import Site, WithObservatory
 from configs.section import Count, Positive, Section, Share
+from configs.store import StoreSettings
 from configs.timeouts import Timeouts
 
+WIDEST_PIXELS = (1.3, 2.2)
+"""Width of a pixel over wavelength / 2D beyond which the sky gets two, and three, pixels for one of the camera's."""
 Wavelength = Annotated[float, Field(ge=200, le=20000)]
 ARCSEC_PER_RAD = 206264.806
 """Arc seconds in a radian."""
@@ -52,6 +55,21 @@ class Telescope(Section):
         if self.focal_length_mm is not None and self.pixel_size_um is not None:
             return 206.264806 * self.pixel_size_um / self.focal_length_mm
         return self.pixel_scale_arcsec
+
+    @property
+    def pixel_over_nyquist(self) -> float | None:
+        """Width of a pixel over lambda / 2D, in green of three colours; beyond one, pixels are too wide for the telescope."""
+        if self.aperture_m is None or self.scale_arcsec is None:
+            return None
+        reference = 1 if isinstance(self.wavelength_nm, tuple) and len(self.wavelength_nm) == 3 else 0
+        return self.scale_arcsec / ARCSEC_PER_RAD * 2 * self.aperture_m / (self.wavelength_of(reference) * 1e-9)
+
+    def in_finer_pixels(self, scale: float) -> "Telescope":
+        """The same telescope before pixels that are narrower by a factor."""
+        if scale == 1 or self.scale_arcsec is None:
+            return self
+        finer = {"pixel_scale_arcsec": self.scale_arcsec / scale, "focal_length_mm": None, "pixel_size_um": None}
+        return self.model_copy(update=finer)
 
     def wavelength_of(self, channel: int) -> float:
         """Wavelength of a channel, in nanometres; the last one given serves the channels beyond it."""
@@ -151,6 +169,11 @@ class Psfs(Section):
 class Sky(Section):
     """How the sky of a round is found. [sky] holds what all rounds share; a round may differ."""
 
+    indifferent: ClassVar[tuple[str, ...]] = ("scale",)
+
+    scale: Literal["auto", 1, 2, 3]
+    """How many pixels of the sky there are for one of the camera's, along each axis; the same in all rounds. auto: one where the
+    telescope is not known or its pixel is at most 1.3 times as wide as wavelength / 2D, two up to 2.2 times, else three."""
     prior: Literal["wiener", "positive"]
     """wiener: the data choose the power of the sky ring by ring; positive: the same, then without negative light."""
     air_share: Annotated[float, Field(ge=0, le=1)]
@@ -219,17 +242,6 @@ class NightSettings(Section):
     """The notify command is stopped after this long, in seconds."""
 
 
-class StoreSettings(Section):
-    """What is removed from the store after a night; never taken from a file found among the captures. 0: no such limit."""
-
-    keep_days: Annotated[float, Field(ge=0)]
-    """Products older than this go, results too; the number of days."""
-    keep_gb: Annotated[float, Field(ge=0)]
-    """Largest size of the store's products, in gigabytes: the oldest go first."""
-    keep_nights: Annotated[int, Field(ge=0)]
-    """How many of the last nights that have results are kept."""
-
-
 class Config(WithObservatory):
     """Everything a run depends on."""
 
@@ -270,3 +282,16 @@ class Config(WithObservatory):
     """How a night is processed."""
     store: StoreSettings
     """What is removed from the store after a night."""
+
+    @property
+    def sky_scale(self) -> int:
+        """Pixels of the sky for one of the camera's, along each axis; `auto` goes by the telescope."""
+        wanted = self.rounds[0].sky.scale
+        if wanted != "auto":
+            return wanted
+        return 1 + sum((self.telescope.pixel_over_nyquist or 0) > widest for widest in WIDEST_PIXELS)
+
+    @property
+    def sky_telescope(self) -> Telescope:
+        """The telescope in the pixels of the sky."""
+        return self.telescope.in_finer_pixels(self.sky_scale)

@@ -15,6 +15,7 @@ from tasks.benchmark.benchmark import CASES, Row, quality, row
 from tasks.benchmark.oracle import known_psfs
 from tasks.benchmark.simulate import simulate
 from tasks.reporting.report import describe
+from tasks.reporting.truth import comparable_truth
 from tasks.running.step import Run
 from tasks.solve_sky import solve_sky
 
@@ -35,12 +36,14 @@ def run_case(name: str, seed: int, settings: Sequence[str], device: str) -> Row:
         made = {product.step: product for product in planned_products(run.store, capture, config)}
         inputs = CaptureProducts(*(made[step] for step in ("calibrate", "average", "shift_average", "measure_seeing")))
         oracle = _oracle(run, inputs, beside(film)["psfs"], config)
-        report = describe(run.store, result, config.model_dump(mode="json"), truth, psfs_beside(film))
-        return row(name, seed, report, quality(run.store, oracle, truth), seconds)
+        known = comparable_truth(run.store, result, truth)
+        assert known is not None
+        report = describe(run.store, result, config.model_dump(mode="json"), known, psfs_beside(film))
+        return row(name, seed, report, quality(run.store, oracle, known), seconds)
 
 
 def _oracle(run: Run, inputs: CaptureProducts, psfs: Path, config: Config) -> Product:
     """The sky of the true PSFs: nothing is left to hold to the theory of the seeing."""
-    known = known_psfs(run, inputs, capture_at(psfs), config.telescope)
+    known = known_psfs(run, inputs, capture_at(psfs), config.sky_telescope)
     settings = config.rounds[-1].sky.model_copy(update={"air_share": 0.0})
-    return solve_sky(run, inputs, known, inputs.stack, config.telescope, settings)
+    return solve_sky(run, inputs, known, inputs.stack, config.sky_telescope, settings)

@@ -45,6 +45,7 @@ from tasks.reporting.page import gather
 from tasks.reporting.report import describe, in_a_line
 from tasks.reporting.round_summary import before_and_after
 from tasks.reporting.step_sentences import step_sentence
+from tasks.reporting.truth import comparable_truth
 from tasks.running.dask_jobs import connected
 from tasks.running.devices import pick_device
 from tasks.running.prefect_task import perform
@@ -113,7 +114,7 @@ def publish_result(
 ) -> dict[str, Any]:
     """Write sky, stack, pictures and reports, each whole or not at all; returns the report."""
     result = results.evaluated
-    truth = truth_beside(capture.path)
+    truth, telescope = comparable_truth(store, result, truth_beside(capture.path)), config.sky_telescope
     report = describe(store, result, config.model_dump(mode="json"), truth, psfs_beside(capture.path))
     report["capture"]["name"] = capture.name  # the store knows the same content by the name it first came under
     report["capture"] |= _origin(capture.path)
@@ -123,12 +124,12 @@ def publish_result(
     report |= shortened(store, result, report, is_preview)
     report["product"], report["products"] = f"{result.step}/{result.key}", result_names(results)
     small = before_and_after(store, result, config.colour.white)
-    scale = config.telescope.scale_arcsec
+    scale = telescope.scale_arcsec
     report["sharpness_gain"] = small.sharpness_gain
     report["thumbnails"] = {"width_arcsec": None if scale is None else scale * small.width_px}
-    add_measured(store, result, report, config.telescope)
+    add_measured(store, result, report, telescope)
     add_finished(store, results, report, truth)
-    page = rendered(gather(store, result, report, config.telescope, truth, finished_pictures(store, results)))
+    page = rendered(gather(store, result, report, telescope, truth, finished_pictures(store, results)))
     with store.view(Evaluated, result) as judged:
         shown = judged.stretch, config.colour.white, scale
         finest = min(row["finest_believed_cpp"] for row in report["channels"])
@@ -142,7 +143,9 @@ def publish_result(
 def note_disc(store: Store, report: dict[str, Any], result: Product, capture: Capture, config: Config) -> None:
     """Say in the report which pixel scale a planet's disc tells."""
     with store.view(Evaluated, result) as judged:
-        report["disc"] = disc_scale(judged.published[:], capture.path, config.telescope.scale_arcsec)
+        report["disc"] = disc_scale(
+            judged.published[:], capture.path, config.telescope.scale_arcsec, report["sky_grid"]["scale"]
+        )
     if report["disc"]:
         report["verdict"].append(report["disc"]["sentence"])
 

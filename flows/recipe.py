@@ -26,22 +26,23 @@ def restore_capture(run: Run, capture: Capture, config: Config) -> CaptureResult
 
     Every line is a step. A step whose product is in the store is not repeated; one that is off passes its input through.
     """
+    telescope = config.sky_telescope
     frames = ingest(run, capture, config.ingest)
     mean = average(run, frames, config.average)
     clean = calibrate(run, frames, mean)
     shifts = align(run, clean, config.align)
-    stack = shift_average(run, clean, mean, shifts, config.telescope, config.shift_average)
+    stack = shift_average(run, clean, mean, shifts, config.telescope, config.shift_average, config.sky_scale)
     filled = fill(run, frames, clean, mean, stack, config.fill, chosen_model("fill", config.fill.mode))
     dewarped = dewarp(run, clean, stack, filled, config.dewarp, chosen_model("dewarp", config.dewarp.mode))
     movie = burst(run, clean, stack, filled, config.burst, chosen_model("burst", config.burst.mode))
-    seeing = measure_seeing(run, clean, mean, stack, config.telescope)
+    seeing = measure_seeing(run, clean, mean, stack, telescope)
     inputs, sky = CaptureProducts(clean, mean, stack, seeing), stack
     for number, settings in enumerate(config.rounds, start=1):
-        psfs = solve_psfs(run.in_round(number), inputs, sky, config.telescope, settings.psfs)
-        sky = solve_sky(run.in_round(number), inputs, psfs, sky, config.telescope, settings.sky)
-    evaluated = evaluate(run, inputs, sky, config.telescope, config.evaluate, config.colour)
+        psfs = solve_psfs(run.in_round(number), inputs, sky, telescope, settings.psfs)
+        sky = solve_sky(run.in_round(number), inputs, psfs, sky, telescope, settings.sky)
+    evaluated = evaluate(run, inputs, sky, telescope, config.evaluate, config.colour)
     model = chosen_model("enhance", config.enhance.mode)
-    enhanced = enhance(run, evaluated, inputs, sky, config.telescope, config.enhance, model)
+    enhanced = enhance(run, evaluated, inputs, sky, telescope, config.enhance, model)
     return CaptureResults(evaluated, enhanced, movie, dewarped, filled)
 
 

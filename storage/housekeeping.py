@@ -14,7 +14,7 @@ from typing import Any
 import h5py
 
 from configs.load import BadConfig
-from configs.schema import StoreSettings
+from configs.store import StoreSettings
 from storage.errors import Hopeless
 from storage.lineage import ordered
 from storage.product import Product

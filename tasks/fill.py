@@ -60,15 +60,19 @@ class Opened:
 
         def frames() -> Iterator[tuple[Image, Mask, Image]]:
             for number in self.stack.order[:REFERENCE_FRAMES]:
-                yield self.clean.take([number])[0], self.mask(int(number)), self.stack.shifts[number]
+                yield self.clean.take([number])[0], self.mask(int(number)), self._shift(int(number))
 
         mean, count = mean_of_known(frames())
         least = MIN_SHARE * min(REFERENCE_FRAMES, len(self.stack.order))
         return np.stack([filled_classically(*each) for each in zip(mean, count < least, strict=True)])
 
+    def _shift(self, number: int) -> Image:
+        """Where a frame has its target, dy dx, in the camera's pixels."""
+        return np.asarray(self.stack.shifts[number] / self.stack.scale, np.float32)
+
     def reference(self, number: int) -> Image:
         """That mean (channel, y, x) where the frame has its target, and as bright."""
-        moved = shift_frames(self.shown[None], self.stack.shifts[number][None])[0]
+        moved = shift_frames(self.shown[None], self._shift(number)[None])[0]
         dark = np.percentile(moved, 1, axis=(-2, -1), keepdims=True)
         return np.asarray((moved - dark) * self.stack.gains[number][:, None, None] + dark, np.float32)
 

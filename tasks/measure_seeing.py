@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from configs.schema import Telescope
 from storage.product import Product
-from tasks.numerics.seeing.fit import Seeing, fit_seeing, in_other_light, travel_prior
+from tasks.numerics.fourier.rings import RINGS
+from tasks.numerics.seeing.fit import FINEST, Seeing, fit_seeing, in_other_light, travel_prior
 from tasks.numerics.seeing.frame_spectra import frame_spectra
 from tasks.numerics.seeing.spectral_ratios import noise_beyond
 from tasks.products import contents
@@ -22,6 +23,8 @@ BLOCK = 32
 """Frames at a time."""
 MIN_DENSITY = 0.5
 """Smallest share of the pixels that a colour must have for its spectra to be free of aliases where the seeing is read."""
+ALIASED_CPP = 0.35
+"""Finer light of pixels too wide for the telescope, cycles/px, has aliases mixed in."""
 DARKEST_CUTOFF = 0.45
 """Where the noise is read at the latest, cycles/px: pixels that hold the whole spectrum have no dark corner beyond 0.5."""
 
@@ -64,14 +67,19 @@ def measure_seeing(work: Work, frames: Product, mean: Product, stack: Product, t
 
 
 def _measured(work: Work, clean: CleanFrames, cutout: Cutout, cutoff: float, telescope: Telescope) -> ColourSeeing:
-    """The seeing as the frames of one colour show it."""
+    """The seeing as the frames of one colour show it, on the camera's own grid; `cutoff` is on that of the sky."""
+    scale, own_cutoff = cutout.scale, cutoff * cutout.scale
+    finest = FINEST if scale == 1 else min(FINEST, ALIASED_CPP / own_cutoff)
     usable = np.flatnonzero(cutout.usable)
     exposure = _exposure_s(clean.content.facts)
     travel = travel_prior(telescope.aperture_m, exposure) if telescope.aperture_m else None
     blocks = _blocks(work, clean, usable, cutout)
-    sums, power = frame_spectra(blocks, cutout.shifts, cutout.gains, len(usable), cutoff)
-    noise = noise_beyond(sums, min(cutoff, DARKEST_CUTOFF), clean.colours[cutout.channel].sampling)
-    return ColourSeeing(fit_seeing(sums, cutoff, obstruction(telescope), noise, travel), noise, cutoff, power)
+    sums, power = frame_spectra(blocks, cutout.shifts / np.float32(scale), cutout.gains, len(usable), own_cutoff)
+    noise = noise_beyond(sums, min(own_cutoff, DARKEST_CUTOFF), clean.colours[cutout.channel].sampling)
+    if scale > 1:
+        power[:, finest < RINGS] = np.nan
+    fit = fit_seeing(sums, own_cutoff, obstruction(telescope), noise, travel, finest)
+    return ColourSeeing(fit._replace(jitter_px=fit.jitter_px * scale), noise, cutoff, power)
 
 
 def _content(found: list[ColourSeeing]) -> contents.Seeing:

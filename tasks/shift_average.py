@@ -1,6 +1,6 @@
 """shift_average: the shift-average and the lucky stack, the first skies, which every later result must beat."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,21 +10,51 @@ from storage.captures.capture import MIN_FRAMES
 from storage.errors import BadCapture
 from storage.product import Product
 from tasks.numerics.frames import stacking
+from tasks.numerics.frames.mosaic import on_finer_grid
 from tasks.numerics.frames.noise_curve import FREQUENCIES_CPP, LearntNoise, learn_noise
-from tasks.numerics.frames.quality import lucky_share, ranking, upper_outliers
+from tasks.numerics.frames.quality import Lucky, lucky_share, ranking, upper_outliers
 from tasks.products.clean_frames import CleanFrames, open_clean_frames
 from tasks.products.contents import Mean, Shifts, Stack
 from tasks.products.cutout import cutout_of
 from tasks.products.frames import flag
-from tasks.products.optics import check_wavelengths, cutoff_cpp
+from tasks.products.optics import check_scale, check_wavelengths, cutoff_cpp
 from tasks.running.step import Work, step
 
+Sets = tuple[stacking.Numbers, stacking.Numbers, stacking.Numbers]
+"""Numbers of all frames, of those of the stack, and of the luckiest of these."""
 
-@step(version="5")
+
+@dataclass(frozen=True)
+class Ranked:
+    """The stacks, and the frames they are made of."""
+
+    stack: stacking.Image
+    lucky_stack: stacking.Image
+    order: stacking.Numbers
+    """Sharpest first."""
+    held: stacking.Numbers
+    flags: NDArray[np.uint8]
+    moves: stacking.Image
+    """(frame, 2) camera px."""
+    scale: int
+    """Pixels of the stacks for one of the camera's, along each axis."""
+
+
+@step(version="6")
 def shift_average(
-    work: Work, frames: Product, mean: Product, shifts: Product, telescope: Telescope, settings: ShiftAverage
+    work: Work,
+    frames: Product,
+    mean: Product,
+    shifts: Product,
+    telescope: Telescope,
+    settings: ShiftAverage,
+    scale: int = 1,
 ) -> None:
-    """Rank the frames, hold some out at random, and average the share of the sharpest that the held-out agree with best."""
+    """Rank the frames, hold some out at random, and average the share of the sharpest that the held-out agree with best.
+
+    Stacks have `scale` pixels for each of the camera's, along both axes: the grid of the sky.
+    """
+    check_scale(telescope, scale)
     with open_clean_frames(work, frames) as clean:
         with work.open(Shifts, shifts) as aligned, work.open(Mean, mean) as average:
             moves, flags = aligned.shifts[:], aligned.flags[:]
@@ -34,33 +64,38 @@ def shift_average(
         looked_at = np.flatnonzero(flags == 0)
         everything = stacking.shifted_sum(clean.chosen_lumas(looked_at, size), moves)
         scores = _scores(clean, moves, looked_at, everything.mean(), cutoff, size)
-        ok = flags == 0
-        ok[ok] = ~upper_outliers(scores.residual_outlier_score[ok])
-        flags[(flags == 0) & ~ok] |= flag("streak")
-        _check_enough(ok)
+        ok = _without_streaks(flags, scores.residual_outlier_score)
         held = stacking.draw_heldout(np.flatnonzero(ok), settings.heldout_share, settings.seed)
         order = ranking(scores.sharpness, ok)[: int(ok.sum())]
         rest = order[~np.isin(order, held)]
         lucky = lucky_share(clean.lumas(size), np.nan_to_num(moves), rest, cutoff, settings.seed)
         work.progress(4, 5)
-        luckiest = rest[: max(1, round(lucky.share * len(rest)))]
-        stack, lucky_stack = _stacks(clean, moves, (looked_at, rest, luckiest), everything, size)
-        content = Stack(
-            stack=stack,
-            lucky_stack=lucky_stack,
-            order=rest,
-            held=held,
-            flags=flags,
-            sharpness=scores.sharpness,
-            residual_outlier_score=scores.residual_outlier_score,
-            shifts=moves,
-            gains=np.broadcast_to(scores.gains, (len(moves), len(clean.colours))).copy(),
-            shares=np.array(lucky.shares),
-            bits=np.array(lucky.bits),
-            share=lucky.share,
-            mosaic=clean.content.mosaic,
-        )
-        work.save(_with_noise(content, clean, np.flatnonzero(ok), size))
+        sets = looked_at, rest, rest[: max(1, round(lucky.share * len(rest)))]
+        if scale == 1 and all(sampling.is_full for sampling in clean.samplings):
+            stacks = _stacks(clean, moves, sets, everything, size)
+        else:
+            stacks = _drizzled(clean, moves, sets, scale, size)
+        ranked = Ranked(*stacks, rest, held, flags, moves, scale)
+        work.save(_with_noise(_content(clean, scores, lucky, ranked), clean, np.flatnonzero(ok), size))
+
+
+def _content(clean: CleanFrames, scores: stacking.FrameScores, lucky: Lucky, ranked: Ranked) -> Stack:
+    return Stack(
+        stack=ranked.stack,
+        lucky_stack=ranked.lucky_stack,
+        order=ranked.order,
+        held=ranked.held,
+        flags=ranked.flags,
+        sharpness=scores.sharpness,
+        residual_outlier_score=scores.residual_outlier_score,
+        shifts=ranked.moves * np.float32(ranked.scale),
+        gains=np.broadcast_to(scores.gains, (len(ranked.moves), len(clean.colours))).copy(),
+        shares=np.array(lucky.shares),
+        bits=np.array(lucky.bits),
+        share=lucky.share,
+        mosaic=clean.content.mosaic,
+        scale=ranked.scale,
+    )
 
 
 def _with_noise(content: Stack, clean: CleanFrames, usable: NDArray[np.int64], size: int) -> Stack:
@@ -79,19 +114,15 @@ def _with_noise(content: Stack, clean: CleanFrames, usable: NDArray[np.int64], s
 def _stacks(
     clean: CleanFrames,
     moves: NDArray[np.float32],
-    sets: tuple[stacking.Numbers, stacking.Numbers, stacking.Numbers],
+    sets: Sets,
     everything: stacking.ShiftedSum,
     size: int,
 ) -> tuple[stacking.Image, stacking.Image]:
-    """Mean of all but a few and of the luckiest; `sets` are all frames, those of the stack and the luckiest of these.
+    """Mean of the stack's frames and of the luckiest.
 
-    What is left out is read again and taken off the sum of all; a mosaic's colours are summed anew, each on its own pixels.
+    What is left out is read again and taken off the sum of all.
     """
     everyone, rest, luckiest = (np.sort(each) for each in sets)
-    if not all(sampling.is_full for sampling in clean.samplings):
-        blocks = (clean.chosen_blocks(chosen, size) for chosen in (rest, luckiest))
-        first, second = (stacking.average_colours(each, moves, clean.samplings) for each in blocks)
-        return first, second
 
     def sum_of(chosen: stacking.Numbers) -> stacking.ShiftedSum:
         return stacking.shifted_sum(clean.chosen_blocks(chosen, size), moves)
@@ -100,6 +131,19 @@ def _stacks(
     few = len(luckiest) <= len(rest) // 2
     lucky = sum_of(luckiest) if few else stack - sum_of(np.setdiff1d(rest, luckiest))
     return stack.mean(), lucky.mean()
+
+
+def _drizzled(
+    clean: CleanFrames, moves: NDArray[np.float32], sets: Sets, scale: int, size: int
+) -> tuple[stacking.Image, stacking.Image]:
+    """The same on a grid of `scale` times as many pixels along both axes, of each colour's own samples."""
+
+    def mean_of(chosen: stacking.Numbers) -> stacking.Image:
+        blocks = clean.chosen_blocks(np.sort(chosen), max(1, size // scale**2))
+        finer = ((numbers, on_finer_grid(block, scale)) for numbers, block in blocks)
+        return stacking.average_colours(finer, moves * np.float32(scale), clean.samplings_at(scale))
+
+    return mean_of(sets[1]), mean_of(sets[2])
 
 
 def _scores(
@@ -114,6 +158,15 @@ def _scores(
     placed = np.full_like(moves, np.nan)
     placed[usable] = moves[usable]
     return stacking.score_frames(clean.chosen_lumas(usable, size), placed, stack, cutoff)
+
+
+def _without_streaks(flags: NDArray[np.uint8], scores: stacking.Image) -> NDArray[np.bool_]:
+    """Which frames (frame,) can be used; those whose residuals stand out are marked in `flags`."""
+    ok = flags == 0
+    ok[ok] = ~upper_outliers(scores[ok])
+    flags[(flags == 0) & ~ok] |= flag("streak")
+    _check_enough(ok)
+    return np.asarray(ok)
 
 
 def _check_enough(ok: NDArray[np.bool_]) -> None:

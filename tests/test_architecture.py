@@ -78,6 +78,7 @@ WITHOUT_MODULE = {
     "tests/flows/test_resume.py": "a promise of the whole recipe: killed anywhere, it goes on and ends the same",
     "tests/flows/test_kills.py": "a promise of all that can be killed, by the script that counts kills",
     "tests/flows/test_night_faults.py": "a promise of the whole night: whatever ends it, nothing is lost or done twice",
+    "tests/tasks/test_finer_grid.py": "a promise of the whole recipe: wide pixels give a sky on a finer grid",
     "tests/tasks/test_mosaic.py": "a promise of the whole recipe: a raw Bayer capture becomes a colour sky",
     "tests/storage/captures/readers/test_contract.py": "one contract for the whole READERS table",
     "tests/storage/captures/test_bad_inputs.py": "a promise of all that reads what a night's folder holds",
@@ -324,7 +325,7 @@ def _settings() -> Iterator[tuple[str, str, str]]:
     """(Section.name, annotation, docstring) of every setting in the schema."""
     trees = [
         _parsed(ROOT / "configs" / name)
-        for name in ("section.py", "finishing.py", "timeouts.py", "observatory.py", "schema.py")
+        for name in ("section.py", "finishing.py", "timeouts.py", "observatory.py", "store.py", "schema.py")
     ]
     for section in (n for tree in trees for n in tree.body if isinstance(n, ast.ClassDef)):
         for node, after in zip(section.body, [*section.body[1:], None], strict=True):

@@ -45,11 +45,12 @@ from flows.cli.progress import progress_bars
 @click.option("--aperture-m", type=float, help="Telescope's diameter [0.25].")
 @click.option("--obstruction", type=float, help="Fraction of the diameter [0.33].")
 @click.option("--wavelength-nm", type=float, help="Mean wavelength [550].")
-@click.option("--pixel-scale-arcsec", type=float, help="Angle of a pixel [lambda / 2D].")
 @click.option("--started", metavar="TIME", help="Of the first frame, UT: 2026-11-20T22:14:00 [2020-01-01].")
 @click.option("--rotation", is_flag=True, help="The planet is Jupiter as it stands at --started, and turns.")
 @click.option("--north", "north_deg", type=float, help="Of a planet that turns: degrees from up to the left [0].")
 @click.option("--mirrored", is_flag=True, help="Of a planet that turns: the picture is mirrored.")
+@click.option("--pixel-scale-arcsec", type=float, help="Angle of a pixel [binning x lambda / 2D].")
+@click.option("--binning", type=int, help="Width of a pixel in those of the truth: more than 1 undersamples [1].")
 @click.option("--seed", type=int, help="Of everything random [0].")
 @click.option("--force", is_flag=True, help="Write over an OUT.toml that says something else.")
 def simulate_command(

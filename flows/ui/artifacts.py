@@ -109,7 +109,7 @@ class RunArtifacts:
             self._update_bar(self.bar, 100.0, f"{label}: done in {time.monotonic() - self.bar.begun:.1f} s")
 
     def _create_round(self, work: Work) -> None:
-        rows = rounds_so_far(work.store, work.product, self.config.telescope)
+        rows = rounds_so_far(work.store, work.product, self.config.sky_telescope)
         parts = [
             f"# {text(self.name)}: {text(work.label)}",
             picture(round_picture(work.store, work.product, self.config.evaluate.stretch), "the sky after this round"),

@@ -45,7 +45,14 @@ class Result:
 
     @property
     def scale_arcsec(self) -> float | None:
-        """Sky angle of one pixel."""
+        """Sky angle of one pixel of the pictures."""
+        camera = self._camera_scale_arcsec
+        grid = self.report.get("sky_grid", {})
+        finer = grid.get("scale", 1) if isinstance(grid, dict) else 1
+        return camera / finer if camera is not None and _positive(finer) else camera
+
+    @property
+    def _camera_scale_arcsec(self) -> float | None:
         scale, focal, pixel = (
             self.setting("telescope", name) for name in ("pixel_scale_arcsec", "focal_length_mm", "pixel_size_um")
         )

@@ -193,4 +193,5 @@ def _cards(report: Mapping[str, Any], what: str) -> Cards:
         "CREATOR": (f"stillsky {version('stillsky')}", "software"),
         "PRODUCT": (report["product"], "in the store"),
         "CONTENT": (what, "what this picture is"),
+        "SKYSCALE": (report["sky_grid"]["scale"], "pixels for one of the camera's, along each axis"),
     }

@@ -60,6 +60,11 @@ def known_psfs(work: Work, inputs: CaptureProducts, truth: Capture, telescope: T
                 f"{truth.path} holds {known.shape[0]} PSFs, the capture {len(clean.noise)} frames: they do not belong "
                 f"together; simulate the capture again"
             )
+        if _grid_of(known) != stacked.scale:
+            raise Hopeless(
+                f"{truth.path}: its PSFs have {_grid_of(known)} pixels for one of the camera's, the sky {stacked.scale}; "
+                f"restore with sky.scale = {_grid_of(known)}"
+            )
         chosen = stacked.order[:]
         channels = []
         for channel in range(len(clean.colours)):
@@ -93,7 +98,7 @@ def _content(chosen: NDArray[np.int64], channels: list[KnownChannel]) -> Psfs:
 def psf_error(store: Store, result: Product, telescope: Telescope, truth: Path) -> float | None:
     """Relative rms error of a solve's PSFs against the true ones: the median over frames, of channel 0.
 
-    None where `truth` is of another number of frames. A blur that all PSFs share and the sky lacks counts as error.
+    None where `truth` is of other frames or another grid. A blur that all PSFs share and the sky lacks counts as error.
     """
     last = {product.step: product for product in lineage(store, result)}
     with contextlib.ExitStack() as stack:
@@ -105,7 +110,7 @@ def psf_error(store: Store, result: Product, telescope: Telescope, truth: Path) 
         size = cutout_of(stacked, 0).size
         aperture = aperture_of(telescope, 0, mean, size)
         frames, psfs = sky.frames[:], sky.psfs[0]
-        if known.shape[0] != len(stacked.shifts):
+        if known.shape[0] != len(stacked.shifts) or _grid_of(known) != stacked.scale:
             return None
         model, d_over_r0 = PSF_MODELS[sky.model], float(seeing.d_over_r0[0])
         errors = []
@@ -117,12 +122,17 @@ def psf_error(store: Store, result: Product, telescope: Telescope, truth: Path) 
     return float(np.median(np.concatenate(errors)))
 
 
+def _grid_of(known: TruePsfs) -> int:
+    """Pixels of the PSFs' grid for one of the camera's: they are as wide as the pixel that blurs them."""
+    return max(1, round(known.pixel_fill))
+
+
 def _channel(
     clean: CleanFrames, cutout: Cutout, known: TruePsfs, chosen: NDArray[np.int64], cutoff: float
 ) -> KnownChannel:
     """Sums A and B of one channel, and its PSFs on the canvas that the sky step wants."""
     moves = _moves(cutout, known, chosen)
-    wide = extended_size(*cutout.stack.shape)
+    wide = extended_size(cutout.stack.shape[0], cutout.stack.shape[1], cutout.in_box.period)
     total: Sums | None = None
     powers, noises, psfs = [], [], []
     for start in range(0, len(chosen), BLOCK):
@@ -143,6 +153,6 @@ def _channel(
 
 def _moves(cutout: Cutout, known: TruePsfs, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
     """Where (frame, 2) px the frames on the canvas show the sky, the sky being where the stack shows it."""
-    whole, _ = split(cutout.shifts[chosen])
+    whole, _ = split(cutout.shifts[chosen], cutout.in_box.period)
     pointing = known.pointing[chosen]
     return np.asarray(pointing - whole - (pointing - cutout.shifts[chosen]).mean(axis=0))

@@ -28,6 +28,7 @@ RANGES: dict[str, tuple[float, float, str]] = {
     "dispersion_px": (-50, 50, "px"),
     "jitter_px": (0, 50, "px"),
     "clouds": (0, 1, ""),
+    "binning": (1, 4, ""),
     "seed": (0, 2**32 - 1, ""),
 }
 """Least and largest value of what can be asked for, and its unit."""
@@ -38,7 +39,7 @@ def scene_of(
 ) -> SimulatedScene:
     """A checked scene from the fields of SimulatedScene that a user gave (None: not given); the PSF grid follows from the air.
 
-    Without a pixel scale a pixel is lambda / 2D, Nyquist sampling.
+    Without a pixel scale a pixel is lambda / 2D, Nyquist sampling; a camera's with binning, so many times as wide.
     """
     given = {name: value for name, value in wanted.items() if value is not None}
     for name, (low, high, unit) in RANGES.items():
@@ -54,8 +55,9 @@ def scene_of(
         raise BadConfig(f"exposure of {scene.exposure_s:g} s at {scene.fps:g} per second: lower --fps or --exposure-ms")
     if not max(map(abs, scene.drift_px)) <= 4 * scene.size_px:
         raise BadConfig(f"drift_px = {scene.drift_px}: at most {4 * scene.size_px} px, four frames; ask for less drift")
-    sampling = 2.0
+    scene, sampling = _on_sky_grid(scene), 2.0
     if pixel_scale_arcsec is not None:
+        pixel_scale_arcsec /= scene.binning
         sampling = wavelength_nm * 1e-9 / scene.aperture_m * ARCSEC_PER_RAD / max(pixel_scale_arcsec, 1e-9)
         if not 1 <= sampling <= 16:
             widest = pixel_scale_arcsec * sampling
@@ -66,6 +68,19 @@ def scene_of(
     finer = given.get("psf_px", 0) / sampling  # a wider grid than needed: a finer pupil
     width = 2 * int(np.ceil(max(48.0, 6 * scene.d_over_r0, finer) * sampling / 2))
     return replace(scene, psf_px=width, aperture_cells=width / sampling)
+
+
+def _on_sky_grid(scene: SimulatedScene) -> SimulatedScene:
+    """A scene whose lengths were asked for in the camera's pixels, in those of the sky's grid."""
+    fine = scene.binning
+    return replace(
+        scene,
+        size_px=scene.size_px * fine,
+        height_px=scene.height_px * fine,
+        drift_px=(scene.drift_px[0] * fine, scene.drift_px[1] * fine),
+        jitter_px=scene.jitter_px * fine,
+        dispersion_px=scene.dispersion_px * fine,
+    )
 
 
 def _with_colours(given: dict[str, Any]) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def _psf_journal(files: dict[str, Path], scene: SimulatedScene) -> Iterator[PsfF
         files.pop("psfs").unlink(missing_ok=True)
         yield None
         return
-    with psf_file(files["psfs"], scene.n_frames, scene.pixel_fill) as journal:
+    with psf_file(files["psfs"], scene.n_frames, scene.pixel_width) as journal:
         yield journal
 
 
@@ -123,7 +123,7 @@ def _for_eyes(frame: NDArray[Any], scene: SimulatedScene) -> NDArray[np.uint8]:
 
 
 def pixel_scale(scene: SimulatedScene, wavelength_nm: float) -> float:
-    """Sky angle of a pixel, in arc seconds."""
+    """Sky angle of a pixel of the sky's grid, in arc seconds."""
     sampling = scene.psf_px / scene.aperture_cells if scene.aperture_cells else 2.0
     return wavelength_nm * 1e-9 / scene.aperture_m / sampling * ARCSEC_PER_RAD
 
@@ -136,7 +136,7 @@ def config_text(plan: Simulation, scene: SimulatedScene) -> str:
     notes += [f"Made by: {plan.command}"] if plan.command else []
     lines = [f"# {' '.join(note.split())}" for note in notes]
     lines += ["", "[telescope]", f"aperture_m = {scene.aperture_m!r}", f"obstruction = {scene.obstruction!r}"]
-    lines += [f"pixel_scale_arcsec = {pixel_scale(scene, plan.wavelength_nm):.8g}"]
+    lines += [f"pixel_scale_arcsec = {scene.binning * pixel_scale(scene, plan.wavelength_nm):.8g}"]
     ratios = [exact_ratio(scene, colour) for colour in range(len(COLOURS))]
     colours = [round(plan.wavelength_nm * ratio, 3) for ratio in ratios]
     lines += [f"wavelength_nm = {colours if scene.colours else float(plan.wavelength_nm)!r}"]
@@ -202,8 +202,10 @@ def _refuse(plan: Simulation, truth: Path) -> None:
     kind, suffix = ("SER", ".ser") if plan.movie_bpp is None else ("an MP4 movie", ".mp4")
     if plan.out.suffix.lower() != suffix:
         raise BadConfig(f"{plan.out}: this capture is written as {kind}; give a name that ends with {suffix}")
-    if plan.movie_bpp is not None and any(side % 2 for side in plan.scene.shape):
-        raise BadConfig(f"frames of {plan.scene.shape} px: a movie halves its colours; give even sides with --size")
+    if plan.movie_bpp is not None and any(side % 2 for side in plan.scene.sensor_shape):
+        raise BadConfig(
+            f"frames of {plan.scene.sensor_shape} px: a movie halves its colours; give even sides with --size"
+        )
     if plan.psfs is not None and plan.scene.colours:
         raise BadConfig("--psfs gives PSFs of one colour; leave out --mosaic and --movie")
     if plan.truth is None and plan.target not in TARGETS:

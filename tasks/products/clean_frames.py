@@ -41,7 +41,11 @@ class CleanFrames:
     @property
     def samplings(self) -> list[Sampling]:
         """The pixels of each colour."""
-        return [colour.sampling for colour in self.colours.each]
+        return self.samplings_at(1)
+
+    def samplings_at(self, scale: int) -> list[Sampling]:
+        """The pixels of each colour on a grid of `scale` times as many pixels along both axes."""
+        return [colour.sampling.finer(scale) for colour in self.colours.each]
 
     @property
     def flags(self) -> NDArray[np.uint8]:

@@ -90,12 +90,15 @@ class Stack(Content):
     flags: Annotated[U8, Array("frame", "bits", "Flags of align, and `streak`.")]
     sharpness: Annotated[F32, Array("frame", "", "Fine over coarse power in common with the other frames.")]
     residual_outlier_score: Annotated[F32, Array("frame", "", "Largest smoothed residual over the contrast.")]
-    shifts: Annotated[F32, Array("frame, dy dx", "px", "Shifts of align.")]
+    shifts: Annotated[F32, Array("frame, dy dx", "px", "Shifts of align, in pixels of the stack.")]
     gains: Annotated[F32, Array("frame, channel", "", "Light relative to the stack: clouds.")]
     shares: Annotated[F64, Array("share", "", "Shares of the sharpest frames that were tried.")]
     bits: Annotated[F64, Array("share", "bit", "What the mean of each share tells about unseen frames.")]
     share: Annotated[float, Value("fraction", "Share of the frames in the lucky stack.")]
     mosaic: Annotated[str, Value("", "Colours of the sensor's first cell, of ingest.")] = ""
+    scale: Annotated[
+        int, Value("", "Pixels of the stack, and of every sky, for one of the camera's, along each axis.")
+    ] = 1
     noise_ratio: Annotated[F64 | None, Array("channel", "", "Largest over smallest noise where there is no light.")] = (
         None
     )

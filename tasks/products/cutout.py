@@ -19,6 +19,7 @@ from tasks.numerics.fourier.canvas import (
 )
 from tasks.numerics.fourier.sampling import Sampling
 from tasks.numerics.fourier.shifts import covered, move_whole, split
+from tasks.numerics.frames.mosaic import on_finer_grid
 from tasks.numerics.frames.noise_curve import whitened, whitener
 from tasks.numerics.sky.wiener import corner_noise
 from tasks.products.clean_frames import CleanFrames
@@ -53,6 +54,8 @@ class Cutout:
     """(frame,) frames that nothing speaks against."""
     in_box: Sampling
     """The colour's pixels, seen from the box's first one."""
+    scale: int = 1
+    """Pixels of the stack for one of the camera's, along each axis."""
     noise_curve: NDArray[np.float64] | None = None
     """(frequency,) noise variance per pixel; None where it is white."""
 
@@ -72,7 +75,7 @@ class Cutout:
 
         A mosaic is only moved by whole periods; what is not the colour's own pixel is left as it comes.
         """
-        light = clean.light(chosen, self.channel)
+        light = on_finer_grid(clean.light(chosen, self.channel), self.scale)
         light = np.asarray((light - self.background) / self.gains[chosen, None, None] + self.background, np.float32)
         if self.stack.shape == self.full_stack.shape:
             return light, self.whole_shifts(chosen)
@@ -110,7 +113,7 @@ class Cutout:
         return frames if white is None else np.fft.irfft2(np.fft.rfft2(frames) * white, s=size).astype(np.float32)
 
     def alone(self, clean: CleanFrames, chosen: NDArray[np.int64]) -> Image:
-        """The chosen whole frames (frame, y, x) as they were taken, with white noise."""
+        """The chosen whole frames (frame, y, x) as they were taken, on the camera's grid, with white noise."""
         light = clean.alone(chosen, self.channel, self.border)
         return light if self.noise_curve is None else whitened(light, self.noise_curve)
 
@@ -146,8 +149,8 @@ def cutout_of(stack: Stack, channel: int) -> Cutout:
     full = stack.stack[channel]
     box = target_box(stack.stack[:].mean(axis=0))
     inside = full[box]
-    size = canvas_size(*inside.shape)
-    colour = colours_of(len(stack.stack), stack.mosaic)[channel]
+    sampling = colours_of(len(stack.stack), stack.mosaic)[channel].sampling.finer(stack.scale)
+    size = canvas_size(inside.shape[0], inside.shape[1], sampling.period)
     return Cutout(
         channel,
         box,
@@ -159,7 +162,8 @@ def cutout_of(stack: Stack, channel: int) -> Cutout:
         stack.shifts[:],
         stack.gains[:, channel],
         stack.flags[:] == 0,
-        colour.sampling.moved(-box[0].start, -box[1].start),
+        sampling.moved(-box[0].start, -box[1].start),
+        stack.scale,
         _noise_curve(stack, channel),
     )
 

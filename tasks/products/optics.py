@@ -44,6 +44,15 @@ def check_wavelengths(telescope: Telescope, channels: int) -> None:
         )
 
 
+def check_scale(telescope: Telescope, scale: int) -> None:
+    """Refuse a finer grid where the cut-off is not known: beyond what the pixels hold no spectrum shows it."""
+    if scale > 1 and (telescope.aperture_m is None or telescope.scale_arcsec is None):
+        raise Hopeless(
+            f"sky.scale = {scale} needs the telescope: frames do not show a cut-off beyond what their pixels hold; give "
+            f"telescope.aperture_m and telescope.pixel_scale_arcsec, or sky.scale = 1"
+        )
+
+
 def max_modes(wanted: int, aperture: Aperture) -> int:
     """Modes that an aperture can tell apart, at most those wanted: half as many as it has open cells."""
     cells = np.pi / 4 * aperture.diameter_cells**2 * (1 - aperture.obstruction**2)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.product import Product
+from tasks.numerics.frames.mosaic import on_finer_grid
 from tasks.numerics.frames.stacking import one_registered
 from tasks.products.clean_frames import CleanFrames
 from tasks.products.contents import Stack
@@ -32,13 +33,18 @@ class Registered:
 
     def frame(self, number: int) -> Image:
         """One frame (channel, y, x)."""
-        whole = whole_frame(self.clean, number, self.filled)
-        moved = one_registered(whole, self.stack.shifts[number], self.clean.samplings)
+        moved = placed_frame(self.clean, self.stack, number, self.filled)
         return np.asarray((moved - self.dark) / self.stack.gains[number][:, None, None] + self.dark, np.float32)
 
     def frames(self, numbers: NDArray[np.int64]) -> Image:
         """Frames (frame, channel, y, x)."""
         return np.stack([self.frame(int(number)) for number in numbers])
+
+
+def placed_frame(clean: CleanFrames, stack: Stack, number: int, filled: Filled | None = None) -> Image:
+    """One frame (channel, y, x) where the stack has its target, on the stack's grid."""
+    frame = on_finer_grid(whole_frame(clean, number, filled), stack.scale)
+    return one_registered(frame, stack.shifts[number], clean.samplings_at(stack.scale))
 
 
 def whole_frame(clean: CleanFrames, number: int, filled: Filled | None) -> Image:

@@ -13,13 +13,19 @@ AGREES_WITHIN = 0.05
 """Fraction by which the scales may differ: limb darkening and blur move the limb by one or two per cent."""
 
 
-def disc_scale(picture: NDArray[np.float32], capture: Path, given_arcsec: float | None) -> dict[str, Any] | None:
-    """Planet, its disc in arc seconds and pixels, the scale that follows, and a sentence; None where there is no such disc."""
+def disc_scale(
+    picture: NDArray[np.float32], capture: Path, given_arcsec: float | None, sky_scale: int = 1
+) -> dict[str, Any] | None:
+    """Planet, its disc in arc seconds and pixels, the scale that follows, and a sentence; None where there is no such disc.
+
+    Pixels are the camera's; the picture has `sky_scale` for one of them.
+    """
     found = planet_of(capture)
     size_px = disc_diameter_px(picture[min(1, len(picture) - 1)]) if found else None
     size_arcsec = disc_arcsec(*found) if found and size_px else None
     if found is None or size_px is None or size_arcsec is None:
         return None
+    size_px /= sky_scale
     scale = size_arcsec / size_px
     told = f"{found[0]}'s disc of {size_arcsec:.1f} arcsec is {size_px:.1f} px wide: {scale:.4g} arcsec per pixel"
     if given_arcsec is None:

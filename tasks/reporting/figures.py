@@ -10,7 +10,7 @@ from storage.results.gallery import KOLMOGOROV
 
 def figures(report: Mapping[str, Any], channel: int) -> dict[str, float | None]:
     """Figures of one channel; what needs a telescope is None without it."""
-    telescope = Telescope.model_validate(report["settings"].get("telescope", {}))
+    telescope = telescope_of(report)
     row, scale = report["channels"][channel], telescope.scale_arcsec
     r0_m = telescope.aperture_m / row["d_over_r0"] if telescope.aperture_m and row["d_over_r0"] > 0 else None
     sky, stack = row["heldout_chi2_sky"], row["heldout_chi2_stack"]
@@ -27,6 +27,12 @@ def figures(report: Mapping[str, Any], channel: int) -> dict[str, float | None]:
         if r0_m is None
         else KOLMOGOROV * telescope.wavelength_of(channel) * 1e-9 / r0_m * ARCSEC_PER_RAD,
     }
+
+
+def telescope_of(report: Mapping[str, Any]) -> Telescope:
+    """The telescope of a report's settings, in the pixels of its sky."""
+    given = Telescope.model_validate(report["settings"].get("telescope", {}))
+    return given.in_finer_pixels(report.get("sky_grid", {}).get("scale", 1))
 
 
 def _detail(name: str, cutoff_cpp: float, scale_arcsec: float | None) -> dict[str, float | None]:

@@ -11,11 +11,12 @@ from storage.product import Product
 from storage.store import Store
 from tasks.numerics.fourier.shifts import shift_frames
 from tasks.numerics.frames.colours import laid_on_each_other
-from tasks.numerics.frames.stacking import one_registered
 from tasks.numerics.judging.metrics import fourier_ring_correlation, frc_cutoff, match
+from tasks.numerics.psf_models.base import PORTRAIT_SAMPLING
 from tasks.numerics.sky.likelihood import count_of
 from tasks.products.contents import Evaluated, Psfs
 from tasks.products.half_sums import count_frames, half_agreement, read_sampling
+from tasks.products.registered import placed_frame
 from tasks.reporting.charts import (
     Shown,
     frame_charts,
@@ -30,6 +31,8 @@ from tasks.reporting.residual_map import residual_map
 from tasks.reporting.svg import Chart
 
 Image = NDArray[np.float32]
+WIDTH_PER_D_OVER_R0, MIN_WIDTH, MAX_WIDTH = 5, 24, 64
+"""Wavelengths / D across a PSF's portrait: so many times D/r0, within limits."""
 
 
 def gather(
@@ -42,10 +45,10 @@ def gather(
 ) -> Page:
     """Everything that the page of a result shows, with the pictures `finished` from it after it.
 
-    `report` has what was measured. `truth` is the sky (channel, y, x) where it is known.
+    `truth` is the sky (channel, y, x) where it is known.
     """
     with open_products(store, result, telescope) as opened, store.view(Evaluated, result) as judged:
-        shown = _shown(opened, report["measured"]["strehl"])
+        shown = _shown(opened)
         pictures = _pictures(opened, judged, truth, finished)
         misfits = tuple(
             residual_map(opened.clean, opened.cutout, each.sky, opened.aperture, opened.d_over_r0)
@@ -70,12 +73,20 @@ def gather(
         )
 
 
-def _shown(opened: OpenedProducts, ratios: Mapping[str, Any]) -> Shown:
-    """What is known of every frame, its Strehl ratio from the report; what is not is nan."""
+def _portrait_width(opened: OpenedProducts) -> int:
+    """Wavelengths / D across the portrait of a PSF; even, so that its middle is a pixel."""
+    return 2 * round(float(np.clip(WIDTH_PER_D_OVER_R0 * opened.d_over_r0, MIN_WIDTH, MAX_WIDTH)) / 2)
+
+
+def _shown(opened: OpenedProducts) -> Shown:
+    """What is known of every frame; what is not is nan."""
     content, stack, model = opened.frames, opened.stack, opened.model
     count, (numbers, found) = len(content.raw), opened.solved
+    aperture, width = opened.aperture, PORTRAIT_SAMPLING * _portrait_width(opened)
     strehl, d_over_r0 = np.full(count, np.nan), np.full(count, np.nan)
-    strehl[ratios["frames"]] = ratios["of_frames"]
+    for start in range(0, len(numbers), 64):
+        part = slice(start, start + 64)
+        strehl[numbers[part]] = model.portraits(found[part], aperture, width).max(axis=(1, 2))
     if model.strengths is not None:
         d_over_r0[numbers] = model.strengths(found)
     clock = None if content.timestamps is None else content.timestamps[:]
@@ -87,7 +98,7 @@ def _shown(opened: OpenedProducts, ratios: Mapping[str, Any]) -> Shown:
         rounds=tuple(each.psfs.frames[:] for each in opened.rounds),
         sharpness=stack.sharpness[:],
         light=opened.mean.flux[:].mean(axis=1),
-        shifts=stack.shifts[:],
+        shifts=stack.shifts[:] / stack.scale,
         strehl=strehl,
         d_over_r0=d_over_r0,
     )
@@ -97,9 +108,9 @@ def _pictures(
     opened: OpenedProducts, judged: Evaluated, truth: Image | None, finished: tuple[Picture, ...]
 ) -> tuple[Picture, ...]:
     """Every view worth comparing, in the order in which they were made."""
-    order, shifts = opened.stack.order[:], opened.stack.shifts[:]
+    order = opened.stack.order[:]
     best, median = int(order[0]), int(order[len(order) // 2])
-    moved = [one_registered(opened.clean.take([k])[0], shifts[k], opened.clean.samplings) for k in (median, best)]
+    moved = [placed_frame(opened.clean, opened.stack, k) for k in (median, best)]
     views = [
         Picture("median", "Typical frame", f"frame {median}, of median sharpness, registered", moved[0]),
         Picture("best", "Sharpest frame", f"frame {best}, registered", moved[1]),
@@ -196,7 +207,7 @@ def _trust_charts(opened: OpenedProducts, judged: Evaluated, shown: Shown) -> tu
 def _psfs(opened: OpenedProducts, shown: Shown) -> tuple[Tile, ...]:
     """The telescope's own PSF, then those of the frames from the best to the worst."""
     numbers, found = opened.solved
-    model, width = opened.model, opened.portrait_px
+    model, width = opened.model, PORTRAIT_SAMPLING * _portrait_width(opened)
     order = np.argsort(-shown.strehl[numbers])
     places = {"Best": 0.0, "Better quarter": 0.25, "Median": 0.5, "Worse quarter": 0.75, "Worst": 1.0}
     rows = [int(order[round(share * (len(order) - 1))]) for share in places.values()]
@@ -214,7 +225,7 @@ def _psf_note(opened: OpenedProducts) -> str:
     bright = "as bright as its own peak, on a square-root scale."
     if opened.model.portrait_sampling is None:
         return f"Each tile is {bright}"
-    across, scale = opened.portrait_width, opened.telescope.scale_arcsec
+    across, scale = _portrait_width(opened), opened.telescope.scale_arcsec
     size = f"{across} λ/D wide ({across / opened.cutoff:.0f} px"
     size += f", {across / opened.cutoff * scale:.1f}″" if scale else ""
     return f"Each tile is {size}), {bright}"
@@ -232,8 +243,8 @@ def _figures(report: Mapping[str, Any], telescope: Telescope) -> dict[str, tuple
         "Unexplained": (f"{sky:.2f} ×", f"the noise; by the stack {stack:.2f}\u00a0×"),
         "Time": (f"{report['seconds']['total']:.0f} s", "all steps together"),
     }
-    measured = report["measured"]
-    if measured["resolved_lambda_over_d"]:
+    measured = report.get("measured", {})
+    if measured.get("resolved_lambda_over_d"):
         detail, arcsec = f"{measured['resolved_lambda_over_d']:.2f} λ/D", measured["resolved_arcsec"]
         figures["Detail"] = (
             f"{arcsec:.2f}″" if arcsec else detail,

@@ -22,6 +22,8 @@ LAST_SECOND = 7_258_118_400.0
 """Year 2200: later timestamps are not real."""
 MAX_NAMED = 10
 """Numbers of frames that a sentence names."""
+WIDE = 1.1
+"""Pixels wider than this, over wavelength / 2D, are worth a word."""
 UNEXPLAINED_CHI2 = 10
 """Held-out frames that are this many times their noise away from stack and sky are not what the model is about."""
 
@@ -35,7 +37,9 @@ def describe(
 ) -> dict[str, Any]:
     """Gather the report of an evaluated product from its whole line of products; compare with what is known to be true."""
     line = lineage(store, result)
-    telescope = Telescope.model_validate(settings.get("telescope", {}))
+    given = Telescope.model_validate(settings.get("telescope", {}))
+    grid = _sky_grid(store, line, given)
+    telescope = given.in_finer_pixels(grid["scale"])
     with store.view(Evaluated, result) as judged:
         found, published = judged.figures, judged.verdict
         pictures = {"stack": judged.stack[:], "lucky": judged.lucky_stack[:], "solved": judged.sky[:]}
@@ -45,6 +49,7 @@ def describe(
         "published": published,
         "settings": settings,
         "frames": _frames(store, line),
+        "sky_grid": grid,
         **found,
         "truth": {} if truth is None else {name: against(truth, picture) for name, picture in pictures.items()},
         "psf_rms_error": None if psfs is None else psf_error(store, result, telescope, psfs),
@@ -100,6 +105,28 @@ def _frames(store: Store, line: list[Product]) -> dict[str, int]:
         for reason in reasons(int(value)):
             counts[reason] = counts.get(reason, 0) + 1
     return counts
+
+
+def _sky_grid(store: Store, line: list[Product], telescope: Telescope) -> dict[str, Any]:
+    """How many pixels the sky has for one of the camera's along each axis, how wide they are, and what speaks for it."""
+    with store.view(Stack, next(p for p in line if p.step == Stack.step)) as stack:
+        scale = stack.scale
+    return {
+        "scale": scale,
+        "pixel_scale_arcsec": telescope.in_finer_pixels(scale).scale_arcsec,
+        "camera_pixel_over_nyquist": telescope.pixel_over_nyquist,
+    }
+
+
+def _grid_words(grid: dict[str, Any]) -> list[str]:
+    """A sentence on a grid that is finer than the camera's, or that is not though pixels are wide."""
+    scale, wide, arcsec = grid["scale"], grid["camera_pixel_over_nyquist"], grid["pixel_scale_arcsec"]
+    if wide is None or (scale == 1 and wide <= WIDE):
+        return []
+    said = f"The camera's pixels are {wide:.2g} times as wide as wavelength / 2D"
+    if scale == 1:
+        return [f"{said}: finer detail than they hold is not solved for (sky.scale = 2 does)."]
+    return [f"{said}: the sky has {scale} x {scale} pixels of {arcsec:.3g} arcsec for each of them."]
 
 
 def _seconds(store: Store, line: list[Product]) -> dict[str, float]:
@@ -191,7 +218,7 @@ def _verdict(report: dict[str, Any]) -> list[str]:
         lines.append(
             f"From the sky comes what held-out frames support, up to {finest} cycles/px; from the stack the rest."
         )
-    lines += _coloured_noise(report.get("noise_ratio"))
+    lines += _coloured_noise(report.get("noise_ratio")) + _grid_words(report["sky_grid"])
     strengths = ", ".join(f"{r['d_over_r0']:.1f}" for r in rows)
     lines += _strange(min(sky, stack))
     used = report["frames"]

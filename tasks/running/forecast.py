@@ -4,7 +4,7 @@ import math
 import statistics
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from configs.schema import Config
 from storage.costs import Cost
@@ -33,6 +33,8 @@ DEFAULT_RATES = {
 """Seconds per unit of work where this machine has no run yet: those of one slow core, to be safe."""
 DEFAULT_RATE = 3e-7
 """The same of a step that the table lacks, s per frame and pixel."""
+ON_SKY_GRID = ("solve_psfs", "solve_sky", "evaluate", "enhance")
+"""Steps whose work grows with the pixels of the sky; that of the others with the camera's."""
 FIXED_S = {"measure_seeing": 3.0}
 """What a step takes however small the capture is; of the others it is little."""
 MAX_FACTOR = 4.0
@@ -52,6 +54,10 @@ class Size:
     def samples(self) -> int:
         """Numbers in a frame."""
         return self.channels * self.height * self.width
+
+    def finer(self, scale: int) -> "Size":
+        """The same in pixels that are narrower by a factor."""
+        return replace(self, height=self.height * scale, width=self.width * scale)
 
 
 @dataclass(frozen=True)
@@ -157,7 +163,8 @@ def works_of(products: Sequence[Product], config: Config, size: Size) -> list[St
     found = []
     for product in products:
         number = numbers[product.step] = numbers.get(product.step, 0) + 1
-        found.append(_work(product.step, number, config, size, rows))
+        on_grid = size.finer(config.sky_scale) if product.step in ON_SKY_GRID else size
+        found.append(_work(product.step, number, config, on_grid, rows))
     return found
 
 

@@ -53,3 +53,30 @@ def test_numbers_are_finite(value: float) -> None:
 def test_a_configuration_survives_json() -> None:
     config = load_config(overrides=["camera.dark=/dark.fits", "telescope.wavelength_nm=[620, 530]"])
     assert Config.model_validate_json(config.model_dump_json()) == config
+
+
+@pytest.mark.parametrize(
+    ("scale_arcsec", "expected"), [(0.2, 1), (0.28, 1), (0.46, 2), (0.7, 3)]
+)  # lambda / 2D is 0.227 arcsec
+def test_the_grid_of_the_sky_follows_the_telescope(scale_arcsec: float, expected: int) -> None:
+    config = load_config(overrides=["telescope.aperture_m=0.25", f"telescope.pixel_scale_arcsec={scale_arcsec}"])
+    assert config.sky_scale == expected
+    assert config.sky_telescope.scale_arcsec == pytest.approx(scale_arcsec / expected)
+    forced = load_config(
+        overrides=["telescope.aperture_m=0.25", f"telescope.pixel_scale_arcsec={scale_arcsec}", "sky.scale=1"]
+    )
+    assert (forced.sky_scale, forced.sky_telescope) == (1, forced.telescope)
+
+
+def test_without_a_telescope_the_sky_has_the_cameras_pixels() -> None:
+    config = load_config()
+    assert config.sky_scale == 1
+    assert config.sky_telescope is config.telescope
+
+
+def test_a_focal_length_gives_the_pixel_of_the_finer_grid_too() -> None:
+    telescope = Telescope(aperture_m=0.25, focal_length_mm=2000, pixel_size_um=4.0)
+    assert telescope.in_finer_pixels(2).scale_arcsec == pytest.approx(206.264806 * 4 / 2000 / 2)
+    assert Telescope(
+        aperture_m=0.25, pixel_scale_arcsec=0.3, wavelength_nm=(620.0, 535.0, 460.0)
+    ).pixel_over_nyquist == (pytest.approx(0.3 / 206264.806 * 0.5 / 535e-9))

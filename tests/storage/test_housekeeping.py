@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from configs.load import BadConfig
-from configs.schema import StoreSettings
+from configs.store import StoreSettings
 from storage.errors import Hopeless
 from storage.housekeeping import contents, find, human_bytes, parse_bytes, prune, remove, retain
 from storage.product import Product, product_of

@@ -23,14 +23,14 @@ def centred(shape: tuple[int, int], size: int) -> Box:
     return slice(top, top + shape[0]), slice(left, left + shape[1])
 
 
-def canvas_size(height: int, width: int) -> int:
-    """Side of the canvas: even, a product of small primes, and no smaller than the frame."""
-    return fast_even(max(height, width))
+def canvas_size(height: int, width: int, period: int = 1) -> int:
+    """Side of the canvas: even, whole periods of a mask, a product of small primes, and no smaller than the frame."""
+    return fast_even(max(height, width), period)
 
 
-def fast_even(size: int) -> int:
-    """The smallest even product of small primes that is at least `size`: transforms of this length are fast."""
-    while size % 2 or next_fast_len(size, real=True) != size:
+def fast_even(size: int, period: int = 1) -> int:
+    """The smallest even multiple of `period`, and product of small primes, that is at least `size`: fast to transform."""
+    while size % 2 or size % period or next_fast_len(size, real=True) != size:
         size += 1
     return size
 

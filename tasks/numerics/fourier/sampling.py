@@ -43,6 +43,10 @@ class Sampling:
         moved = sorted(((y + dy) % self.period, (x + dx) % self.period) for y, x in self.offsets)
         return Sampling(self.period, tuple(moved))
 
+    def finer(self, scale: int) -> Sampling:
+        """The same pixels on a grid of `scale` times as many pixels along both axes."""
+        return Sampling(self.period * scale, tuple((y * scale, x * scale) for y, x in self.offsets))
+
     def mask(self, height: int, width: int) -> NDArray[np.float32]:
         """(y, x) one where a pixel is sampled, zero elsewhere."""
         rows, columns = -(-height // self.period), -(-width // self.period)

@@ -37,6 +37,14 @@ def join_sites(sites: NDArray[Kind], period: int, shape: tuple[int, int]) -> NDA
     return joined[..., : shape[0], : shape[1]]
 
 
+def on_finer_grid(picture: NDArray[Kind], scale: int) -> NDArray[Kind]:
+    """A picture (..., y, x) with `scale` pixels for each of its own along both axes: itself where it is one.
+
+    A pixel's light stands where its sample lies, at its first place, and at the others, which a mask leaves out.
+    """
+    return picture if scale == 1 else picture.repeat(scale, axis=-2).repeat(scale, axis=-1)
+
+
 def sites_of(sampling: Sampling, plane: int, period: int) -> list[int]:
     """Numbers of the sites that a colour has in a mosaic of `period`, of frames split by `split_sites`."""
     return [plane * period**2 + y * period + x for y, x in sampling.offsets]

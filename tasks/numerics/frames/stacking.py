@@ -73,20 +73,23 @@ def shifted_sum(blocks: Blocks, shifts: Image) -> ShiftedSum:
 
 
 def average_colours(blocks: Blocks, shifts: Image, samplings: Sequence[Sampling]) -> Image:
-    """Mean (colour, y, x) of registered frames: `shift_average` of whole frames, or each colour's own pixels of a mosaic."""
+    """Mean (colour, y, x) of registered frames: `shift_average` of whole frames, or each colour's own samples, drizzled.
+
+    Frames have a channel for each colour, or one that all share.
+    """
     if all(sampling.is_full for sampling in samplings):
         return shift_average(blocks, shifts)
     light, weight = np.zeros((1, 1, 1)), np.zeros((1, 1, 1))
     for numbers, frames in blocks:
         masks = np.stack([sampling.mask(*frames.shape[-2:]) for sampling in samplings])
-        for number, frame in zip(numbers, frames[:, 0], strict=True):
+        for number, frame in zip(numbers, frames, strict=True):
             light = light + _dropped(frame * masks, -shifts[number])
             weight = weight + _dropped(masks, -shifts[number])
     return np.stack([_divided(*each) for each in zip(light, weight, strict=True)])
 
 
 def one_registered(frame: Image, shift: Image, samplings: Sequence[Sampling]) -> Image:
-    """One frame (channel, y, x) moved by -shift as (colour, y, x); what a mosaic does not show is filled."""
+    """One frame (channel, y, x) moved by -shift as (colour, y, x); what its samples do not show is filled."""
     if all(sampling.is_full for sampling in samplings):
         return shift_frames(frame[None], -shift[None])[0]
     return average_colours([(np.zeros(1, np.int64), frame[None])], shift[None], samplings)

@@ -19,6 +19,8 @@ F64 = NDArray[np.float64]
 
 JITTERS_PX = np.linspace(0.0, 2.0, 21)
 """Misalignments tried, rms per axis: two pixels are a failed alignment."""
+FINEST = 0.7
+"""Finer rings, as a fraction of the cut-off, hold too little light."""
 _RINGS_PER_SAMPLE = 2.0  # neighbouring rings are correlated: two count as one
 _MIN_SIGMA = 0.06  # of ln(D/r0): systematic error of the table, by few draws and by turbulence unlike Kolmogorov's
 _WIND_M_S = 10.0  # typical 5/3-moment of the wind over the layers
@@ -54,13 +56,13 @@ def travel_prior(aperture_m: float, exposure_s: float | None) -> tuple[float, fl
     return _WIND_M_S * _EXPOSURE_S / aperture_m, 1.0
 
 
-def _usable(rings: Rings, noise: float, lowest: float) -> NDArray[np.bool_]:
-    """Rings to fit: from the taper's resolution `lowest` up to the first below the noise."""
+def _usable(rings: Rings, noise: float, lowest: float, finest: float) -> NDArray[np.bool_]:
+    """Rings to fit: from the taper's resolution `lowest` up to the first below the noise, or to `finest`."""
     good = np.isfinite(rings.coherence) & np.isfinite(rings.contrast) & (rings.signal > 0.5 * noise)
     good |= lowest > RINGS
     last = len(RINGS) if good.all() else int(np.argmin(good))
     finite = np.isfinite(rings.radius + rings.radius_squared)
-    used: NDArray[np.bool_] = finite & (lowest <= RINGS) & (np.arange(len(RINGS)) < last) & (RINGS <= 0.7)
+    used: NDArray[np.bool_] = finite & (lowest <= RINGS) & (np.arange(len(RINGS)) < last) & (finest >= RINGS)
     return used
 
 
@@ -105,18 +107,20 @@ def fit_seeing(
     obstruction: float,
     noise: float | None = None,
     travel: tuple[float, float] | None = None,
+    finest: float = FINEST,
 ) -> Seeing:
     """The posterior mean seeing given `sums`.
 
     `cutoff` is the telescope's, in cycles per pixel (pupil diameter in cells / grid size); `noise` the power per
-    coefficient of an unnormalised FFT (None: measured beyond the cut-off); `travel` the prior from `travel_prior`.
+    coefficient of an unnormalised FFT (None: measured beyond the cut-off); `travel` the prior from `travel_prior`;
+    `finest` the last ring that is looked at, as a fraction of the cut-off.
     """
     if len(sums.frames) < 4:
         raise ValueError(f"{len(sums.frames)} groups of frames do not show their scatter, 4 do: use smaller groups")
     noise = noise_beyond(sums, cutoff) if noise is None else noise
     rings = measured(sums, cutoff, noise)
     shortest = min(sums.first.shape[1], sums.width)
-    used = _usable(rings, noise, 2.0 / shortest / cutoff)
+    used = _usable(rings, noise, 2.0 / shortest / cutoff, finest)
     table = speckle_table(round(obstruction, 3))
     log_posterior = _log_prior(travel, cutoff)
     if used.any():

@@ -38,7 +38,7 @@ class BrokenCamera:
 
     def __init__(self, scene: SimulatedScene) -> None:
         self.rng, self.top = scene.stream(4), 2**scene.bits - 1
-        kind = self.rng.random(scene.shape)
+        kind = self.rng.random(scene.sensor_shape)
         self.hot, self.dead = kind < HOT_SHARE, kind > 1 - DEAD_SHARE
         self.frames = 0
         self.last: Frames | None = None

@@ -10,6 +10,9 @@ from torch import Tensor
 from tasks.numerics.fourier.rings import multiplicity
 from tasks.numerics.fourier.shifts import best_shift
 
+MIN_PIXEL = 1e-3
+"""Where a pixel's transfer function is below this, no light of a PSF is left."""
+
 
 def known_transfer(psfs: NDArray[np.float32], moves: NDArray[np.float64], pixel_fill: float, size: int) -> Tensor:
     """Transfer functions (frame, size, size//2+1) of PSFs (frame, y, x) centred on [n // 2, n // 2] and moved by `moves`.
@@ -23,7 +26,8 @@ def known_transfer(psfs: NDArray[np.float32], moves: NDArray[np.float64], pixel_
     columns = np.exp(-2j * np.pi * np.outer(np.arange(width) - width // 2, fx)).astype(np.complex64)
     pixel = np.outer(np.sinc(pixel_fill * fy), np.sinc(pixel_fill * fx))
     ramps = np.exp(-2j * np.pi * moves[:, :1] * fy)[:, :, None] * np.exp(-2j * np.pi * moves[:, 1:] * fx)[:, None]
-    transfer = (rows @ psfs @ columns) * ramps / pixel
+    seen = np.abs(pixel) > MIN_PIXEL  # a pixel as wide as two of the canvas passes nothing at its border
+    transfer = (rows @ psfs @ columns) * ramps * np.where(seen, 1 / np.where(seen, pixel, 1), 0)
     return torch.from_numpy(transfer.astype(np.complex64))
 
 

@@ -181,7 +181,8 @@ def _light(
     for colour, spectrum in enumerate(spectra):
         moved = (shift[0] + dispersed(scene, colour), shift[1])
         own = psf[colour] if psf.ndim == 3 else psf
-        seen.append(_crop(fft.irfft2(spectrum * _transfer(own, n, moved), s=(n, n)), scene.shape))
+        light = _crop(fft.irfft2(spectrum * _transfer(own, n, moved), s=(n, n)), scene.shape)
+        seen.append(light[:: scene.binning, :: scene.binning])
     if scene.mosaic:
         return in_mosaic(np.stack(seen), scene.mosaic)
     return np.stack(seen) if scene.colours else seen[0]

@@ -78,7 +78,7 @@ def _psf(
         wide = np.zeros((scene.psf_px,) * 2, np.float32)
         wide[centred((grid, grid), scene.psf_px)] = psf
         psf = wide
-    return _through_pixels(psf, scene.pixel_fill)
+    return _through_pixels(psf, scene.pixel_width)
 
 
 def _pupil(scene: SimulatedScene) -> NDArray[np.float32]:

@@ -36,6 +36,8 @@ class SimulatedScene:
     """Width of the four vanes that hold the secondary mirror, as a fraction of the aperture's diameter; 0 is none."""
     pixel_fill: float = 1.0
     """Width of the area a pixel collects light on, as a fraction of the pixel; 0 samples points."""
+    binning: int = 1
+    """Width of the camera's pixels in pixels of the sky's grid, in which all other lengths are; 1 takes every pixel."""
     d_over_r0: float = 6.0
     """Strength of the seeing: the aperture's diameter over Fried's r0, dimensionless; 0 is no turbulence."""
     outer_scale_m: float = 20.0
@@ -81,8 +83,18 @@ class SimulatedScene:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Height and width of a frame, in pixels."""
+        """Height and width of what a frame shows, in pixels of the sky's grid."""
         return self.height_px or self.size_px, self.size_px
+
+    @property
+    def sensor_shape(self) -> tuple[int, int]:
+        """Height and width of a frame, in the camera's pixels."""
+        return -(-self.shape[0] // self.binning), -(-self.shape[1] // self.binning)
+
+    @property
+    def pixel_width(self) -> float:
+        """Width of the area a camera pixel collects light on, in pixels of the sky's grid."""
+        return self.pixel_fill * self.binning
 
     @property
     def diameter_cells(self) -> float:

@@ -26,9 +26,9 @@ Windows = Callable[[], Iterable[tuple[Tensor, Tensor]]]
 """The same without the light, which only the right side of the equations needs: mask and transfer functions."""
 
 
-def extended_size(height: int, width: int) -> int:
-    """Side of the extended canvas: even, a product of small primes."""
-    return fast_even(int(max(height, width) * (1 + 2 * MARGIN)))
+def extended_size(height: int, width: int, period: int = 1) -> int:
+    """Side of the extended canvas: even, whole periods of a mask, a product of small primes."""
+    return fast_even(int(max(height, width) * (1 + 2 * MARGIN)), period)
 
 
 def paste(frames: NDArray[np.float32], whole: NDArray[np.int64], size: int) -> Tensor:

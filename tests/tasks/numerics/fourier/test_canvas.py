@@ -88,3 +88,12 @@ def test_a_square_for_a_psf_holds_its_light() -> None:
     image = np.fft.fftshift(np.fft.ifft2(np.exp(-3.44 * (2 * f * strength) ** (5 / 3))).real)
     low = (size - psf_size(size, size / 2, strength)) // 2
     assert image[low:-low, low:-low].sum() > 0.98
+
+
+@pytest.mark.parametrize("period", [1, 2, 3, 4, 6])
+def test_a_canvas_holds_whole_periods(period: int) -> None:
+    for side in (31, 50, 97, 130):
+        size = canvas_size(side, 20, period)
+        assert size >= side
+        assert size % period == size % 2 == 0
+    assert canvas_size(97, 20, 1) == canvas_size(97, 20)

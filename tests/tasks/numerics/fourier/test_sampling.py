@@ -54,3 +54,14 @@ def test_where_aliased_light_comes_from() -> None:
     assert float(alias_distance(16, green)[0, 8]) == 0.5  # no light at all: the place to read noise
     assert float(foreign_distance(16, red)[0, 0]) == 0.5
     assert torch.isinf(foreign_distance(16, FULL)).all()
+
+
+def test_a_finer_grid_samples_the_same_places() -> None:
+    green = bayer_samplings("RGGB")[1]
+    picture = np.arange(16.0).reshape(4, 4)
+    mask, fine = green.mask(4, 4), green.finer(3).mask(12, 12)
+    assert green.finer(3).period == 6
+    assert fine[::3, ::3] == pytest.approx(mask)
+    assert fine.sum() == mask.sum()
+    assert (np.kron(picture, np.ones((3, 3))) * fine)[::3, ::3] == pytest.approx(picture * mask)
+    assert FULL.finer(1) == FULL
