@@ -96,13 +96,13 @@ def checked_tables(tables: Mapping[str, Any]) -> list[str]:
 
 def _merge_log(tree: dict[str, Any], log: Mapping[str, Mapping[str, Any]]) -> None:
     """Lay the log on the observatory's telescope: what gives the pixel scale of this capture replaces the usual one."""
-    told = copy.deepcopy(dict(log))
-    telescope = told.get("telescope", {})
+    from_log = copy.deepcopy(dict(log))
+    telescope = from_log.get("telescope", {})
     if "pixel_scale_arcsec" in telescope:
         _one_scale(tree, ["pixel_scale_arcsec"])
     elif "pixel_scale_arcsec" in _table(tree, "telescope"):  # a focal length without a pixel size says less
-        told["telescope"] = {k: v for k, v in telescope.items() if k != "focal_length_mm"}
-    _merge(tree, told)
+        from_log["telescope"] = {k: v for k, v in telescope.items() if k != "focal_length_mm"}
+    _merge(tree, from_log)
 
 
 def _checked(tree: Mapping[str, Any]) -> tuple[Config | None, list[str]]:

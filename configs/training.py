@@ -13,7 +13,6 @@ from configs.section import Count, Positive, Section
 
 STEPS = ("fill", "dewarp", "burst", "enhance")
 """Steps with a learned answer."""
-TRAINING_PROFILES = ("cpu", "gpu")
 
 
 class Air(Section):

@@ -58,10 +58,10 @@ class Runs:
     deployments: list[UUID]
     named: set[UUID] = field(default_factory=set)
     """Waiting runs whose names are set."""
-    told: dict[UUID, datetime] = field(default_factory=dict)
-    """Runs whose end has been told, and when they ended."""
+    reported: dict[UUID, datetime] = field(default_factory=dict)
+    """Runs whose end has been reported, and when they ended."""
     begun: datetime = field(default_factory=lambda: datetime.now(UTC))
-    """Runs that ended earlier are not told."""
+    """Runs that ended earlier are not reported."""
 
     def recover(self, why: str = "") -> list[str]:
         """Close and resume runs without a process; returns a sentence about each.
@@ -122,17 +122,17 @@ class Runs:
         """A sentence about each capture and night that has ended since the last call, whoever started it."""
         chosen = FlowRunFilter(
             state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_OVER)),
-            end_time=FlowRunFilterEndTime(after_=self._last_told()),
+            end_time=FlowRunFilterEndTime(after_=self._last_reported()),
         )
         flows = FlowFilter(name=FlowFilterName(any_=list(REQUESTS)))
         found = self.client.read_flow_runs(flow_filter=flows, flow_run_filter=chosen, limit=200)
-        new = [r for r in found if r.end_time and r.end_time >= self.begun and self.told.get(r.id) != r.end_time]
-        self.told.update({run.id: run.end_time for run in new if run.end_time})
+        new = [r for r in found if r.end_time and r.end_time >= self.begun and self.reported.get(r.id) != r.end_time]
+        self.reported.update({run.id: run.end_time for run in new if run.end_time})
         return [_said(run) for run in sorted(new, key=lambda run: run.end_time or self.begun)]
 
-    def _last_told(self) -> Any:
+    def _last_reported(self) -> Any:
         """From when on ends of runs are asked for: the server may record two at once out of order."""
-        return max([self.begun, *self.told.values()]) - timedelta(seconds=REPORT_S)
+        return max([self.begun, *self.reported.values()]) - timedelta(seconds=REPORT_S)
 
     def _read(self, state: FlowRunFilterState) -> list[FlowRun]:
         chosen = FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=self.deployments), state=state)

@@ -179,8 +179,8 @@ def _revert(fit: Fit, good: State, event: dict[str, Any]) -> None:
     """Back to the last good state with half the rate; the third time the training has failed."""
     fit.guard.events.append(event)
     if fit.guard.failed:
-        told = "; ".join(f"step {e['step']}: {e['cause']} (examples {e['examples']})" for e in fit.guard.events)
-        raise Hopeless(f"the training was reverted {len(fit.guard.events)} times and has failed: {told}")
+        events = "; ".join(f"step {e['step']}: {e['cause']} (examples {e['examples']})" for e in fit.guard.events)
+        raise Hopeless(f"the training was reverted {len(fit.guard.events)} times and has failed: {events}")
     log.warning("training reverted at step %d: %s; examples %s", event["step"], event["cause"], event["examples"])
     fit.go_back(good, keep_events=True)
     fit.factor *= 0.5

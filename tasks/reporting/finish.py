@@ -11,7 +11,7 @@ from storage.results.finished import Result, read_result, save_finished, winjupo
 from storage.results.white_balance import white_balanced
 from tasks.numerics.finishing.richardson_lucy import deconvolved, shown_part
 from tasks.numerics.finishing.scale import upscaled
-from tasks.numerics.finishing.target_crop import Box, target_box
+from tasks.numerics.finishing.target_crop import Box, square_around
 from tasks.numerics.finishing.transfer import Transfer
 from tasks.numerics.finishing.wavelets import with_factors
 from tasks.numerics.judging.double_star import annular_transfer
@@ -31,7 +31,7 @@ def write_finish(folder: Path, settings: Finish, out: Path, tiff: bool, winjupos
     """Finish the result in `folder` and leave the pictures in `out`; nothing in `folder` is changed but by new files."""
     result = read_result(folder)
     name = f"{winjupos_name(result.report)}-{NAME}" if winjupos else NAME
-    box = target_box(result.sky.mean(axis=0)) if settings.crop == "auto" else None
+    box = square_around(result.sky.mean(axis=0)) if settings.crop == "auto" else None
     picture = finished_picture(result, settings, box)
     scale = None if result.scale_arcsec is None else result.scale_arcsec / settings.scale
     record: dict[str, Any] = settings.model_dump(mode="json") | {

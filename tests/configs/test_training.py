@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 
 from configs.load import BadConfig
-from configs.training import STEPS, TRAINING_PROFILES, TrainRequest, training_settings
+from configs.training import STEPS, TrainRequest, training_settings
+
+PROFILES = ("cpu", "gpu")
 
 
 @pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("profile", TRAINING_PROFILES)
+@pytest.mark.parametrize("profile", PROFILES)
 def test_every_profile_and_step_is_complete(step: str, profile: str) -> None:
     settings = training_settings(TrainRequest(step=step, profile=profile))
     assert settings.steps > settings.fold_steps
@@ -17,7 +19,7 @@ def test_every_profile_and_step_is_complete(step: str, profile: str) -> None:
 
 
 def test_the_gpu_profile_is_larger() -> None:
-    small, large = (training_settings(TrainRequest(step="enhance", profile=p)) for p in TRAINING_PROFILES)
+    small, large = (training_settings(TrainRequest(step="enhance", profile=p)) for p in PROFILES)
     assert (large.width, large.skies, large.steps) > (small.width, small.skies, small.steps)
 
 

@@ -59,8 +59,8 @@ def _measured(frame: Image, reference: Image, patch_px: int, step_px: int, reach
             cost[i, j] = smooth[np.ix_(rows, columns)]
     shifts, curvature = _lowest(cost, reach)
     contrast = ndimage.gaussian_filter(reference**2, sigma) - ndimage.gaussian_filter(reference, sigma) ** 2
-    told = np.clip(contrast[np.ix_(rows, columns)], 0, None)
-    weight = curvature * (told > FLAT * told.max()) + 1e-12
+    variance = np.clip(contrast[np.ix_(rows, columns)], 0, None)
+    weight = curvature * (variance > FLAT * variance.max()) + 1e-12
     return np.stack([_between(axis, weight, frame.shape, step_px) for axis in shifts])
 
 

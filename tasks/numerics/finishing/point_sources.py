@@ -29,11 +29,6 @@ def new_sources(result: Image, picture: Image, sigma: float) -> int:
     return int((_peaks(after, sigma) & (seen < MIN_CONTRAST_BEFORE * after)).sum())
 
 
-def sources(picture: Image, sigma: float) -> int:
-    """How many point-like sources a picture (y, x) shows."""
-    return int(_peaks(_contrast(picture), sigma).sum())
-
-
 def _contrast(picture: Image) -> Image:
     """The picture above the median around, which is taken on every third pixel: there it costs a thirtieth."""
     coarse = ndimage.median_filter(ndimage.gaussian_filter(picture, 1.0)[::STEP_PX, ::STEP_PX], WIDE_PX // STEP_PX)

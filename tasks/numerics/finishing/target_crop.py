@@ -29,7 +29,7 @@ class Box:
         return picture[..., self.top : self.top + self.side, self.left : self.left + self.side]
 
 
-def target_box(picture: Image) -> Box | None:
+def square_around(picture: Image) -> Box | None:
     """The square whose middle is the target's, None where the target fills the frame or there is none.
 
     `picture` is (y, x). Where the square would leave the frame it is made smaller rather than moved, as long as it holds

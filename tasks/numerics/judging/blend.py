@@ -10,8 +10,9 @@ from torch import Tensor
 
 from tasks.numerics.fourier.rings import frequencies, radius, ring_mean, rings
 from tasks.numerics.fourier.sampling import masked
-from tasks.numerics.judging.heldout import CHUNK, HeldoutFrames, fit
+from tasks.numerics.judging.heldout import HeldoutFrames, fit
 from tasks.numerics.optics.kolmogorov import phase_sigma
+from tasks.numerics.optics.propagation import CHUNK
 from tasks.numerics.optics.pupil import otfs
 
 Image = NDArray[np.float32]

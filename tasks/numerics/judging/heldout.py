@@ -14,12 +14,10 @@ from tasks.numerics.adam import adam_step, cosine_rate
 from tasks.numerics.fourier.rings import frequencies, ring_mean, rings
 from tasks.numerics.fourier.sampling import FULL, Sampling, masked
 from tasks.numerics.optics.kolmogorov import phase_sigma
-from tasks.numerics.optics.propagation import Propagation, by_columns
+from tasks.numerics.optics.propagation import CHUNK, Propagation, by_columns
 from tasks.numerics.optics.pupil import Pupil, band_limited, otfs
 from tasks.numerics.sky.likelihood import Misfit, chi2
 
-CHUNK = 8
-"""Frames per transform."""
 MIN_FRAMES = 5
 """Fewer frames than this do not show their own scatter."""
 COARSE_FRACTION = 0.25

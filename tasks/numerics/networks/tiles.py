@@ -18,9 +18,9 @@ TILE_PX, HALO_PX = 256, 48
 
 def answer(net: nn.Module, inputs: Planes, classical: Planes, conditions: Sequence[float] = ()) -> Planes:
     """A net's answer (out, y, x) to inputs (in, y, x) and a classical answer (c, y, x) of any size, told some numbers."""
-    told, first = torch.tensor([list(conditions)], dtype=torch.float32), len(inputs)
+    numbers, first = torch.tensor([list(conditions)], dtype=torch.float32), len(inputs)
     both = np.asarray(np.concatenate([inputs, classical]), np.float32)
-    return in_tiles(lambda planes: net(planes[:, :first], planes[:, first:], told), both)
+    return in_tiles(lambda planes: net(planes[:, :first], planes[:, first:], numbers), both)
 
 
 def in_tiles(run: Callable[[Tensor], Tensor], planes: Planes, tile: int = TILE_PX, halo: int = HALO_PX) -> Planes:

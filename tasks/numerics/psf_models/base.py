@@ -14,8 +14,6 @@ from tasks.numerics.fourier.sampling import FULL, Sampling
 from tasks.numerics.optics.aperture import Aperture
 from tasks.numerics.sky.likelihood import Sums
 
-CHUNK = 8
-"""Frames per transform."""
 PORTRAIT_SAMPLING = 3
 """Pixels of a portrait per wavelength / D: fine enough that a peak between two pixels loses little of its height."""
 

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from tasks.numerics.optics.aperture import Aperture
 from tasks.numerics.optics.kolmogorov import noll_variances, phase_sigma
+from tasks.numerics.optics.propagation import CHUNK
 from tasks.numerics.optics.pupil import Pupil, make_pupil, otfs, pupil_in_air, tilt
 from tasks.numerics.optics.pupil import psfs as psfs_of
 from tasks.numerics.psf_models import phase_solver
-from tasks.numerics.psf_models.base import CHUNK, PORTRAIT_SAMPLING, Batch, Image, Memory, Plan, Solved
+from tasks.numerics.psf_models.base import PORTRAIT_SAMPLING, Batch, Image, Memory, Plan, Solved
 from tasks.numerics.psf_models.phase_solver import Schedule, State, draw_phases
 from tasks.numerics.sky.likelihood import Problem, sums
 

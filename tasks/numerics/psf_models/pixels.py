@@ -9,8 +9,9 @@ from torch import Tensor
 from tasks.numerics.fourier.sampling import FULL, Sampling, masked
 from tasks.numerics.fourier.shifts import phase_ramp
 from tasks.numerics.optics.aperture import Aperture
+from tasks.numerics.optics.propagation import CHUNK
 from tasks.numerics.optics.pupil import diffraction_otf, make_pupil
-from tasks.numerics.psf_models.base import CHUNK, Batch, Image, Memory, Plan, Solved
+from tasks.numerics.psf_models.base import Batch, Image, Memory, Plan, Solved
 from tasks.numerics.sky.likelihood import sums
 
 

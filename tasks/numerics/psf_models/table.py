@@ -10,8 +10,9 @@ from torch import Tensor
 
 from tasks.numerics.fourier.rings import frequencies
 from tasks.numerics.fourier.sampling import masked
+from tasks.numerics.optics.propagation import CHUNK
 from tasks.numerics.psf_models import phases, pixels
-from tasks.numerics.psf_models.base import CHUNK, PORTRAIT_SAMPLING, Batch, PsfModel, Solved
+from tasks.numerics.psf_models.base import PORTRAIT_SAMPLING, Batch, PsfModel, Solved
 from tasks.numerics.sky.likelihood import chi2, sums
 from tasks.numerics.sky.wiener import corner_noise, floor_of, ring_power, wiener
 

@@ -8,7 +8,7 @@ import pytest
 
 from configs.finish import Finish
 from storage.results.finished import Result, read_result
-from tasks.numerics.finishing.target_crop import target_box
+from tasks.numerics.finishing.target_crop import square_around
 from tasks.reporting.finish import finished_picture, write_finish
 from tests.storage.results.test_finished import result_in
 
@@ -43,7 +43,7 @@ def test_sharpening_steepens_the_limb_and_keeps_the_light(result: Result, settin
 
 
 def test_crop_puts_the_target_in_the_middle_and_scale_refines_it(result: Result) -> None:
-    box = target_box(result.sky[0])
+    box = square_around(result.sky[0])
     assert box is not None
     made = finished_picture(result, Finish(white="none", scale=1.5), box)[0]
     assert made.shape == (round(1.5 * box.side),) * 2

@@ -179,3 +179,11 @@ def test_the_file_is_whole_or_not_there(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"report\.html cannot be written .*--out"):
         save_text(tmp_path / "file" / "report.html", rendered(page()))
+
+
+def test_pages_that_share_the_style_sheet_do_not_share_the_pairs() -> None:
+    """The gallery's squares of two pictures stretched the report's pictures over the text below them."""
+    sheet = (Path(__file__).parents[3] / "tasks/reporting/templates" / "page.css").read_text(encoding="utf-8")
+    rules = re.findall(r"([^{}]*\.pair\b[^{}]*)\{([^}]*)\}", sheet)
+    assert len(rules) >= 4
+    assert all(".shot" in selector or "grid-template-columns" in body for selector, body in rules)

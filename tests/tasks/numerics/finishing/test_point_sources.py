@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from tasks.numerics.finishing.point_sources import new_sources, sources
+from tasks.numerics.finishing.point_sources import new_sources
 
 
 def field(places: list[tuple[int, int]], width: float) -> NDArray[np.float32]:
@@ -18,7 +18,7 @@ PLACES = [(12, 14), (30, 40), (50, 20)]
 
 
 def test_sharper_stars_are_the_same_stars() -> None:
-    assert sources(field(PLACES, 2.0), 0.01) == 3
+    assert new_sources(field(PLACES, 2.0), np.zeros((64, 64), np.float32), 0.01) == 3
     assert new_sources(field(PLACES, 1.0), field(PLACES, 2.0), 0.01) == 0
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tasks.numerics.finishing.target_crop import target_box
+from tasks.numerics.finishing.target_crop import square_around
 
 
 def disc(y0: float, x0: float, radius: float) -> np.ndarray:
@@ -12,7 +12,7 @@ def disc(y0: float, x0: float, radius: float) -> np.ndarray:
 
 
 def test_the_target_stands_in_the_middle() -> None:
-    box = target_box(disc(45, 70, 15))
+    box = square_around(disc(45, 70, 15))
     assert box is not None
     assert abs(box.top + box.side / 2 - 45.5) <= 1
     assert abs(box.left + box.side / 2 - 70.5) <= 1
@@ -21,11 +21,11 @@ def test_the_target_stands_in_the_middle() -> None:
 
 def test_near_the_edge_the_target_stays_whole() -> None:
     picture = disc(18, 100, 15)
-    box = target_box(picture)
+    box = square_around(picture)
     assert box is not None
     assert (box.of(picture) > 250).sum() == (picture > 250).sum()
 
 
 def test_what_fills_the_frame_or_is_dark_is_not_cropped() -> None:
-    assert target_box(disc(50, 60, 200)) is None
-    assert target_box(np.zeros((40, 40), np.float32)) is None
+    assert square_around(disc(50, 60, 200)) is None
+    assert square_around(np.zeros((40, 40), np.float32)) is None

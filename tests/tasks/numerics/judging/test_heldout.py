@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from tasks.numerics.fourier.rings import frequencies
-from tasks.numerics.judging.heldout import CHUNK, HeldoutFit, Verdict, fit, fit_frames, verdict_of
+from tasks.numerics.judging.heldout import HeldoutFit, Verdict, fit, fit_frames, verdict_of
 from tasks.numerics.optics.aperture import Aperture
 from tasks.numerics.optics.kolmogorov import phase_sigma
+from tasks.numerics.optics.propagation import CHUNK
 from tasks.numerics.optics.pupil import Pupil, diffraction_otf, make_pupil, otfs
 from tasks.numerics.psf_models.phase_solver import draw_phases
 from tasks.numerics.sky.likelihood import chi2
