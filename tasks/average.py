@@ -4,6 +4,7 @@ import dask
 import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft
 
 from configs.schema import Average
 from storage.product import Product
@@ -69,6 +70,9 @@ def _moments(
 
 def _power(block: NDArray[np.float32]) -> NDArray[np.float64]:
     """Sum of the power spectra (y, x//2+1) of a block, all channels together, the mean taken off."""
-    luma = block.mean(axis=1)
-    spectra = np.fft.rfft2(luma - luma.mean(axis=(-2, -1), keepdims=True))
-    return np.asarray((np.abs(spectra) ** 2).sum(axis=0))
+    total = np.zeros((block.shape[-2], block.shape[-1] // 2 + 1))
+    for frame in block:  # one by one, what is transformed stays in the cache
+        luma = frame.mean(axis=0)
+        spectrum = fft.rfft2(luma - luma.mean())
+        total += spectrum.real**2 + spectrum.imag**2
+    return total

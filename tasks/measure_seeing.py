@@ -42,7 +42,7 @@ class ColourSeeing:
     """(frame, ring)."""
 
 
-@step(version="8")
+@step(version="9")
 def measure_seeing(work: Work, frames: Product, mean: Product, stack: Product, telescope: Telescope) -> None:
     """Fit D/r0, the wind's travel during an exposure and the alignment's jitter to ratios of spectra without the sky.
 

@@ -20,6 +20,8 @@ from tasks.products.frames import flag
 from tasks.products.optics import check_scale, check_wavelengths, cutoff_cpp
 from tasks.running.step import Work, step
 
+NOISE_FRAMES = 1024
+"""Consecutive frames, from the middle of the capture, that tell whether the noise is white."""
 Sets = tuple[stacking.Numbers, stacking.Numbers, stacking.Numbers]
 """Numbers of all frames, of those of the stack, and of the luckiest of these."""
 
@@ -40,7 +42,7 @@ class Ranked:
     """Pixels of the stacks for one of the camera's, along each axis."""
 
 
-@step(version="6")
+@step(version="7")
 def shift_average(
     work: Work,
     frames: Product,
@@ -104,8 +106,10 @@ def _with_noise(content: Stack, clean: CleanFrames, usable: NDArray[np.int64], s
     for channel in range(len(clean.colours)):
         cutout = cutout_of(content, channel)
         if cutout.sampling.is_full:
-            blocks = (cutout.frames(clean, usable[start : start + size]) for start in range(0, len(usable), size))
-            found[channel] = learn_noise(blocks, len(usable), float((cutout.taper.astype(np.float64) ** 2).sum()))
+            first = max(0, len(usable) - NOISE_FRAMES) // 2
+            some = usable[first : first + NOISE_FRAMES]
+            blocks = (cutout.frames(clean, some[start : start + size]) for start in range(0, len(some), size))
+            found[channel] = learn_noise(blocks, len(some), float((cutout.taper.astype(np.float64) ** 2).sum()))
     curves = [np.full(len(FREQUENCIES_CPP), np.nan) if each.curve is None else each.curve for each in found]
     curve = None if all(each.curve is None for each in found) else np.stack(curves)
     return replace(content, noise_ratio=np.array([each.ratio for each in found]), noise_curve=curve)

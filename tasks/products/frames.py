@@ -65,7 +65,9 @@ class CalibratedFrames:
         """Response curve, dark and flat; where the flat is unusable the division is left out (the defect map covers it)."""
         content = self.content
         light = self._response[raw] if content.response is not None else raw
-        light = np.nan_to_num(light.astype(np.float32), copy=False)
+        light = light.astype(np.float32)
+        if raw.dtype.kind == "f":
+            np.nan_to_num(light, copy=False)
         if content.dark is not None:
             light -= self._dark
         if content.flat is not None:

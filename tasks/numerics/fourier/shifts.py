@@ -11,7 +11,7 @@ def phase_ramp(size: tuple[int, int], move: NDArray[np.float32]) -> NDArray[np.c
     """Factor (y, x//2+1) on the rfft2 spectrum of a picture of `size` (y, x) that shifts it by `move` (dy, dx) px, circularly."""
     along_y = np.exp(-2j * np.pi * fft.fftfreq(size[0]) * float(move[0]))
     along_x = np.exp(-2j * np.pi * fft.rfftfreq(size[1]) * float(move[1]))
-    return np.outer(along_y, along_x).astype(np.complex64)
+    return np.outer(along_y.astype(np.complex64), along_x.astype(np.complex64))
 
 
 def best_shift(cross: NDArray[np.complex64], size: int, farthest: int | None = None) -> tuple[float, float, float]:
@@ -54,13 +54,17 @@ def shift_frames(block: Image, moves: NDArray[np.float32]) -> Image:
 
 
 def _shift_axis(block: Image, moves: NDArray[np.float32], axis: int) -> Image:
-    n = block.shape[axis]
-    mirrored = np.concatenate([block, np.flip(block, axis)], axis=axis)
-    phase = np.exp(-2j * np.pi * np.outer(moves, fft.rfftfreq(2 * n))).astype(np.complex64)  # (frame, frequency)
-    shape = [len(block), 1, 1, 1]
-    shape[axis] = n + 1
-    shifted = fft.irfft(fft.rfft(mirrored, axis=axis) * phase.reshape(shape), n=2 * n, axis=axis)
-    return np.ascontiguousarray(np.take(shifted, np.arange(n), axis=axis), dtype=np.float32)
+    """By cosine and sine transforms, which hold the mirror image without its being there."""
+    n, shape = block.shape[axis], [len(block), 1, 1, 1]
+    shape[axis] = n
+    angles = np.outer(moves, np.pi * np.arange(n + 1) / n)
+    cosine, sine = (turn(angles).astype(np.float32) for turn in (np.cos, np.sin))
+    waves = fft.dct(block, axis=axis)
+    even = fft.idct(waves * cosine[:, :-1].reshape(shape), axis=axis)
+    odd = np.zeros_like(waves)
+    np.moveaxis(odd, axis, -1)[..., :-1] = np.moveaxis(waves, axis, -1)[..., 1:]
+    odd *= sine[:, 1:].reshape(shape)
+    return np.asarray(even + fft.idst(odd, axis=axis, overwrite_x=True), np.float32)
 
 
 def split(shifts: NDArray[np.float32], period: int = 1) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

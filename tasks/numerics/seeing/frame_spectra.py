@@ -6,12 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.numerics.fourier.rings import RINGS, radial_profile, radii
-from tasks.numerics.fourier.shifts import shift_frames
-from tasks.numerics.seeing.spectral_ratios import SpectralSums, grouped, join, spectral_sums
+from tasks.numerics.fourier.shifts import move_whole, shift_frames, split
+from tasks.numerics.fourier.windows import hann
+from tasks.numerics.seeing.spectral_ratios import SpectralSums, grouped, join, power_of, spectral_sums, tapered
 
 MIN_GROUPS = 6
 """Groups of neighbouring frames among which the scatter is measured, at least."""
 MAX_GROUP_FRAMES = 8
+MAX_FRAMES = 1024
+"""From so many frames, in blocks spread over the capture, the sums are made; what more would bring is far below the error
+of the table that they are compared with. Of the others only the ring power is looked at."""
 
 
 def frame_spectra(
@@ -29,16 +33,40 @@ def frame_spectra(
     size = int(np.clip(used // MIN_GROUPS, 1, MAX_GROUP_FRAMES))
     power = np.full((len(shifts), len(RINGS)), np.nan, np.float32)
     total: SpectralSums | None = None
+    done = summed = 0
     for numbers, frames in blocks:
-        moved = shift_frames(frames[:, None], -shifts[numbers])[:, 0] / gains[numbers, None, None]
-        single = spectral_sums(moved, cutoff, 1)
-        radius = radii((single.first.shape[1], single.width), cutoff)
-        power[numbers] = radial_profile(single.second[:, radius <= 1.0].astype(np.float64), radius[radius <= 1.0])
-        sums = grouped(single, size)
-        total = sums if total is None else join([total, sums])
+        if summed * used <= done * min(used, MAX_FRAMES):
+            moved = shift_frames(frames[:, None], -shifts[numbers])[:, 0] / gains[numbers, None, None]
+            single = spectral_sums(moved, cutoff, 1)
+            power[numbers] = _ring_power(single.second, moved.shape[1:], cutoff)
+            sums = grouped(single, size)
+            total = sums if total is None else join([total, sums])
+            summed += len(numbers)
+        else:
+            power[numbers] = _quick_power(frames, shifts[numbers], gains[numbers], cutoff)
+        done += len(numbers)
     if total is None:
         raise ValueError("0 usable frames to measure the seeing from, at least 4 are needed")
     return total, power
+
+
+def _quick_power(
+    frames: NDArray[np.float32], shifts: NDArray[np.float32], gains: NDArray[np.float32], cutoff: float
+) -> NDArray[np.float64]:
+    """Ring power (frame, ring) of frames that are registered to whole pixels only, which changes no power."""
+    shape = frames.shape[1:]
+    window = hann(shape).astype(np.float32)
+    whole, _ = split(shifts)
+    moved = move_whole(frames[:, None], -whole)[:, 0] / gains[:, None, None]
+    powers = np.concatenate([power_of(tapered(frame[None], window)) for frame in moved])
+    return _ring_power(powers, shape, cutoff)
+
+
+def _ring_power(power: NDArray[np.float32], shape: tuple[int, ...], cutoff: float) -> NDArray[np.float64]:
+    """Mean (frame, ring) of power (frame, y, x//2+1)."""
+    radius = radii((shape[0], shape[1]), cutoff)
+    inside = radius <= 1.0
+    return radial_profile(power[:, inside].astype(np.float64), radius[inside])
 
 
 def mean_power_of(

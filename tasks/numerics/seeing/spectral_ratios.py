@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft
 
 from tasks.numerics.fourier.rings import RINGS, radial_profile, radii
 from tasks.numerics.fourier.sampling import FULL, Sampling, alias_radius
@@ -48,24 +49,29 @@ def spectral_sums(frames: F32, cutoff: float, group: int = 8) -> SpectralSums:
     `cutoff` is the telescope's, in cycles per pixel.
     """
     shape = (frames.shape[1], frames.shape[2])
-    window, blur = hann(shape), _softening(radii(shape, cutoff))
+    window, blur = hann(shape).astype(np.float32), _softening(radii(shape, cutoff)).astype(np.float32)
     parts = []
     for start in range(0, len(frames), group):
-        block = frames[start : start + group].astype(np.float64)
-        spectra = _tapered(block, window)
-        power = np.abs(spectra) ** 2
-        soft = np.abs(_tapered(np.fft.irfft2(np.fft.rfft2(block) * blur, s=shape), window)) ** 2
+        block = frames[start : start + group].astype(np.float32, copy=False)
+        spectra = tapered(block, window)
+        power = power_of(spectra)
+        soft = power_of(tapered(fft.irfft2(fft.rfft2(block) * blur, s=shape), window))
         parts.append((len(block), spectra.sum(0), power.sum(0), (power**2).sum(0), soft.sum(0)))
     count, first, *powers = (np.array(part) for part in zip(*parts, strict=True))
     second, fourth, softened = (each.astype(np.float32) for each in powers)
     return SpectralSums(count.astype(np.float64), first.astype(np.complex64), second, fourth, softened, shape[1])
 
 
-def _tapered(block: F64, window: F64) -> NDArray[np.complex128]:
+def tapered(block: F32, window: F32) -> C64:
     """Spectra of frames (frame, y, x) under the window, their weighted mean subtracted."""
-    level = (block * window).sum((1, 2), keepdims=True) / window.sum()
-    spectra: NDArray[np.complex128] = np.fft.rfft2((block - level) * window)
+    level = np.tensordot(block, window, 2)[:, None, None] / window.sum()
+    spectra: C64 = fft.rfft2((block - level) * window)
     return spectra
+
+
+def power_of(spectra: C64) -> F32:
+    """|Y|^2."""
+    return np.asarray(spectra.real**2 + spectra.imag**2)
 
 
 def _softening(radius: F64) -> F64:
