@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from configs.schema import Colour, Evaluate, Telescope
 from storage.product import CaptureProducts, Product
-from tasks.numerics.frames.colours import colour_offsets, laid_on_each_other
+from tasks.numerics.frames.colours import colour_offsets, laid_on_each_other, luma_limits
 from tasks.numerics.judging.blend import INNER_RINGS, believed_rings, blended, ring_products
 from tasks.numerics.judging.heldout import HeldoutFit, HeldoutFrames, Verdict, fit_frames, verdict_of
 from tasks.numerics.judging.metrics import frc_cutoff, is_nearer
@@ -41,7 +41,21 @@ class Opened(Inputs):
     colour: Colour
 
 
-@step(version="16")
+@dataclass(frozen=True)
+class RegisteredColours:
+    """How the colours of a picture are laid on each other."""
+
+    offsets: NDArray[np.float32]
+    """(channel, 2) px each colour is moved by."""
+    limits_cpp: NDArray[np.float64]
+    """(channel,) frequency, cycles/px, from which it is luma and stays in its place; infinite where all of it is moved."""
+
+    def together(self, pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Pictures (channel, y, x) with their colours on each other."""
+        return laid_on_each_other(pictures, self.offsets, self.limits_cpp)
+
+
+@step(version="17")
 def evaluate(
     work: Work,
     inputs: CaptureProducts,
@@ -69,23 +83,28 @@ def _content(opened: Opened, verdicts: list[Verdict], notes: list[str]) -> Evalu
     stacked, solved, settings = opened.stack, opened.sky, opened.settings
     reference = opened.clean.colours.reference
     decision, believed = _decided(opened, verdicts, notes)
-    sky, sky_offsets = _together(opened, solved.sky[:])
-    stack, stack_offsets = _together(opened, stacked.stack[:])
-    published, moved = (stack, stack_offsets) if decision.word == "stack" else (sky, sky_offsets)
+    sky_colours, stack_colours = (_registered(opened, pictures) for pictures in (solved.sky[:], stacked.stack[:]))
+    sky, stack = sky_colours.together(solved.sky[:]), stack_colours.together(stacked.stack[:])
+    published, moved = (stack, stack_colours) if decision.word == "stack" else (sky, sky_colours)
     if decision.word == "blend":
-        published = laid_on_each_other(_blend(opened, believed), sky_offsets)
+        published = sky_colours.together(_blend(opened, believed))
     errors = _standard_errors(opened, decision, believed)
-    offsets = {"sky_px": sky_offsets.tolist(), "stack_px": stack_offsets.tolist(), "onto_channel": reference}
+    offsets = {
+        "sky_px": sky_colours.offsets.tolist(),
+        "stack_px": stack_colours.offsets.tolist(),
+        "onto_channel": reference,
+        "luma_from_cpp": [float(each) if np.isfinite(each) else None for each in sky_colours.limits_cpp],
+    }
     per_frame = np.stack([verdict.chi2_per_frame for verdict in verdicts], axis=1)  # (sky or stack, channel, frame)
     return Evaluated(
         published=published,
         stack=stack,
-        lucky_stack=laid_on_each_other(stacked.lucky_stack[:], stack_offsets),
+        lucky_stack=stack_colours.together(stacked.lucky_stack[:]),
         sky=sky,
         heldout_frames=stacked.held[: settings.frames],
         chi2_sky=per_frame[0],
         chi2_stack=per_frame[1],
-        belief=np.maximum(laid_on_each_other(errors, moved), errors.min()),  # moved light may ring below zero
+        belief=np.maximum(laid_on_each_other(errors, moved.offsets), errors.min()),  # moved light may ring below zero
         verdict=decision.word,
         stretch=settings.stretch,
         figures={
@@ -130,13 +149,15 @@ def _verdict(opened: Opened, channel: int, notes: list[str]) -> Verdict:
     return verdict_of(list(split_on_oom(len(frames.spectra), fit, notes.append)), frames.pupil.cutoff)
 
 
-def _together(opened: Opened, pictures: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Pictures (channel, y, x) with their colours on each other, and by how much (channel, 2) px each was moved."""
-    offsets = np.zeros((len(pictures), 2), np.float32)
+def _registered(opened: Opened, pictures: NDArray[np.float32]) -> RegisteredColours:
+    """How pictures (channel, y, x) are laid on each other."""
+    offsets, limits = np.zeros((len(pictures), 2), np.float32), np.full(len(pictures), np.inf)
+    reference = opened.clean.colours.reference
     if opened.colour.align:
         compressed = opened.stack.noise_curve is not None
-        offsets = colour_offsets(pictures, opened.clean.colours.reference, compressed)
-    return laid_on_each_other(pictures, offsets), offsets
+        offsets = colour_offsets(pictures, reference, compressed)
+        limits = luma_limits(pictures, reference, offsets) if compressed else limits
+    return RegisteredColours(offsets, limits)
 
 
 def _decided(opened: Opened, verdicts: list[Verdict], notes: list[str]) -> tuple[Decision, list[int]]:
@@ -206,7 +227,8 @@ def _standard_errors(opened: Opened, decision: Decision, believed: list[int]) ->
     found = []
     for channel, rings in enumerate(counts):
         aperture = aperture_of(opened.telescope, channel, opened.mean, size)
-        found.append(standard_error_of(opened.sky, cutout_of(opened.stack, channel), aperture, rings, frames))
+        sigma = opened.seeing.log_power_sigma[channel]
+        found.append(standard_error_of(opened.sky, cutout_of(opened.stack, channel), aperture, rings, frames, sigma))
     return np.stack(found)
 
 

@@ -63,6 +63,30 @@ class Misfit:
 
 
 @dataclass(frozen=True)
+class Belief:
+    """How far the published picture is believed."""
+
+    share: Image
+    """(y, x) standard error over the target's light."""
+    finest: str
+    """Period of the finest structure that is believed, with its unit."""
+
+    @property
+    def brightest(self) -> float:
+        """Standard error, over the target's light, at the bright end of the scale."""
+        return max(float(np.percentile(self.share, 99.5)), 1e-12)
+
+    @property
+    def sentence(self) -> str:
+        """The map in words."""
+        middle, most = (f"{100 * each:.2g} %" for each in (float(np.median(self.share)), float(self.share.max())))
+        return (
+            f"Standard error of every pixel of what is published, over the light of the target: {middle} is the median, "
+            f"{most} the largest; structure finer than {self.finest} is not believed."
+        )
+
+
+@dataclass(frozen=True)
 class Stage:
     """One stage on the way to the sky."""
 
@@ -92,6 +116,7 @@ class Page:
     psfs: tuple[Tile, ...]
     psf_note: str
     misfit: Misfit | None
+    belief: Belief | None = None
 
 
 def filled(template: str, **values: Any) -> str:
@@ -120,6 +145,7 @@ def rendered(page: Page) -> str:
             (tile, _data_uri(_heated(np.sqrt(np.clip(tile.values / tile.values.max(), 0, 1))))) for tile in page.psfs
         ],
         misfit=_misfit_uri(page.misfit) if page.misfit else "",
+        belief=_data_uri(_heated(np.clip(page.belief.share / page.belief.brightest, 0, 1))) if page.belief else "",
         longest=max([0.001, *(t for name, t in page.report["seconds"].items() if name != "total")]),
         settings=_flat(page.report["settings"]),
         made=datetime.fromtimestamp(page.made, UTC).strftime("%Y-%m-%d %H:%M UTC"),

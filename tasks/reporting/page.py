@@ -25,7 +25,7 @@ from tasks.reporting.charts import (
     resolution_charts,
     seeing_charts,
 )
-from tasks.reporting.html import Misfit, Page, Picture, Stage, Tile
+from tasks.reporting.html import Belief, Misfit, Page, Picture, Stage, Tile
 from tasks.reporting.opened import OpenedProducts, open_products
 from tasks.reporting.residual_map import residual_map
 from tasks.reporting.svg import Chart
@@ -70,7 +70,22 @@ def gather(
             psfs=_psfs(opened, shown),
             psf_note=_psf_note(opened),
             misfit=misfits[-1],
+            belief=_belief(opened, judged, telescope.scale_arcsec),
         )
+
+
+def _belief(opened: OpenedProducts, judged: Evaluated, scale_arcsec: float | None) -> Belief:
+    """The standard error of what is published, of the shown channel."""
+    picture, finest = (
+        judged.published[opened.channel],
+        judged.figures["channels"][opened.channel]["finest_believed_cpp"],
+    )
+    light = max(float(np.subtract(*np.percentile(picture, (99.9, 1)))), 1e-30)
+    if finest > 0:
+        period = f"{1 / finest:.1f} px" + (f" ({scale_arcsec / finest:.2f}″)" if scale_arcsec else "")
+    else:
+        period = "what the stack shows"
+    return Belief(judged.belief[opened.channel] / light, period)
 
 
 def _portrait_width(opened: OpenedProducts) -> int:
@@ -117,9 +132,11 @@ def _pictures(
         Picture("stack", "Stack", "mean of all frames, registered", judged.stack[:]),
         Picture("lucky", "Lucky stack", "mean of the sharpest frames", judged.lucky_stack[:]),
     ]
+    colours = judged.figures["colours"]
+    moves = np.array(colours["sky_px"], np.float32), np.array([each or np.inf for each in colours["luma_from_cpp"]])
     for number, each in enumerate(opened.rounds[:-1], start=1):
         caption = f"from {count_frames(each.sky)} frames"
-        sky = laid_on_each_other(each.sky.sky[:], np.array(judged.figures["colours"]["sky_px"], np.float32))
+        sky = laid_on_each_other(each.sky.sky[:], *moves)
         views.append(Picture(f"round{number}", f"Sky, round {number}", caption, sky))
     caption = f"after round {len(opened.rounds)}, from {count_frames(opened.rounds[-1].sky)} frames"
     caption += {"sky": "", "blend": "; published only in part"}.get(judged.verdict, "; not published")

@@ -12,8 +12,10 @@ import flows.capture
 from configs.schema import Telescope
 from storage.product import CaptureResults, Product
 from tasks.evaluate import evaluate
+from tasks.numerics.fourier.rings import radius
+from tasks.numerics.judging.metrics import match
 from tasks.products.belief import standard_error_of
-from tasks.products.contents import Evaluated, Mean, Sky, Stack
+from tasks.products.contents import Evaluated, Mean, Seeing, Sky, Stack
 from tasks.products.cutout import cutout_of
 from tasks.products.optics import aperture_of
 from tasks.reporting.report import describe
@@ -26,10 +28,11 @@ def errors(planet: Any, believed: int) -> NDArray[np.float32]:
         store.view(Sky, planet.sky) as sky,
         store.view(Stack, planet.stack) as stack,
         store.view(Mean, planet.mean) as mean,
+        store.view(Seeing, planet.seeing) as seeing,
     ):
         cutout = cutout_of(stack, 0)
         aperture = aperture_of(planet.config.telescope, 0, mean, cutout.size)
-        return standard_error_of(sky, cutout, aperture, believed, len(stack.order))
+        return standard_error_of(sky, cutout, aperture, believed, len(stack.order), seeing.log_power_sigma[0])
 
 
 def test_every_pixel_has_its_error(planet: Any) -> None:
@@ -49,6 +52,22 @@ def test_the_stack_is_surer_of_itself_than_the_sharper_sky(planet: Any) -> None:
     assert np.ptp(stack) == 0
     assert np.median(stack) < np.median(sky)
     assert np.median(part) < np.median(sky)
+
+
+def test_the_error_is_what_the_sky_is_off_the_truth_by(planet: Any) -> None:
+    """As far as detail is believed, over the inner part of the frame; gain, offset and place are not known to any solve.
+
+    The few steps of this solve leave more than the halves show; captures that were solved in full measure 0.7 to 1.4.
+    """
+    with planet.store.view(Evaluated, planet.result) as judged:
+        sky, error = judged.published[0], judged.belief[0]
+        finest = judged.figures["channels"][0]["finest_believed_cpp"]
+    fit = match(planet.truth, sky)
+    off = (fit.fitted - fit.truth) / fit.gain
+    spectrum = np.fft.rfft2(off) / (1 + (radius(off.shape) / finest) ** 16)
+    off = np.fft.irfft2(spectrum, s=off.shape)
+    ratio = np.sqrt(np.mean(off**2) / np.mean(error[8:-8, 8:-8] ** 2))
+    assert 0.5 < ratio < 2.8
 
 
 @pytest.fixture(scope="module")

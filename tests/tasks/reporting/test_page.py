@@ -64,6 +64,18 @@ def test_the_judges_and_the_losses_are_those_of_the_products(planet: Any, shown:
     assert losses.title in rendered(shown)
 
 
+def test_belief_is_the_published_standard_error_in_shares_of_the_light(planet: Any, shown: Page) -> None:
+    assert shown.belief is not None
+    error, sky = planet.read(planet.result, "belief")[0], planet.read(planet.result, "published")[0]
+    share = shown.belief.share / error
+    assert np.ptp(share) < 1e-5 * share.max()
+    assert 1 / share.max() == pytest.approx(np.ptp(sky), rel=0.2)
+    html = rendered(shown)
+    assert shown.belief.sentence in html
+    assert "Map of the standard error" in html
+    assert "″" in shown.belief.finest
+
+
 def test_psfs_go_from_the_best_to_the_worst(planet: Any, shown: Page) -> None:
     peaks = [float(tile.values.max()) for tile in shown.psfs]
     assert peaks[0] == pytest.approx(1, abs=1e-3)

@@ -47,3 +47,31 @@ def test_halves_that_differ_more_than_their_noise_raise_it_there() -> None:
 
 def test_a_picture_that_shows_nothing_has_no_error() -> None:
     assert standard_error(sums(1), FLOOR, 0 * SHOWN).max() == 0
+
+
+def test_light_that_the_prior_took_is_an_error_where_the_light_is() -> None:
+    blob = torch.zeros(SIZE, SIZE)
+    blob[20:24, 30:34] = 500.0
+    both = sums(1)
+    lit = replace(
+        both,
+        total=replace(both.total, cross=both.total.cross + COUNT * torch.fft.rfft2(blob)),
+        half=replace(both.half, cross=both.half.cross + COUNT / 2 * torch.fft.rfft2(blob)),
+    )
+    loose, tight = (standard_error(lit, floor, SHOWN) for floor in (FLOOR, 2000 * FLOOR))
+    assert tight[21, 31] > 3 * loose[21, 31]
+    assert tight[50, 5] == pytest.approx(loose[50, 5], rel=0.3)
+
+
+def test_an_uncertain_amplitude_is_an_error_in_proportion_to_the_light() -> None:
+    blob = torch.zeros(SIZE, SIZE)
+    blob[20:30, 30:40] = 500.0
+    both = sums(1)
+    lit = replace(
+        both,
+        total=replace(both.total, cross=both.total.cross + COUNT * torch.fft.rfft2(blob)),
+        half=replace(both.half, cross=both.half.cross + COUNT / 2 * torch.fft.rfft2(blob)),
+    )
+    found = standard_error(lit, FLOOR, SHOWN, 0.1 * SHOWN)
+    assert found[25, 35] == pytest.approx(0.1 * 500, rel=0.1)
+    assert found[5, 5] < 2
