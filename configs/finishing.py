@@ -1,6 +1,6 @@
 """Settings of what is made beside the solve: pictures and frames to be looked at, with a learned answer where there is one."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -57,3 +57,23 @@ class Enhance(Section):
     """Factor by which the pixels of the enhanced picture are finer than those of the capture."""
     iterations: Annotated[int, Field(ge=1, le=100)]
     """Largest number of Richardson-Lucy iterations; fewer where the picture is explained to its standard error before."""
+
+
+class Session(Section):
+    """Captures of one turning planet, one after the other, as one sky: the rotation between them is undone."""
+
+    indifferent: ClassVar[tuple[str, ...]] = ("mode", "mount", "gap_s", "longest_s")
+
+    mode: Literal["auto", "off"]
+    """auto: captures of Jupiter, Saturn and Mars that follow each other become a session at the end of a night; off: none do."""
+    gap_s: Annotated[float, Field(gt=0, le=36000)]
+    """A capture of a session begins at most this long after the one before it began, in seconds."""
+    longest_s: Annotated[float, Field(gt=0, le=36000)]
+    """The captures of one session begin within this time, in seconds: what turned out of view adds nothing."""
+    mount: Literal["equatorial", "altaz"]
+    """altaz: the mount turns the field, as follows from [site] and the times; equatorial: the field stands still."""
+    north_deg: Annotated[float, Field(ge=-360, le=360)] | None = None
+    """Direction of the planet's north pole in the middle of the session, in degrees from up to the left; none: it is found where
+    early and late captures agree best."""
+    mirrored: bool = False
+    """Whether the picture is mirrored; counts where north_deg is given."""

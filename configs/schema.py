@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from configs.finishing import Burst, Dewarp, Enhance, Fill
+from configs.finishing import Burst, Dewarp, Enhance, Fill, Session
 from configs.observatory import Site, WithObservatory
 from configs.section import Count, Positive, Section, Share
 from configs.store import StoreSettings
@@ -274,6 +274,8 @@ class Config(WithObservatory):
     """A clean movie of what changes."""
     enhance: Enhance
     """A sharper picture beside the published one."""
+    session: Session
+    """One sky from captures of a planet that turns."""
     limits: Limits
     """What a run may take of the machine."""
     timeouts: Timeouts

@@ -36,6 +36,8 @@ class Timeouts(Section):
     """The clean movie, seconds."""
     enhance_s: Annotated[float, Field(ge=0)]
     """The enhanced picture, seconds."""
+    merge_s: Annotated[float, Field(ge=0)]
+    """One sky from the captures of a session, seconds."""
 
     def of(self, step: str) -> float:
         """The limit of a step, seconds; a step that has none may take as long as it needs (0)."""

@@ -20,8 +20,8 @@ from storage.lineage import ordered
 from storage.product import Product
 from storage.store import Entry, Store
 
-RESULT = "evaluate"
-"""The step whose products are results: what a user asked for."""
+RESULTS = ("evaluate", "merge")
+"""The steps whose products are results: what a user asked for."""
 STALE_PARTS_S = 7 * 86400.0
 """An unfinished product unchanged for this long will not be finished."""
 BUSY_S = 3600.0
@@ -66,7 +66,7 @@ def needed_by(entries: Iterable[Entry], products: Iterable[Product]) -> set[Prod
 
 def results(entries: Iterable[Entry]) -> list[Entry]:
     """The results among the entries, oldest first."""
-    return sorted((e for e in entries if e.product.step == RESULT), key=lambda e: e.made)
+    return sorted((e for e in entries if e.product.step in RESULTS), key=lambda e: e.made)
 
 
 def matching(store: Store, word: str) -> list[Entry]:

@@ -29,7 +29,7 @@ class CaptureProducts(NamedTuple):
     seeing: Product
 
 
-RESULT_STEPS = ("evaluate", "enhance", "burst", "dewarp", "fill")
+RESULT_STEPS = ("evaluate", "enhance", "burst", "dewarp", "fill", "merge")
 """Steps whose products are published."""
 
 

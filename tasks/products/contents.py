@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from storage.declared import C64, F32, F64, I8, I64, U8, Array, Content, Flag, Numbers, Value
 from tasks.products.finished_contents import Dewarped, Enhanced, Filled, Movie
+from tasks.products.session_contents import SessionSky
 
 
 @dataclass(frozen=True)
@@ -240,3 +241,6 @@ STEPS: tuple[type[Content], ...] = (
     *(Seeing, Psfs, Sky, Evaluated, Enhanced),
 )
 """Every declared product, in the order of the recipe."""
+
+OF_SEVERAL: tuple[type[Content], ...] = (SessionSky,)
+"""Declared products that are made from results of several captures."""

@@ -1,7 +1,7 @@
 """docs/products.md from the declarations: `python -m tasks.products.document > docs/products.md`."""
 
 from storage.declared import documented
-from tasks.products.contents import STEPS
+from tasks.products.contents import OF_SEVERAL, STEPS
 
 HEAD = """# What is in the files of the store
 
@@ -17,7 +17,7 @@ says otherwise. `adu` are camera units, linear.
 
 def document() -> str:
     """The page as Markdown."""
-    return "\n\n".join([HEAD.strip(), *(part for kind in STEPS for part in documented(kind))]) + "\n"
+    return "\n\n".join([HEAD.strip(), *(part for kind in (*STEPS, *OF_SEVERAL) for part in documented(kind))]) + "\n"
 
 
 if __name__ == "__main__":

@@ -15,8 +15,12 @@ Values = NDArray[np.float64]
 
 INNER_RINGS = 3
 """Up to this ring the light is known to every part, and is averaged."""
-MAX_KNOWN = 0.999
-"""No sky is known better than this share of its power."""
+MIN_KNOWN, MAX_KNOWN = 0.03, 0.999
+"""A part that knows less of a ring's power does not enter it; none knows more."""
+MIN_ERROR = 0.05
+"""No part's error is taken to be smaller than this share of the mean error: it is an estimate from a few coefficients."""
+RINGS_OF_ERROR = 7
+"""Rings over which the errors are averaged."""
 REGISTRATIONS = 3
 """Passes of the registration on the mean of the others."""
 MAX_MOVE_PX = 4.0
@@ -61,7 +65,7 @@ class Merged:
 
 def merged(parts: Sequence[SkyPart], wanted: View, darkening: float, rings: Rings | None = None) -> Merged:
     """The parts brought to the view `wanted` and put together, each ring of spatial frequency by what is known of it."""
-    parts, moves = _registered(parts, wanted, darkening, rings)
+    parts, moves = registered(parts, wanted, darkening, rings)
     brought = [_brought(part, wanted, darkening, rings) for part in parts]
     light = [float(each.filled.mean()) for each in brought]
     scales = np.median(light) / np.maximum(light, 1e-30)
@@ -119,7 +123,7 @@ def _brought(part: SkyPart, wanted: View, darkening: float, rings: Rings | None)
     return _Brought(sky, shown * stack.turned + (1 - shown) * stack.still, np.maximum(error.turned, part.error.min()))
 
 
-def _registered(
+def registered(
     parts: Sequence[SkyPart], wanted: View, darkening: float, rings: Rings | None
 ) -> tuple[list[SkyPart], Values]:
     """The parts with their discs where the mean of all has it: limb and surface are compared, rotation undone."""
@@ -186,28 +190,46 @@ def ring_weights(planes: Values, known: Values) -> Values:
     """Weights (part, ring) that add the parts (part, y, x) to the sky of least expected squared error.
 
     A part shows k of the sky's amplitude, k being the share of its ring's power that its sums know (its half-sets have it in
-    common), and an error e: what of its power is not explained by the sky that all parts have in common, but no less than its
-    own sums say. With S the sky's power the weights are (k / e) / (sum of k^2 / e + 1 / S): those of one Wiener filter over the
-    sums of all parts. Where no part knows anything they are equal shares.
+    common). Divided by k it shows all of it, with an error e: what sets it apart from the mean of the others, but no less than
+    its own sums say. With S the sky's power the weights are (1 / k e) / (sum of 1 / e + 1 / S): those of one Wiener filter over
+    the sums of all parts. Where no part knows anything they are equal shares.
     """
     bins = _rings_of(planes.shape[-2:])
-    spectra = fft.rfft2(planes - planes.mean(axis=(-2, -1), keepdims=True))
     share = np.clip(_at_rings(known, int(bins.max()) + 1, max(planes.shape[-2:])), 0, MAX_KNOWN)
-    power = np.stack([_ring_mean(np.abs(each) ** 2, bins) for each in spectra])
-    both = _ring_mean(np.abs(spectra.sum(0)) ** 2, bins) - power.sum(0)
-    pairs = share.sum(0) ** 2 - (share**2).sum(0)
-    sky = (
-        _smooth(both) / np.maximum(_smooth(pairs), 1e-9)
-        if len(planes) > 1
-        else _smooth(power[0] / np.maximum(share[0], 1e-9))
+    used = share > MIN_KNOWN
+    share = np.maximum(share, MIN_KNOWN)
+    spectra = fft.rfft2(planes - planes.mean(axis=(-2, -1), keepdims=True))
+    told = (1 - share) / share * used
+    error, sky = _powers(spectra / share[:, bins] * used[:, bins], used, told, bins)
+    error = np.maximum(error, sky * told)
+    worth = used / np.maximum(error, 1e-12 * sky)
+    inner = np.arange(share.shape[1]) < INNER_RINGS
+    weights = worth / share / (worth.sum(0) + np.where(inner, 0.0, 1 / sky)).clip(1e-300)
+    return np.asarray(np.where(used.any(0), weights, 1 / len(planes)))
+
+
+def _powers(
+    spectra: NDArray[np.complex128], used: NDArray[np.bool_], told: Values, bins: NDArray[np.intp]
+) -> tuple[Values, Values]:
+    """Power (part, ring) of the error of each part that is used in a ring, and (ring,) of the sky that all have in common.
+
+    `told` is the error that the sums of each tell, in any unit: two parts alone do not say which of them is wrong.
+    """
+    count = used.sum(0)
+    total, others = spectra.sum(0), np.maximum(count - 1, 1)
+    apart = np.stack([_ring_mean(np.abs(s - (total - s) / others[bins]) ** 2, bins) for s in spectra]) * used
+    every = apart.sum(0) * (count - 1) / np.maximum(count, 1)  # sum of the errors' powers
+    one_of_two = every * told / np.maximum(told.sum(0), 1e-300)
+    error = np.where(
+        count > 2,
+        (apart - every / others**2) / np.maximum(1 - 1 / others**2, 1e-9),
+        np.where(count == 2, one_of_two, 0),
     )
-    sky = np.maximum(sky, 1e-12 * max(float(power.max()), 1e-300))
-    error = np.maximum(_smooth(power - share**2 * sky), share * (1 - share) * sky).clip(1e-12 * sky)
-    gain = share / error
-    weights = gain / ((share * gain).sum(0) + 1 / sky)
-    unknown = (share.max(0) < 1e-3) | (np.arange(share.shape[1]) < INNER_RINGS)
-    worth = np.where(gain.sum(0) > 0, gain / np.maximum(gain.sum(0), 1e-300), 1 / len(planes))
-    return np.asarray(np.where(unknown, np.where(share.max(0) < 1e-3, 1 / len(planes), worth), weights))
+    error = np.maximum(error, MIN_ERROR * every / np.maximum(count, 1))
+    mean_power = _ring_mean(np.abs(total) ** 2, bins) / np.maximum(count, 1) ** 2
+    sky = _smooth(np.maximum(mean_power - every / np.maximum(count, 1) ** 2, 0), 3)
+    sky = np.maximum(sky, max(1e-12 * float(mean_power.max()), 1e-300))
+    return np.exp(_smooth(np.log(np.maximum(error, 1e-12 * sky)), RINGS_OF_ERROR)), sky
 
 
 def combined(planes: Values, weights: Values) -> Values:
@@ -245,5 +267,5 @@ def _at_rings(known: Values, rings: int, side: int) -> Values:
     return np.stack([np.interp(np.arange(rings) / side, given, each) for each in known])
 
 
-def _smooth(curve: Values) -> Values:
-    return np.asarray(ndimage.uniform_filter1d(curve, 3, axis=-1, mode="nearest"))
+def _smooth(curve: Values, rings: int) -> Values:
+    return np.asarray(ndimage.uniform_filter1d(curve, rings, axis=-1, mode="nearest"))

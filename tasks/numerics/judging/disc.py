@@ -4,13 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage, optimize
 
 RAYS = 180
 MIN_DIAMETER_PX = 16
 """A smaller disc is mostly its own blur."""
 MAX_SCATTER = 0.03
 """Scatter of the limb around the ellipse, as a fraction of the radius, beyond which it is no planet's limb."""
+MOST_GROWTH = 1.1
+"""Most by which the limb may lie outside the steepest fall of light."""
 MIN_AXIS_RATIO = 0.8
 """A flatter ellipse is a phase, or no planet."""
 
@@ -54,7 +56,51 @@ def disc_of(picture: NDArray[np.floating]) -> Disc | None:
         or not (centre + reach < np.array(picture.shape)).all()
     ):
         return None
-    return _ellipse(_limb(smooth, centre, typical), centre, typical)
+    steepest = _ellipse(_limb(smooth, centre, typical), centre, typical)
+    if steepest is None:
+        return None
+    disc, shape = steepest
+    grown = _limb_over_steepest(smooth, disc, shape)
+    return Disc(disc.centre_px, disc.diameter_px * grown)
+
+
+def _limb_over_steepest(smooth: NDArray[np.float64], disc: Disc, shape: NDArray[np.float64]) -> float:
+    """Radius of the limb over that of the steepest fall of light, which darkening and blur move inwards.
+
+    The mean profile is compared with a disc whose light falls to the limb as a power of the cosine of the angle of sight,
+    blurred; `shape` is the quadratic form that is one on the ellipse.
+    """
+    y, x = np.indices(smooth.shape).astype(np.float64)
+    down, right = y - disc.centre_px[0], x - disc.centre_px[1]
+    distance = np.sqrt(shape[0, 0] * down**2 + 2 * shape[0, 1] * down * right + shape[1, 1] * right**2)
+    step = max(0.01, 1.0 / disc.diameter_px)
+    edges = np.arange(0.5, 1.35, step)
+    number = np.digitize(distance.ravel(), edges)
+    light = smooth.ravel()
+    means = np.array([np.median(light[number == k]) if (number == k).any() else np.nan for k in range(1, len(edges))])
+    known, middles = np.isfinite(means), edges[:-1] + step / 2
+    scale = float(np.nanmax(means) - np.nanmin(means))
+    if known.sum() < 20 or scale <= 0:
+        return 1.0
+    shown = (means[known] - np.nanmin(means)) / scale
+
+    def misfit(of: NDArray[np.float64]) -> NDArray[np.float64]:
+        model = _profile(middles[known], *of[:3])
+        terms = np.stack([model, np.ones_like(model)], -1)
+        return np.asarray(terms @ np.linalg.lstsq(terms, shown, rcond=None)[0] - shown)
+
+    pixel = 2 / disc.diameter_px
+    found = optimize.least_squares(
+        misfit, [1.02, 0.7, 1.5 * pixel], bounds=([0.98, 0.05, 0.5 * pixel], [MOST_GROWTH, 2.0, 6 * pixel])
+    )
+    return float(found.x[0])
+
+
+def _profile(radii: NDArray[np.float64], limb: float, power: float, blur: float) -> NDArray[np.float64]:
+    """Light at `radii` of a disc with this limb, darkened by this power of the cosine, blurred."""
+    fine = np.arange(0.0, 1.7, 0.004)
+    sharp = np.clip(1 - (fine / limb) ** 2, 0, 1) ** (power / 2) * (fine < limb)
+    return np.interp(radii, fine, ndimage.gaussian_filter1d(sharp, blur / 0.004, mode="reflect"))
 
 
 def _limb(smooth: NDArray[np.float64], centre: NDArray[np.float64], typical: float) -> NDArray[np.float64]:
@@ -67,8 +113,10 @@ def _limb(smooth: NDArray[np.float64], centre: NDArray[np.float64], typical: flo
     return np.asarray(ways * radii[falls.argmax(axis=1)][:, None])
 
 
-def _ellipse(limb: NDArray[np.float64], centre: NDArray[np.float64], typical: float) -> Disc | None:
-    """Ellipse by least squares, places off it (a moon, a shadow) left out twice."""
+def _ellipse(
+    limb: NDArray[np.float64], centre: NDArray[np.float64], typical: float
+) -> tuple[Disc, NDArray[np.float64]] | None:
+    """Ellipse by least squares and its quadratic form (px); places off it (a moon, a shadow) left out twice."""
     kept = np.ones(len(limb), bool)
     for _ in range(3):
         y, x = limb[kept].T / typical
@@ -84,4 +132,5 @@ def _ellipse(limb: NDArray[np.float64], centre: NDArray[np.float64], typical: fl
     middle = np.linalg.solve(-2 * shape, fit[3:])
     level = 1 + float(middle @ shape @ middle)
     y, x = centre + typical * middle
-    return Disc((float(y), float(x)), float(2 * typical * np.sqrt(level / widths[0])))
+    disc = Disc((float(y), float(x)), float(2 * typical * np.sqrt(level / widths[0])))
+    return disc, shape / level / typical**2

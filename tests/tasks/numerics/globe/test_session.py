@@ -71,10 +71,10 @@ def test_a_part_of_less_light_enters_as_bright_as_the_others(film: Film) -> None
 def test_rings_are_taken_from_the_part_that_knows_them() -> None:
     rng = np.random.default_rng(0)
     sky = rng.standard_normal((32, 32))
-    planes = np.stack([sky + 0.1 * rng.standard_normal((32, 32)), sky + 3 * rng.standard_normal((32, 32))])
+    planes = np.stack([sky + 0.1 * rng.standard_normal((32, 32)), 0.1 * (sky + 3 * rng.standard_normal((32, 32)))])
     known = np.stack([np.full(17, 0.99), np.full(17, 0.1)])
     weights = ring_weights(planes, known)
-    assert (weights[0, 4:15] > 10 * weights[1, 4:15]).all()
+    assert (weights[0, 4:15] > 3 * weights[1, 4:15]).all()
 
 
 def test_equal_parts_that_know_everything_are_averaged() -> None:

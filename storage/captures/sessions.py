@@ -1,0 +1,156 @@
+"""Sessions: captures of one turning planet, one after the other, split at 4 GB, by minutes or in filter cycles."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
+
+from configs.finishing import Session
+from configs.observatory import Site
+from configs.schema import Config
+from storage.captures.night import Recording
+from storage.captures.planets import GLOBES, aspect, field_rotation_deg
+from storage.captures.sidecars import FILTERS_NM
+from storage.captures.target import target_in
+from storage.errors import Hopeless
+
+MIN_PARTS = 2
+"""A session of fewer captures is a capture."""
+SLOTS = {"r": 0, "red": 0, "rot": 0, "g": 1, "green": 1, "b": 2, "blue": 2, "blau": 2}
+"""Filters that make the channels of a colour sky."""
+_WORD = re.compile(r"[A-Za-z0-9]+")
+_SAME = {"lum": "l", "luminance": "l", "clear": "l", "methane": "ch4", "halpha": "ha", "o3": "oiii"}
+_NO_FILTER = ("none", "rgb", "color", "colour", "na")
+
+
+@dataclass(frozen=True)
+class SessionGroup:
+    """Captures that belong to one session, in the order of their recording."""
+
+    name: str
+    """Folder of its results below the folder of results: the planet and the local time."""
+    planet: str
+    parts: tuple[Recording, ...]
+    slots: tuple[int, ...]
+    """Channel of each part that was taken through red, green or blue; -1: all of its own channels."""
+
+
+def sessions_in(captures: Iterable[Recording], settings_of: Callable[[Recording], Config | None]) -> list[SessionGroup]:
+    """The sessions among captures; `settings_of` tells a capture's settings, None where they cannot be read.
+
+    Captures of one planet in one folder, with one pixel scale, of which each begins soon after the one before. Through red, green
+    and blue in turns they are one session in colour; through other filters each filter makes one.
+    """
+    kinds: dict[tuple[object, ...], list[tuple[Recording, Session]]] = defaultdict(list)
+    for recording in captures:
+        config, planet = settings_of(recording), planet_of(recording)
+        if config is not None and planet in GLOBES and config.session.mode != "off":
+            scale = config.telescope.scale_arcsec
+            kinds[(planet, recording.path.parent, scale and round(scale, 4))].append((recording, config.session))
+    groups = []
+    for kind, members in kinds.items():
+        for run in _in_time(sorted(members, key=lambda member: (member[0].started, member[0].name))):
+            groups += list(_by_filter(str(kind[0]), run))
+    return _unique(groups)
+
+
+def planet_of(recording: Recording) -> str:
+    """The target of a capture, from its log, its name or its folder."""
+    path = recording.path
+    names = (recording.log.target, path.name if path.is_dir() else path.stem, path.parent.name)
+    return next(filter(None, map(target_in, names)), "")
+
+
+def filter_of(recording: Recording) -> str:
+    """The filter of a capture, in small letters: from its log, or the only word of its name that is one; empty: none is named."""
+    logged = re.sub(r"[^a-z0-9]", "", recording.log.filter.lower())
+    if logged in FILTERS_NM and logged not in _NO_FILTER:
+        return _SAME.get(logged, logged)
+    stem = recording.path.name if recording.path.is_dir() else recording.path.stem
+    words = {_SAME.get(w, w) for w in map(str.lower, _WORD.findall(stem)) if w in FILTERS_NM and w not in _NO_FILTER}
+    return words.pop() if len(words) == 1 else ""
+
+
+def _in_time(members: Sequence[tuple[Recording, Session]]) -> Iterator[list[Recording]]:
+    """Runs of captures without a long gap, none longer than a session may be."""
+    run: list[Recording] = []
+    for recording, session in members:
+        late = run and recording.started - run[-1].started > timedelta(seconds=session.gap_s)
+        if late or (run and recording.started - run[0].started > timedelta(seconds=session.longest_s)):
+            yield run
+            run = []
+        run.append(recording)
+    if run:
+        yield run
+
+
+def _by_filter(planet: str, run: Sequence[Recording]) -> Iterator[SessionGroup]:
+    """The sessions of a run: one in colour, and one for each other filter."""
+    filters = [filter_of(recording) for recording in run]
+    in_colour = {SLOTS[f] for f in filters if f in SLOTS} == {0, 1, 2}
+    kinds = ["rgb" if in_colour and f in SLOTS else f for f in filters]
+    for kind in sorted(set(kinds)):
+        chosen = [(r, f) for r, f, k in zip(run, filters, kinds, strict=True) if k == kind]
+        slots = tuple(SLOTS[f] if kind == "rgb" else -1 for _, f in chosen)
+        if len(chosen) >= MIN_PARTS and (kind != "rgb" or len(chosen) > len(set(slots))):
+            parts = tuple(r for r, _ in chosen)
+            yield SessionGroup(_name(planet, kind, parts), planet, parts, slots)
+
+
+def session_name(planet: str, first: datetime, last: datetime, kind: str = "") -> str:
+    """Jupiter_2026-11-20_2214-2234_r_session."""
+    return "_".join(filter(None, (planet, f"{first:%Y-%m-%d_%H%M}-{last:%H%M}", kind, "session")))
+
+
+def _name(planet: str, kind: str, parts: Sequence[Recording]) -> str:
+    place = PurePosixPath(parts[0].name).parent
+    return str(place / session_name(planet, parts[0].started, parts[-1].started, kind))
+
+
+def _unique(groups: Iterable[SessionGroup]) -> list[SessionGroup]:
+    """Groups whose names differ."""
+    seen: dict[str, int] = {}
+    out = []
+    for group in groups:
+        number = seen[group.name] = seen.get(group.name, 0) + 1
+        name = group.name if number == 1 else f"{group.name}-{number}"
+        out.append(SessionGroup(name, group.planet, group.parts, group.slots))
+    return out
+
+
+def session_aspects(
+    planet: str, moments: Sequence[datetime], scale_arcsec: float | None, site: Site, session: Session
+) -> tuple[tuple[float, ...], ...]:
+    """How the planet stands in the middle of a session and at each of `moments` (with a zone): see `tasks.merge`.
+
+    Rounded to what does not move a pixel by a hundredth, so that the same captures give the same product.
+    """
+    times = [moment.astimezone(UTC).replace(tzinfo=None) for moment in moments]
+    times.insert(0, min(times) + (max(times) - min(times)) / 2)
+    found = [aspect(planet, time) for time in times]
+    fields = [0.0] * len(times)
+    if session.mount == "altaz":
+        angles = [field_rotation_deg(site, seen, time) for seen, time in zip(found, times, strict=True)]
+        known = [angle for angle in angles if angle is not None]
+        if len(known) < len(times):
+            raise Hopeless(
+                "[session] mount = altaz needs latitude and longitude of the site; `stillsky init` or [site] says them"
+            )
+        fields = [-(angle - known[0]) for angle in known]  # the pole stands to the right of the zenith by the angle
+    return tuple(
+        (
+            round(seen.meridian_deg, 3),
+            round(seen.latitude_deg, 3),
+            round((field + seen.pole_deg - found[0].pole_deg + 180) % 360 - 180, 3),
+            round(seen.diameter_arcsec / scale_arcsec, 3) if scale_arcsec else 0.0,
+        )
+        for seen, field in zip(found, fields, strict=True)
+    )
+
+
+def globe_of(planet: str) -> tuple[float, float, float]:
+    """Flattening of a planet, inner and outer radius of its rings in equatorial radii (0: none)."""
+    globe = GLOBES[planet]
+    return (round(globe.flattening, 6), *(globe.rings or (0.0, 0.0)))
