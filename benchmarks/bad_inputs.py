@@ -22,7 +22,8 @@ from pathlib import Path
 warnings.filterwarnings("ignore")
 
 import numpy as np  # noqa: E402
-from bad_files import KINDS  # noqa: E402
+from bad_files import CAPTURES  # noqa: E402
+from bad_surroundings import SURROUNDINGS  # noqa: E402
 
 from configs.load import BadConfig, load_config  # noqa: E402
 from configs.request import NightRequest  # noqa: E402
@@ -34,6 +35,8 @@ from storage.store import Store  # noqa: E402
 from tasks.ingest import ingest  # noqa: E402
 from tasks.running.step import Run  # noqa: E402
 
+KINDS = CAPTURES | SURROUNDINGS
+"""Kind of bad input: what makes it."""
 LIMIT_S = 60.0
 """An input that takes longer hangs; a good one takes some hundredths of a second."""
 LIMIT_BYTES = 1_500_000_000
