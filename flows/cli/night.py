@@ -15,7 +15,7 @@ from flows.cli.progress import printable, progress_lines
 if TYPE_CHECKING:
     from configs.request import NightRequest
 
-DAY = click.DateTime(["%Y-%m-%d"])
+DAY, CLOCK = click.DateTime(["%Y-%m-%d"]), click.DateTime(["%H:%M"])
 
 
 @click.command("night", short_help="Restore every capture in a folder.")
@@ -26,13 +26,18 @@ DAY = click.DateTime(["%Y-%m-%d"])
 @SET
 @click.option("--since", type=DAY, help="Only nights from this one on (noon to noon, local time).")
 @click.option("--until", type=DAY, help="Only nights up to this one, itself included.")
-@click.option("--by", metavar="HH:MM", help="Be over by this local time: fewer frames, or previews, where it is short.")
+@click.option(
+    "--by",
+    type=CLOCK,
+    metavar="HH:MM",
+    help="Be over by this local time: fewer frames, or previews, where it is short.",
+)
 @click.option("--quick/--no-quick", default=True, show_default=True, help="Previews of long captures first.")
 @click.option("--retry-failed", is_flag=True, help="Try captures again that failed before and have not changed since.")
 @DEVICE
 @DASK
 @STORE
-def night_command(since: datetime | None, until: datetime | None, **options: Any) -> None:
+def night_command(since: datetime | None, until: datetime | None, by: datetime | None, **options: Any) -> None:
     """Restore every capture in FOLDER and below it; the same command again does only what is missing.
 
     Exit codes: 0 every capture has its results or waits to be whole, 1 a capture or the night failed (a capture that
@@ -40,7 +45,7 @@ def night_command(since: datetime | None, until: datetime | None, **options: Any
     """
     from configs.request import NightRequest
 
-    options |= {"since": since and since.date(), "until": until and until.date()}
+    options |= {"since": since and since.date(), "until": until and until.date(), "by": by and by.time()}
     with progress_lines() as report_line:
         summary = restore_night(NightRequest(**options), report_line)
     echo_summary(summary)

@@ -238,16 +238,14 @@ def night_settings(request: NightRequest) -> Config:
 
 def check_is_capture(path: Path) -> None:
     """Refuse what is no capture; a folder of captures with the command that restores all of them."""
-    try:
-        format_of(path)
-    except StillskyError as error:
-        inside = [c.name for c in night_at(path).captures[:MAX_NAMED]] if path.is_dir() else []
-        if inside:
-            raise Hopeless(
-                f"{path} is a folder of captures ({', '.join(inside)}), not one: `stillsky night {shlex.quote(str(path))}` "
-                f"restores all of them, `stillsky restore` one"
-            ) from error
-        raise
+    inside = {c.path: str(c.path.relative_to(path)) for c in night_at(path).captures} if path.is_dir() else {}
+    if inside and path not in inside:
+        named = ", ".join(list(inside.values())[:MAX_NAMED])
+        raise Hopeless(
+            f"{path} is a folder of captures ({named}), not one: `stillsky night {shlex.quote(str(path))}` "
+            f"restores all of them, `stillsky restore` one"
+        )
+    format_of(path)
 
 
 def capture_settings(request: CaptureRequest) -> Config:

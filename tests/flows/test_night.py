@@ -201,6 +201,8 @@ def test_nights_before_and_after_are_left_alone(desk: Any, folder: Path, words: 
     assert outcomes(folder) == {"jupiter_ser": "restored"}
     assert desk.ask("night", folder, *words, "--since", "2035-01-01").code == 0
     assert outcomes(folder) == {}
+    refused = desk.ask("night", folder, *words, "--by", "25:00")
+    assert (refused.code, "does not match the format '%H:%M'" in refused.err) == (2, True)
 
 
 def test_a_night_without_room_does_not_begin(desk: Any, folder: Path, words: list[str]) -> None:

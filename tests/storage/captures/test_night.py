@@ -306,9 +306,13 @@ def test_a_folder_of_captures_names_the_command_for_all(tmp_path: Path) -> None:
     (folder / "deep").mkdir(parents=True)
     (folder / "deep" / "a.ser").write_bytes(b"x")
     with pytest.raises(
-        Hopeless, match=r"folder of captures \(deep/a_ser\), not one: `stillsky night '.*my night'` restores"
+        Hopeless, match=r"folder of captures \(deep/a\.ser\), not one: `stillsky night '.*my night'` restores"
     ):
         check_is_capture(folder)
+    for companion in ("a.truth.fits", "a.psfs.fits"):
+        fits.PrimaryHDU(np.ones((4, 4), np.float32)).writeto(folder / "deep" / companion)
+    with pytest.raises(Hopeless, match=r"folder of captures \(a\.ser\)"):
+        check_is_capture(folder / "deep")
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadCapture, match="a folder without frames"):
         check_is_capture(tmp_path / "empty")
