@@ -13,7 +13,7 @@ from configs import schema
 from configs.schema import Telescope
 from storage.product import CaptureProducts, Product
 from tasks.numerics.optics.propagation import frame_spectra
-from tasks.numerics.psf_models.base import Batch, Memory, Plan, Solved
+from tasks.numerics.psf_models.base import Batch, Memory, Plan, PsfModel, Solved
 from tasks.numerics.psf_models.batches import FrameBatch, batch_loss, beside, fresh_batches, later_batches
 from tasks.numerics.psf_models.table import PSF_MODELS, carried_over, misfits, noise_left
 from tasks.numerics.sky.likelihood import Sums
@@ -144,26 +144,30 @@ def solve_batch(work: Work, job: Job) -> None:
 def _piece(work: Work, job: Job, rows: range, before: Sequence[Piece]) -> Piece:
     """Solve some rows of a batch together; where they are not its first, against the sums of those before them."""
     model = PSF_MODELS[job.settings.model]
-    with _opened(work, job) as opened:
-        channels = range(len(opened.clean.colours))
-        batches = [
-            beside(
-                _batch(opened, channel, rows), _added([piece.colours[channel] for piece in before]) if before else None
-            )
-            for channel in channels
-        ]
-        reference = opened.clean.colours.reference
     whole = len(rows) == len(job.batch.frames)
     name = job.name if whole else f"{job.name}-rows{rows.start}-{rows.stop}"
-    first, losses = _solved(work, name, job, batches[reference], _plan(job, batches[reference], rows))
-    colours = []
-    for channel, batch in enumerate(batches):
-        ratio = wavelength_ratio(job.telescope, channel, reference)
-        solved = first if channel == reference else carried_over(model, batch, model.carried(first.psfs, ratio))
-        noise = noise_left(model, batch, solved)
-        power = ring_power_of_frames(batch.spectra, noise, batch.sampling).cpu()
-        colours.append(ColourPiece(solved, noise, power, misfits(model, batch, solved).cpu()))
-    return Piece(tuple(colours), losses)
+    with _opened(work, job) as opened:
+        reference = opened.clean.colours.reference
+
+        def batch_of(channel: int) -> Batch:
+            known = _added([piece.colours[channel] for piece in before]) if before else None
+            return beside(_batch(opened, channel, rows), known)
+
+        batch = batch_of(reference)
+        first, losses = _solved(work, name, job, batch, _plan(job, batch, rows))
+        colours = {reference: _colour_piece(model, batch, first)}
+        for channel in set(range(len(opened.clean.colours))) - {reference}:
+            batch = batch_of(channel)  # in the place of the last: memory holds the spectra of one colour
+            ratio = wavelength_ratio(job.telescope, channel, reference)
+            solved = carried_over(model, batch, model.carried(first.psfs, ratio))
+            colours[channel] = _colour_piece(model, batch, solved)
+    return Piece(tuple(colours[channel] for channel in sorted(colours)), losses)
+
+
+def _colour_piece(model: PsfModel, batch: Batch, solved: Solved) -> ColourPiece:
+    noise = noise_left(model, batch, solved)
+    power = ring_power_of_frames(batch.spectra, noise, batch.sampling).cpu()
+    return ColourPiece(solved, noise, power, misfits(model, batch, solved).cpu())
 
 
 def _added(pieces: Sequence[ColourPiece]) -> Sums:

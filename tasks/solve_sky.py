@@ -41,8 +41,9 @@ from tasks.products.optics import aperture_of
 from tasks.running.out_of_memory import smaller_blocks_on_oom
 from tasks.running.step import Work, step
 
-BLOCK = 4
-"""Frames on the extended canvas at a time: more of them spill the cache and take 1.5 times longer."""
+BLOCK, BLOCK_PIXELS = 4, 4 << 20
+"""Frames on the extended canvas at a time, and their pixels: more spill the cache and take 1.5 times longer, and of large
+frames every one takes a tenth of a gigabyte."""
 FADE_EXTENDED, FADE_TAPERED = 30.0, 4.0
 """Steepness of the border's fade into the stack: the outer 3 px of 200 on the extended canvas, 8 px of tapered frames."""
 Image = NDArray[np.float32]
@@ -250,7 +251,8 @@ def _extended(
         passes = partial(canvas.blocks, few), partial(canvas.windows, few)
         return solve_extended(*passes, floor, iterations, sampling.density, start, metric).cpu()
 
-    spectrum = smaller_blocks_on_oom(BLOCK, solve, opened.notes.append)
+    few = max(1, min(BLOCK, BLOCK_PIXELS // size**2))
+    spectrum = smaller_blocks_on_oom(few, solve, opened.notes.append)
     gain = torch.from_numpy(resampled_rings(corrected.gain, cutout.size, size)).float()
     spectrum = spectrum * diffraction_otf(make_pupil(size, wide, 3)) * gain
     sky = torch.fft.irfft2(spectrum, s=(size, size))[centred(cutout.stack.shape, size)] + border

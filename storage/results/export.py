@@ -1,7 +1,7 @@
 """What the user gets: sky.fits, stack.fits, sky.png, sky.tif and report.json, each whole or not there."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,14 @@ def save_fits(path: Path, sky: Image, cards: Mapping[str, tuple[Any, str]], hist
     publish(path, lambda temporary: hdu.writeto(temporary, overwrite=True, output_verify="silentfix"))
 
 
+CURVES: dict[str, Callable[[Image], Image]] = {
+    "linear": lambda light: light,
+    "gamma": lambda light: light ** (1 / 1.8),
+    "asinh": lambda light: np.arcsinh(30 * light) / np.arcsinh(30.0),
+}
+"""Display value 0..1 of light 0..1 for each stretch."""
+
+
 def scale_cards(pixel_scale_arcsec: float | None, size: tuple[int, int]) -> dict[str, tuple[Any, str]]:
     """Linear WCS keywords: the scale is known, the pointing and the angle are not."""
     if pixel_scale_arcsec is None:
@@ -45,12 +53,20 @@ def scale_cards(pixel_scale_arcsec: float | None, size: tuple[int, int]) -> dict
     return cards
 
 
-def stretched(sky: Image, stretch: str) -> NDArray[np.uint16]:
-    """16 bit codes (y, x) or (y, x, 3) for display; the same black and white for all channels keeps the colour."""
+def black_and_white(sky: Image) -> tuple[float, float]:
+    """The light that is shown black, and that which is shown white."""
     low, high = np.percentile(sky, (0.5, 99.9))
+    return float(low), float(high)
+
+
+def stretched(sky: Image, stretch: str, ends: tuple[float, float] | None = None) -> NDArray[np.uint16]:
+    """16 bit codes (y, x) or (y, x, 3) for display; the same black and white for all channels keeps the colour.
+
+    `ends` are those of `black_and_white`, if not the picture's own.
+    """
+    low, high = ends or black_and_white(sky)
     light = np.clip((sky - low) / max(high - low, 1e-30), 0, 1)
-    curve = {"linear": light, "gamma": light ** (1 / 1.8), "asinh": np.arcsinh(30 * light) / np.arcsinh(30.0)}[stretch]
-    codes: NDArray[np.uint16] = np.rint(np.moveaxis(curve, 0, -1) * 65535).astype(np.uint16)
+    codes: NDArray[np.uint16] = np.rint(np.moveaxis(CURVES[stretch](light), 0, -1) * 65535).astype(np.uint16)
     return codes
 
 

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from storage.results.export import stretched
+from storage.results.export import black_and_white, stretched
 from tasks.reporting.svg import Chart, drawn
 
 Image = NDArray[np.float32]
@@ -154,10 +154,12 @@ def rendered(page: Page) -> str:
 
 def _developed(pictures: tuple[Picture, ...], stretch: str) -> list[tuple[Picture, str]]:
     """Every picture as a data URI, all with one black and one white, so that they can be compared."""
-    codes = stretched(np.concatenate([picture.light for picture in pictures], axis=-1), stretch)
-    parts = np.split(codes, np.cumsum([picture.light.shape[-1] for picture in pictures])[:-1], axis=1)
-    eight = [(part[..., 0] if part.shape[-1] != 3 else part) >> 8 for part in parts]
-    return [(picture, _data_uri(part.astype(np.uint8))) for picture, part in zip(pictures, eight, strict=True)]
+    ends = black_and_white(np.concatenate([picture.light for picture in pictures], axis=-1))
+    found = []
+    for picture in pictures:  # one by one: those of a large frame take as much memory as all else
+        codes = (stretched(picture.light, stretch, ends) >> 8).astype(np.uint8)
+        found.append((picture, _data_uri(codes if codes.shape[-1] == 3 else codes[..., 0])))
+    return found
 
 
 def _aspect(pictures: tuple[Picture, ...]) -> str:

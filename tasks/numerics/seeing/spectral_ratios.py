@@ -4,7 +4,6 @@ coherence(f) = |<Y>|^2 / (<|Y|^2> - noise) = |<H>|^2 / M             of register
 contrast(f)  = var(|Y|^2) / (<|Y|^2> - noise)^2 = var(|H|^2) / M^2   independent of registration
 """
 
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -134,6 +133,47 @@ class Rings(NamedTuple):
     """Effective frequency of the contrast, which weights by the square of the power."""
 
 
+class _Totals(NamedTuple):
+    """Sums over the groups at the coefficients inside the cut-off."""
+
+    frames: float
+    frames_squared: float
+    """Sum of each group's number of frames, squared."""
+    first: NDArray[np.complex128]
+    """Sum of Y (coefficient,)."""
+    first_power: F64
+    """Sum over groups of |their sum of Y|^2."""
+    second: F64
+    """Sum of |Y|^2."""
+    second_squared: F64
+    """Sum over groups of their sum of |Y|^2, squared."""
+    fourth: F64
+    """Sum of |Y|^4."""
+    softened: F64
+    """Sum of |Y|^2 of the blurred frames."""
+
+    def plus(self, other: "_Totals", sign: float = 1.0) -> "_Totals":
+        """The sums of both, or the difference."""
+        pairs: Any = zip(self, other, strict=True)
+        return _Totals(*(mine + sign * theirs for mine, theirs in pairs))
+
+
+def _group(sums: SpectralSums, number: int, inside: NDArray[np.bool_]) -> _Totals:
+    """What one group adds."""
+    count, first = float(sums.frames[number]), sums.first[number][inside].astype(np.complex128)
+    second, fourth, softened = (
+        each[number][inside].astype(np.float64) for each in (sums.second, sums.fourth, sums.softened)
+    )
+    return _Totals(count, count**2, first, np.abs(first) ** 2, second, second**2, fourth, softened)
+
+
+def _totals(sums: SpectralSums, inside: NDArray[np.bool_]) -> _Totals:
+    total = _group(sums, 0, inside)
+    for number in range(1, len(sums.frames)):
+        total = total.plus(_group(sums, number, inside))
+    return total
+
+
 def measured(sums: SpectralSums, cutoff: float, noise: float) -> Rings:
     """The frames' ring curves, unbiased by noise and by the correlation of neighbouring frames.
 
@@ -142,16 +182,18 @@ def measured(sums: SpectralSums, cutoff: float, noise: float) -> Rings:
     """
     radius = radii((sums.first.shape[1], sums.width), cutoff)
     inside = radius <= 1.0
-    radius, count, origin = radius[inside], sums.frames, _origin(sums, radius, noise)[inside]
-    first = sums.first[:, inside].astype(np.complex128)
-    second, fourth = sums.second[:, inside].astype(np.float64), sums.fourth[:, inside].astype(np.float64)
-    frames, pairs = count.sum(), count.sum() ** 2 - (count**2).sum()
-    power = second.sum(0) / frames
+    return _curves(_totals(sums, inside), radius[inside], noise)
+
+
+def _curves(total: _Totals, radius: F64, noise: float) -> Rings:
+    """The ring curves of sums over groups."""
+    frames, pairs, origin = total.frames, total.frames**2 - total.frames_squared, _origin(total, radius, noise)
+    power = total.second / frames
     signal = power - noise
-    coherent = (np.abs(first.sum(0)) ** 2 - (np.abs(first) ** 2).sum(0)) / pairs
-    product = (second.sum(0) ** 2 - (second**2).sum(0)) / pairs
+    coherent = (np.abs(total.first) ** 2 - total.first_power) / pairs
+    product = (total.second**2 - total.second_squared) / pairs
     squared = product - 2 * noise * power + noise**2
-    power_variance = fourth.sum(0) / frames - product - 2 * signal * noise - noise**2
+    power_variance = total.fourth / frames - product - 2 * signal * noise - noise**2
     ring = radial_profile(signal, radius)
     floor = np.where(np.isfinite(ring), np.maximum(ring, 0.1 * noise), 0.1 * noise) + 1e-30
     smooth = np.exp(np.interp(radius, RINGS, np.log(floor)))
@@ -162,14 +204,14 @@ def measured(sums: SpectralSums, cutoff: float, noise: float) -> Rings:
         return Rings(ring, means[0] / means[1], means[2] / means[3], means[4] / means[1], means[5] / means[3])
 
 
-def _origin(sums: SpectralSums, radius: F64, noise: float) -> F64:
-    """The mean frequency, as a fraction of the cut-off, from which the power at each `radius` (y, x) comes.
+def _origin(total: _Totals, radius: F64, noise: float) -> F64:
+    """The mean frequency, as a fraction of the cut-off, from which the power at each `radius` (coefficient,) comes.
 
     The taper spreads every frequency over its neighbours; of a steep spectrum more leaks from the coarser side. How much
     a blur before the taper attenuates the power tells the frequency at which it was before.
     """
-    frames, blur = sums.frames.sum(), _softening(radius)
-    power, softened = (each.sum(0, dtype=np.float64) / frames for each in (sums.second, sums.softened))
+    blur = _softening(radius)
+    power, softened = total.second / total.frames, total.softened / total.frames
     kept = np.clip((softened - noise * blur**2) / np.maximum(power - noise, 1e-30), 1e-9, 1.0)
     used = (power > _MIN_SIGNAL * noise) & (radius < 0.7)
     return np.where(used, np.sqrt(-np.log(kept)) / (2 * np.pi * SOFT), radius)
@@ -178,6 +220,9 @@ def _origin(sums: SpectralSums, radius: F64, noise: float) -> F64:
 def jackknife(sums: SpectralSums, cutoff: float, noise: float) -> Rings:
     """Standard errors of `measured`: how much it changes when one group of frames is left out."""
     groups = len(sums.frames)
-    kept = (np.arange(groups) != out for out in range(groups))
-    runs = [np.array(measured(_mapped(operator.itemgetter(keep), sums), cutoff, noise)) for keep in kept]
+    radius = radii((sums.first.shape[1], sums.width), cutoff)
+    inside = radius <= 1.0
+    total, radius = _totals(sums, inside), radius[inside]
+    rest = (total.plus(_group(sums, out, inside), -1.0) for out in range(groups))
+    runs = [np.array(_curves(each, radius, noise)) for each in rest]
     return Rings(*np.sqrt((groups - 1) * np.var(runs, axis=0)))

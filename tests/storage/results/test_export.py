@@ -14,6 +14,7 @@ from storage.errors import StoreError
 from storage.results.export import (
     THUMB_BYTES,
     THUMB_PX,
+    black_and_white,
     save_fits,
     save_json,
     save_png,
@@ -71,6 +72,14 @@ def test_a_stretch_keeps_the_order_of_light(stretch: str) -> None:
     assert codes.shape == (40, 50, 1)
     assert (codes.min(), codes.max()) == (0, 65535)
     assert (np.diff(codes.ravel().astype(int)) >= 0).all()
+
+
+def test_pictures_beside_each_other_share_black_and_white() -> None:
+    dim, bright = MONO, 2 * MONO
+    ends = black_and_white(np.concatenate([dim, bright], axis=-1))
+    together = stretched(np.concatenate([dim, bright], axis=-1), "gamma")
+    one_by_one = np.concatenate([stretched(each, "gamma", ends) for each in (dim, bright)], axis=1)
+    np.testing.assert_array_equal(together, one_by_one)
 
 
 def test_stretches_differ_in_the_shadows() -> None:

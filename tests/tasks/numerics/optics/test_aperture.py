@@ -1,6 +1,7 @@
 """The aperture's size in cells, and its antialiased mask."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -28,3 +29,22 @@ def test_the_same_aperture_on_a_larger_canvas_has_more_cells() -> None:
     wide = Aperture(24.0, 0.3).on(48, 72)
     assert wide.diameter_cells == pytest.approx(36)
     assert wide.obstruction == 0.3
+
+
+def test_every_cell_is_its_share_of_open_sub_cells() -> None:
+    size, sub = 33, 8
+    for aperture in (Aperture(16.0, 0.33), Aperture(7.3, 0.1), Aperture(1.3, 0.0), Aperture(17.0, 0.9)):
+        fine = (np.arange(size * sub) + 0.5) / sub - 0.5 - size // 2
+        radius = np.sqrt(fine[:, None] ** 2 + fine[None, :] ** 2)
+        outer = aperture.diameter_cells / 2
+        inside = (radius <= outer) & (radius >= aperture.obstruction * outer)
+        shares = inside.reshape(size, sub, size, sub).mean((1, 3))
+        np.testing.assert_allclose(aperture_mask(size, aperture), shares, atol=1e-6)
+
+
+def test_memory_of_a_large_grid_is_a_few_times_the_mask() -> None:
+    tracemalloc.start()
+    mask = aperture_mask(1024, Aperture(512.0, 0.33))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 12 * mask.nbytes

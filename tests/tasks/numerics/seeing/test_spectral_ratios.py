@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tasks.numerics.fourier.rings import RINGS
-from tasks.numerics.seeing.spectral_ratios import join, measured, noise_beyond, spectral_sums
+from tasks.numerics.seeing.spectral_ratios import jackknife, join, measured, noise_beyond, spectral_sums
 from tests.tasks.numerics.conftest import SIZE, Frames
 
 
@@ -44,3 +44,13 @@ def test_leakage_lowers_the_effective_frequency_of_steep_spectra(frames_through:
     assert (moved["field"] < -0.01).all()
     assert moved["field"][0] < moved["field"][-1], "a bin is a larger part of a low frequency"
     assert (np.abs(moved["stars"]) < 0.5 * np.abs(moved["field"])).all()
+
+
+def test_jackknife_leaves_out_one_group_at_a_time(frames_through: Frames) -> None:
+    frames, _ = frames_through(6.0, 1e-3, "disc")
+    noise = SIZE**2 * 1e-6
+    parts = [spectral_sums(frames[start : start + 8], 0.5) for start in range(0, 40, 8)]
+    rest = [join([part for part in parts if part is not out]) for out in parts]
+    runs = [np.array(measured(each, 0.5, noise)) for each in rest]
+    expected = np.sqrt(4 * np.var(runs, axis=0))
+    np.testing.assert_allclose(np.array(jackknife(join(parts), 0.5, noise)), expected, rtol=1e-5, atol=1e-9)
