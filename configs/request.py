@@ -66,7 +66,7 @@ class CaptureRequest(Request):
     config: Path | None = None
     """Your settings (TOML)."""
     profile: Profile | None = None
-    """Kind of target: how sky.png is stretched; none: what the capture's log or name says."""
+    """Kind of target: how sky.png is stretched, nothing of the solve; none: what the capture's log or name says."""
     overrides: tuple[str, ...] = ()
     """Single settings, each section.key=value."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -100,7 +100,7 @@ class NightRequest(Request):
     config: Path | None = None
     """Your settings (TOML) for all captures; a stillsky.toml beside or above a capture wins over it."""
     profile: Profile | None = None
-    """Kind of target, where a capture's own files do not say which: how sky.png is stretched."""
+    """Kind of target, where a capture's own files do not say which: how sky.png is stretched, nothing of the solve."""
     overrides: tuple[str, ...] = ()
     """Single settings for all captures, each section.key=value; they win over everything."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -157,7 +157,7 @@ class ServeRequest(Request):
     config: Path | None = None
     """Your settings (TOML) for all captures."""
     profile: Profile | None = None
-    """Kind of target: how sky.png is stretched; none: what the capture's log or name says."""
+    """Kind of target: how sky.png is stretched, nothing of the solve; none: what the capture's log or name says."""
     overrides: tuple[str, ...] = ()
     """Single settings for all captures, each section.key=value."""
     device: Literal["auto", "cpu", "cuda"] = "auto"

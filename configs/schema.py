@@ -175,7 +175,8 @@ class Sky(Section):
     """How many pixels of the sky there are for one of the camera's, along each axis; the same in all rounds. auto: one where the
     telescope is not known or its pixel is at most 1.3 times as wide as wavelength / 2D, two up to 2.2 times, else three."""
     prior: Literal["wiener", "positive"]
-    """wiener: the data choose the power of the sky ring by ring; positive: the same, then without negative light."""
+    """wiener: the data choose the power of the sky ring by ring; positive: the same, then without light below the
+    background, for stars and satellites before a dark sky (Moon and Sun lose their shadows by it)."""
     air_share: Annotated[float, Field(ge=0, le=1)]
     """Weight of the seeing's mean power in the sky's amplitude, as a fraction of the weight that its accuracy allows: 1 all
     of it; 0 the amplitude of the solved PSFs alone."""
