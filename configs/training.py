@@ -70,6 +70,10 @@ class Training(Examples):
     """Optimiser steps from one checkpoint, and validation, to the next."""
     clip: Positive
     """Largest norm of a gradient, as a number of units of the loss per weight."""
+    perceptual: Annotated[float, Field(ge=0)]
+    """Weight of the distance between features of answer and truth, a factor; the features are learned from the examples."""
+    adversarial: Annotated[float, Field(ge=0)]
+    """Weight of a critic that learns to tell answers from truths, a factor; 0: there is none."""
     augment: bool
     """Turn and mirror examples at random."""
 
@@ -85,6 +89,8 @@ class TrainRequest(Section):
     """Step whose answer is learned."""
     profile: Literal["cpu", "gpu"] = "cpu"
     """Size of the net and of the training."""
+    recipe: str = "conditioned"
+    """What else is wanted of the net: a table of learning/defaults.toml; conditioned: nothing else."""
     observatory: Path | None = None
     """Your settings (TOML) with the telescope; none: telescopes of all kinds."""
     store: Path | None = None
@@ -105,7 +111,12 @@ def training_settings(request: TrainRequest) -> Training:
     """The settings of a step's training, for the user's telescope where a file names it."""
     table = tomllib.loads((Path(__file__).parent / "learning" / "defaults.toml").read_text(encoding="utf-8"))
     larger = table["gpu"][request.step] if request.profile == "gpu" else {}
-    values: dict[str, Any] = {**table["common"], **table["cpu"][request.step], **larger}
+    values: dict[str, Any] = {
+        **table["common"],
+        **table["cpu"][request.step],
+        **larger,
+        **_recipe(table, request),
+    }
     values["air"] = {**table["air"], **values.get("air", {})}
     if request.observatory is not None:
         values["air"].update(_telescope(request.observatory))
@@ -116,6 +127,13 @@ def training_settings(request: TrainRequest) -> Training:
     except ValidationError as error:
         faults = dict.fromkeys(explained(e, (Training,)) for e in root_causes(error.errors()))
         raise BadConfig("\n".join(["the training's settings cannot be used:", *faults])) from None
+
+
+def _recipe(table: dict[str, Any], request: TrainRequest) -> dict[str, Any]:
+    known = {"conditioned": {}, **table["recipe"].get(request.step, {})}
+    if request.recipe not in known:
+        raise BadConfig(f"{request.step} has no recipe {request.recipe!r}; known: {', '.join(known)}")
+    return dict(known[request.recipe])
 
 
 def _telescope(file: Path) -> dict[str, Any]:

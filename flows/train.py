@@ -1,5 +1,6 @@
 """Training of a learned answer as a Prefect flow: simulated pairs, ladder, choice, fit, sealed test, gate, registry."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -11,15 +12,15 @@ from prefect.artifacts import create_markdown_artifact
 from configs.training import TrainRequest, training_settings
 from flows.context import value_within
 from flows.server.embedded import default_store
-from flows.ui.training_page import page
-from storage.models import Model
+from flows.ui.artifacts import ProgressArtifacts
+from flows.ui.training_page import Trained, page
 from storage.store import Store
 from tasks.learning.card import card_of, count_opening, registered, sealed_number
 from tasks.learning.pairs.table import lesson_of
 from tasks.learning.training import ShardRequest, choose_rate, fit_net, judge_net, simulate_shard
 from tasks.running.devices import pick_device
 from tasks.running.prefect_task import perform
-from tasks.running.step import Listener, Performer, Run
+from tasks.running.step import Listener, Performer, Run, Work
 
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 """Who receives the progress: a flow's parameters are JSON, a callback cannot be one."""
@@ -33,13 +34,18 @@ def progress_to(listener: Listener | None) -> AbstractContextManager[None]:
 @flow(name="train", flow_run_name="train {request.step}")
 def train(request: TrainRequest) -> dict[str, Any]:
     """Train the net of one step; returns its card. What the store holds already is not done again."""
+    bars = ProgressArtifacts(f"train-{request.step}")
+
+    def performer(work: Work, retries: int, make: Callable[[], None]) -> None:
+        perform(work, retries, bars.with_artifacts(work, make))
+
     listener = _listener.get()
-    model = train_model(request, perform, (listener,) if listener else ())
-    create_markdown_artifact(page(model), key=f"train-{request.step}", description="the card of the trained model")
-    return {"hash": model.hash, "stage": model.stage, **model.card}
+    trained = train_model(request, performer, (bars.update_progress, *((listener,) if listener else ())))
+    create_markdown_artifact(page(trained), key=f"train-{request.step}", description="the card of the trained model")
+    return {"hash": trained.model.hash, "stage": trained.model.stage, **trained.model.card}
 
 
-def train_model(request: TrainRequest, performer: Performer, listeners: tuple[Listener, ...] = ()) -> Model:
+def train_model(request: TrainRequest, performer: Performer, listeners: tuple[Listener, ...] = ()) -> Trained:
     """The training, step by step; the model is kept whether it passes its gate or not, and promoted only if it does."""
     settings = training_settings(request)
     store, lesson = Store(request.store or default_store()), lesson_of(request.step)
@@ -59,5 +65,5 @@ def train_model(request: TrainRequest, performer: Performer, listeners: tuple[Li
     products["test"] = shards("test", (*lesson.families, *lesson.unseen), number)
     judged = judge_net(run, name, fitted, products["test"], settings)
     products |= {"choice": (choice,), "fitted": (fitted,), "judged": (judged,)}
-    card = card_of(store, name, settings, products, {"number": number, "opened_by_trainings": opened})
-    return registered(store, card, fitted, request)
+    card = card_of(store, request, settings, products, {"number": number, "opened_by_trainings": opened})
+    return Trained(registered(store, card, fitted, request), store, fitted, judged)

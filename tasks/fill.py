@@ -14,7 +14,7 @@ from storage.models import Model
 from storage.product import Product
 from tasks.learning.chosen import Choice, choice, model_named, outside_domain
 from tasks.learning.registry import load
-from tasks.numerics.finishing.fill import filled_classically
+from tasks.numerics.finishing.fill import filled_classically, matched_reference
 from tasks.numerics.finishing.missing import expected_light, mean_of_known, missing_pixels, proving_mask, thickness_px
 from tasks.numerics.finishing.richardson_lucy import shown_part
 from tasks.numerics.fourier.shifts import shift_frames
@@ -27,8 +27,8 @@ from tasks.running.step import Work, step
 log = logging.getLogger("stillsky")
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
-Filling = Callable[[Image, Mask, Image], Image]
-"""Frame, mask and reference (y, x) to the whole frame."""
+Filling = Callable[[Image, Mask, Image], dict[str, Image]]
+"""Frame, mask and reference (y, x) to the whole frame, by the name of the answer."""
 REFERENCE_FRAMES = 100
 """Most frames of the mean that is the reference."""
 MIN_SHARE = 0.1
@@ -87,7 +87,7 @@ class Answers:
     values: dict[str, list[Image]]
 
 
-@step(version="1", passes="stack")
+@step(version="2", passes="stack")
 def fill(
     work: Work, frames: Product, clean: Product, mean: Product, stack: Product, settings: Fill, model: str = ""
 ) -> None:
@@ -105,43 +105,44 @@ def fill(
     work.save(content)
 
 
-def _fillings(model: Model | None) -> dict[str, Filling]:
-    if model is None:
-        return {"classical": filled_classically}
-    net = load(model)
+def _filling(model: Model | None) -> Filling:
+    """What each answer makes of a frame; both start from the reference with the frame's own air."""
+    net = None if model is None else load(model)
 
-    def learned(frame: Image, mask: Mask, reference: Image) -> Image:
-        return filled(net, filled_classically(frame, mask, reference), mask, reference)
+    def filling(frame: Image, mask: Mask, reference: Image) -> dict[str, Image]:
+        matched = matched_reference(frame, mask, reference)
+        classical = filled_classically(frame, mask, matched)
+        return {"classical": classical} | ({} if net is None else {"learned": filled(net, classical, mask, matched)})
 
-    return {"classical": filled_classically, "learned": learned}
+    return filling
 
 
 def _content(work: Work, opened: Opened, settings: Fill, model: Model | None) -> Filled:
     whole = opened.stack.mosaic == ""
-    fillings = _fillings(model)
-    answers = _answers(work, opened, fillings if whole else {})
+    filling = _filling(model)
+    answers = _answers(work, opened, filling if whole else None)
     if not answers.pixels or not sum(map(len, answers.pixels)):
         words = "no pixel is missing" if whole else "a raw mosaic is cleaned colour by colour, and not filled"
         return _made(opened, answers, Choice("none", words), settings, {})
-    figures = _proved(opened, fillings) | {"pixels_per_frame": float(np.mean(list(map(len, answers.pixels))))}
+    figures = _proved(opened, filling) | {"pixels_per_frame": float(np.mean(list(map(len, answers.pixels))))}
     fault = "" if model is None else _fault(figures, model)
     chosen = choice("fill", settings.mode, model, fault)
     return _made(opened, answers, chosen, settings, figures)
 
 
-def _answers(work: Work, opened: Opened, fillings: dict[str, Filling]) -> Answers:
+def _answers(work: Work, opened: Opened, filling: Filling | None) -> Answers:
     """Of every frame that is used, all that it misses; of the others nothing."""
-    answers = Answers([0], [], [], {name: [] for name in fillings})
+    answers = Answers([0], [], [], {})
     flags = opened.stack.flags[:]
     for number, flag in enumerate(flags):
-        mask = opened.mask(number) if fillings and not flag else np.zeros(0, bool)
-        if mask.any():
+        mask = opened.mask(number) if filling is not None and not flag else np.zeros(0, bool)
+        if filling is not None and mask.any():
             frame, reference = opened.clean.take([number])[0], opened.reference(number)
             answers.pixels.append(np.flatnonzero(mask))
             answers.before.append(frame[mask])
-            for name, filling in fillings.items():
-                planes = [filling(*each) for each in zip(frame, mask, reference, strict=True)]
-                answers.values[name].append(np.stack(planes)[mask])
+            planes = [filling(*each) for each in zip(frame, mask, reference, strict=True)]
+            for name in planes[0]:
+                answers.values.setdefault(name, []).append(np.stack([plane[name] for plane in planes])[mask])
         answers.starts.append(answers.starts[-1] + int(mask.sum()))
         work.progress(number + 1, len(flags) + 1)
     return answers
@@ -173,9 +174,9 @@ def _made(opened: Opened, answers: Answers, chosen: Choice, settings: Fill, figu
     )
 
 
-def _proved(opened: Opened, fillings: dict[str, Filling]) -> dict[str, Any]:
+def _proved(opened: Opened, filling: Filling) -> dict[str, Any]:
     """RMS error of each filling on good pixels that are hidden from it, and how wide the widest hole is."""
-    missed: dict[str, list[float]] = {name: [] for name in (*fillings, "surface")}
+    missed: dict[str, list[float]] = {}
     widest = 0.0
     for number in opened.stack.order[:PROVED]:
         frame, reference, masks = opened.clean.take([number])[0], opened.reference(number), opened.mask(number)
@@ -183,9 +184,8 @@ def _proved(opened: Opened, fillings: dict[str, Filling]) -> dict[str, Any]:
             hidden = proving_mask(mask, int(number))
             widest = max(widest, thickness_px(mask))
             both = mask | hidden
-            for name, filling in fillings.items():
-                missed[name].append(_error(filling(plane, both, expected), plane, hidden))
-            missed["surface"].append(_error(filled_classically(plane, both), plane, hidden))
+            for name, whole in {**filling(plane, both, expected), "surface": filled_classically(plane, both)}.items():
+                missed.setdefault(name, []).append(_error(whole, plane, hidden))
     errors = {f"rms_error_{name}": float(np.sqrt(np.mean(each))) for name, each in missed.items()}
     return {**errors, "hole_px": widest}
 

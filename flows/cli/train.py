@@ -19,6 +19,13 @@ NOT_PROMOTED = 3
 @click.argument("step", type=click.Choice(["fill", "dewarp", "burst", "enhance"]))
 @click.option("--profile", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True, help="Size of the net.")
 @click.option(
+    "--recipe",
+    type=click.Choice(["conditioned", "fast", "full", "adversarial"]),
+    default="conditioned",
+    show_default=True,
+    help="Of enhance: a smaller net, a larger one, or one that a critic judges, too.",
+)
+@click.option(
     "--for",
     "observatory",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -51,20 +51,19 @@ class ProgressBar:
     artifact: UUID | None = None
 
 
-class RunArtifacts:
-    """Creates the artifacts of one run. What the server does not take is logged and left out: no run fails for it."""
+class ProgressArtifacts:
+    """Progress bars of long steps. What the server does not take is logged and left out: no run fails for it."""
 
-    def __init__(self, capture: Capture, config: Config) -> None:
-        self.name = capture.name
-        self.key = f"{slug(capture.name)}-{capture.fingerprint[:8]}"
-        self.config = config
+    def __init__(self, key: str) -> None:
+        self.key = key
+        """How the names of the artifacts begin."""
         self.bar: ProgressBar | None = None
         self.disabled = False
         self.tries: Counter[str] = Counter()
         """How often each step was begun."""
 
     def with_artifacts(self, work: Work, make: Callable[[], None]) -> Callable[[], None]:
-        """`make` with a progress bar, and with a picture of the sky where it makes that of a round."""
+        """`make` with a progress bar, and with what is shown of a product once it is made."""
 
         def make_with_artifacts() -> None:
             self.tries[work.label] += 1
@@ -73,12 +72,15 @@ class RunArtifacts:
             try:
                 make()
                 self._try(lambda: self._complete_bar(work.label))
-                if missing and work.product.step == "solve_sky":
-                    self._try(lambda: self._create_round(work))
+                if missing:
+                    self._try(lambda: self._show(work))
             finally:
                 self.bar = None
 
         return make_with_artifacts
+
+    def _show(self, work: Work) -> None:
+        """What else is shown of a product that was just made: nothing."""
 
     @property
     def retried(self) -> dict[str, int]:
@@ -93,10 +95,6 @@ class RunArtifacts:
             description = how_far(label, done, total, now - bar.begun)
             self._try(lambda: self._update_bar(bar, 100 * done / total, description))
 
-    def publish_result(self, store: Store, result: Product, report: dict[str, Any], out: Path) -> None:
-        """Before and after, the verdict, the metrics, and where everything is."""
-        self._try(lambda: self._publish_result(store, result, report, out))
-
     def _update_bar(self, bar: ProgressBar, percent: float, description: str) -> None:
         if bar.artifact is None:
             bar.artifact = self._create("progress", bar.key, description, percent)
@@ -107,6 +105,40 @@ class RunArtifacts:
     def _complete_bar(self, label: str) -> None:
         if self.bar is not None and self.bar.artifact is not None:
             self._update_bar(self.bar, 100.0, f"{label}: done in {time.monotonic() - self.bar.begun:.1f} s")
+
+    def _create(self, kind: str, key: str, description: str, data: Any) -> UUID:
+        artifact = ArtifactCreate(type=kind, key=key, description=description, data=data)
+        artifact.flow_run_id = UUID(flow_run.id)
+        artifact.task_run_id = UUID(task_run.id) if task_run.id else None
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}), _client() as client:
+            return client.create_artifact(artifact).id
+
+    def _try(self, create: Callable[[], object]) -> None:
+        """Create an artifact; after one failure create none for the rest of the run, which goes on."""
+        if self.disabled:
+            return
+        try:
+            create()
+        except Exception as error:
+            self.disabled = True
+            get_run_logger().warning("the UI misses pictures and progress of this run: %s", error)
+
+
+class RunArtifacts(ProgressArtifacts):
+    """The artifacts of one run: progress, the sky of every round, before and after at the end."""
+
+    def __init__(self, capture: Capture, config: Config) -> None:
+        super().__init__(f"{slug(capture.name)}-{capture.fingerprint[:8]}")
+        self.name = capture.name
+        self.config = config
+
+    def publish_result(self, store: Store, result: Product, report: dict[str, Any], out: Path) -> None:
+        """Before and after, the verdict, the metrics, and where everything is."""
+        self._try(lambda: self._publish_result(store, result, report, out))
+
+    def _show(self, work: Work) -> None:
+        if work.product.step == "solve_sky":
+            self._create_round(work)
 
     def _create_round(self, work: Work) -> None:
         rows = rounds_so_far(work.store, work.product, self.config.sky_telescope)
@@ -140,23 +172,6 @@ class RunArtifacts:
             f"Steps took {figure(report['seconds']['total'])} s when they were made.",
         ]
         self._create("markdown", f"{self.key}-result", "Before and after", "\n\n".join(parts))
-
-    def _create(self, kind: str, key: str, description: str, data: Any) -> UUID:
-        artifact = ArtifactCreate(type=kind, key=key, description=description, data=data)
-        artifact.flow_run_id = UUID(flow_run.id)
-        artifact.task_run_id = UUID(task_run.id) if task_run.id else None
-        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}), _client() as client:
-            return client.create_artifact(artifact).id
-
-    def _try(self, create: Callable[[], object]) -> None:
-        """Create an artifact; after one failure create none for the rest of the run, which goes on."""
-        if self.disabled:
-            return
-        try:
-            create()
-        except Exception as error:
-            self.disabled = True
-            get_run_logger().warning("the UI misses pictures and progress of this run: %s", error)
 
 
 def _client() -> Any:

@@ -32,6 +32,11 @@ def picture(png: bytes, what: str) -> str:
     return f"![{text(what)}](data:image/png;base64,{base64.b64encode(png).decode()})"
 
 
+def drawing(svg: str, what: str) -> str:
+    """A drawing inside the text."""
+    return f"![{text(what)}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
+
+
 def table(rows: Sequence[Mapping[str, str]]) -> str:
     """Rows with named cells; a cell that a row lacks is a dash."""
     names = list(dict.fromkeys(name for row in rows for name in row))

@@ -45,10 +45,14 @@ def count_opening(step: str, settings: Training, number: int, models: Path | Non
 
 
 def card_of(
-    store: Store, step: str, settings: Training, products: dict[str, tuple[Product, ...]], opened: dict[str, Any]
+    store: Store,
+    request: TrainRequest,
+    settings: Training,
+    products: dict[str, tuple[Product, ...]],
+    opened: dict[str, Any],
 ) -> dict[str, Any]:
     """All that is known of a trained net, as plain JSON."""
-    lesson, counts = lesson_of(step), {}
+    lesson, counts = lesson_of(request.step), {}
     for part in ("train", "validation", "test"):
         for shard in products[part]:
             with store.view(Shard, shard) as content:
@@ -59,13 +63,14 @@ def card_of(
         held = [row["validation_gain"] for row in fitted.curve if "validation_gain" in row]
         fit = {
             "verdict": fitted.verdict, "reverts": len(fitted.events), "events": fitted.events,
+            "critic": fitted.critic,
             "clip_share": round(fitted.clip_share, 4), "best_validation_gain": max(held), "last_validation_gain": held[-1],
         }  # fmt: skip
     with store.view(Judged, products["judged"][0]) as judged:
         table, gate, domain = judged.table, judged.gate, judged.domain
     every = [p for part in products.values() for p in part]
     return {
-        "step": step, "width": settings.width, "recipe": "fidelity", "made_s": round(time.time()),
+        "step": request.step, "width": settings.width, "recipe": request.recipe, "made_s": round(time.time()),
         "settings": settings.model_dump(mode="json"), "examples": counts, "trained_on": list(lesson.families),
         "never_trained_on": list(lesson.unseen), "source": "simulated by stillsky; no pictures from elsewhere",
         "domain": domain, "choice": chosen, "fit": fit, "sealed_test": opened, "table": table, "gate": gate,

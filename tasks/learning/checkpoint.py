@@ -20,6 +20,8 @@ class State:
     optimiser: dict[str, Any]
     best: tuple[float, dict[str, Tensor]] | None
     """Gain in the best validation, and the weights that had it."""
+    critic: dict[str, Tensor]
+    """Weights of the critic; empty without one."""
     facts: dict[str, Any]
     """Step, curve, events and the like: plain JSON."""
 
@@ -39,6 +41,7 @@ class Keeper:
             tensors |= {f"optimiser.{number}.{name}": value for name, value in values.items()}
         if state.best is not None:
             tensors |= {f"best.{name}": value for name, value in state.best[1].items()}
+        tensors |= {f"critic.{name}": value for name, value in state.critic.items()}
         facts = {**state.facts, "groups": state.optimiser["param_groups"], "best": state.best and state.best[0]}
         plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
         data = save(plain, metadata={"facts": json.dumps(facts)})
@@ -67,6 +70,7 @@ class Keeper:
             _named(tensors, "net."),
             {"state": moments, "param_groups": groups},
             None if best is None else (best, _named(tensors, "best.")),
+            _named(tensors, "critic."),
             facts,
         )
 

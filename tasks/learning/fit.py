@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from configs.training import Training
 from storage.errors import Hopeless
+from tasks.learning.adversary import Adversary
 from tasks.learning.batches import Batch, Sampling, batch_at, whole
 from tasks.learning.checkpoint import Keeper, State
 from tasks.learning.guard import Guard, blame, collapsed
@@ -42,6 +43,8 @@ class Task:
     device: str = "cpu"
     unit: float = 1.0
     """Size of a typical gain, in the unit of the loss."""
+    adversary: Adversary | None = None
+    """What else an answer is judged by; None: by the loss alone."""
 
 
 @dataclass
@@ -66,11 +69,14 @@ class Fit:
 
     def state(self) -> State:
         """All that a continuation needs."""
+        critic, judged = self.task.adversary.state() if self.task.adversary else ({}, {})
         return State(
             copy.deepcopy(self.net.state_dict()),
             copy.deepcopy(self.optimiser.state_dict()),
             copy.deepcopy(self.best),
+            critic,
             {
+                "critic": judged,
                 "step": self.step, "factor": self.factor, "skipped": sorted(self.skipped), "clipped": self.clipped,
                 "curve": copy.deepcopy(self.curve), "recent": list(self.guard.recent),
                 "events": copy.deepcopy(self.guard.events),
@@ -84,6 +90,8 @@ class Fit:
         self.best = copy.deepcopy(state.best)
         facts = copy.deepcopy(state.facts)
         self.step, self.clipped, self.curve = facts["step"], facts["clipped"], facts["curve"]
+        if self.task.adversary is not None:
+            self.task.adversary.go_back(state.critic, facts["critic"])
         self.guard.recent.clear()
         self.guard.recent.extend(facts["recent"])
         if not keep_events:
@@ -151,11 +159,15 @@ def _one_step(fit: Fit) -> dict[str, Any]:
         relative = losses - base_loss(answer, batch, task.loss)
     if cause := fit.guard.spike(float(relative.mean().item())):
         return {"step": step, "cause": cause, **blame(batch.numbers, relative, batch.inputs, task.train.seeds)}
+    if task.adversary is not None:
+        losses = losses + task.adversary.loss(answer, batch)
     fit.optimiser.zero_grad()
     losses.mean().backward()  # type: ignore[no-untyped-call]
     norm = float(nn.utils.clip_grad_norm_(fit.net.parameters(), task.settings.clip))
     fit.clipped += norm > task.settings.clip
     fit.optimiser.step()
+    if task.adversary is not None:
+        task.adversary.learn(answer, batch, step)
     if step % 10 == 0:
         fit.curve.append({"step": step, "train_gain": -float(relative.mean().item()), "gradient_norm": norm})
     return {}

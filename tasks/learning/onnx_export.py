@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
+import logging
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -36,7 +38,7 @@ def exported(net: nn.Module) -> tuple[bytes, dict[str, Any]]:
 def _onnx(net: nn.Module) -> bytes:
     """The exporter's file; it speaks on the standard output, which is ours."""
     any_size = {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(), _quiet():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             net, _given(net, SIZES[0], 0), input_names=list(NAMES), output_names=["answer"],
@@ -44,6 +46,18 @@ def _onnx(net: nn.Module) -> bytes:
         )  # fmt: skip
     assert program is not None
     return bytes(program.model_proto.SerializeToString())
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the exporter's lines on a library that is not missed (torchvision)."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _given(net: Any, size: tuple[int, int], seed: int) -> tuple[torch.Tensor, ...]:

@@ -46,6 +46,7 @@ class Fitted(Content):
     events: Annotated[list[dict[str, Any]], Value("", "Reverts and what caused them.")]
     clip_share: Annotated[float, Value("fraction", "Steps whose gradient was clipped.")]
     verdict: Annotated[str, Value("", "fits, underfits, overfits or stuck.")]
+    critic: Annotated[dict[str, Any], Value("", "Success of the critic, and from which step it was left out.")]
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from configs.section import Section
 from configs.training import Examples, Training
 from storage.errors import Hopeless
 from storage.product import Product
+from tasks.learning.adversary import adversary
 from tasks.learning.batches import Sampling, whole
 from tasks.learning.checkpoint import Keeper
 from tasks.learning.choice import choose, ladder, rate_test
@@ -47,7 +49,7 @@ def first_seed(request: ShardRequest, seed: int) -> int:
     return part * SEEDS_PER_PART + family * SEEDS_PER_FAMILY + (seed * 50 + request.number) * 1000
 
 
-@step(version="3")
+@step(version="4")
 def simulate_shard(work: Work, request: ShardRequest, settings: Examples) -> None:
     """Simulate the examples of one family: a sky and an air of their own for each seed."""
     lesson, count = lesson_of(request.learned_step), settings.skies if request.part == "train" else settings.test_skies
@@ -76,7 +78,7 @@ def choose_rate(
     work.save(Choice(rate=rate, rungs=rungs, folds=folds, rate_test=tried))
 
 
-@step(version="1")
+@step(version="2")
 def fit_net(
     work: Work,
     learned_step: str,
@@ -90,6 +92,8 @@ def fit_net(
     with work.open(Choice, choice) as chosen:
         rate = chosen.rate
     net = new_net(learned_step, settings.width, settings.seed).to(work.device)
+    critics = adversary(task.train, task.sampling, settings.perceptual, settings.adversarial, work.device)
+    task = replace(task, adversary=critics)
     keeper = Keeper(work.store.parts(work.product) / "checkpoint.safetensors")
     fit = run(Fit(net, task, rate, settings.steps), keeper, work.progress)
     if fit.best is None:
@@ -102,6 +106,7 @@ def fit_net(
             events=fit.guard.events,
             clip_share=fit.clipped / max(fit.step, 1),
             verdict=verdict(fit),
+            critic=critics.state()[1] if critics else {},
         )
     )
 

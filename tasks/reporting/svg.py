@@ -13,6 +13,12 @@ WIDTH, HEIGHT = 460, 250
 LEFT, RIGHT, TOP, BOTTOM = 64, 10, 12, 42
 MOST_DOTS = 400
 """More dots of one series would hide each other and weigh on the page: every n-th is drawn."""
+STYLE = (
+    "text{font:12px sans-serif;fill:#555}.grid{stroke:#e5e5e5}.axis{stroke:#888}.line{fill:none;stroke-width:1.5}"
+    ".mark{stroke:#333;stroke-dasharray:4 4}.band{fill:#8884}.line.c1{stroke:#1769aa}.line.c2{stroke:#c05621}"
+    ".dot.c1{fill:#1769aa}.dot.c2{fill:#c05621}"
+)
+"""Colours of a drawing that stands alone; inside a page those of the page hold."""
 PLOT = (LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM)
 
 
@@ -84,6 +90,12 @@ def drawn(chart: Chart) -> Markup:
         "</svg>",
     ]
     return Markup("".join(parts))
+
+
+def standalone(chart: Chart) -> str:
+    """The chart as an SVG file, with colours of its own on white."""
+    inside = str(drawn(chart)).replace("<svg ", f'<svg xmlns="http://www.w3.org/2000/svg" width="{2 * WIDTH}" ', 1)
+    return inside.replace(">", f'><style>{STYLE}</style><rect width="100%" height="100%" fill="#fff"/>', 1)
 
 
 def thinned(count: int) -> int:

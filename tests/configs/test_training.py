@@ -56,3 +56,15 @@ def test_the_users_telescope_is_taken(tmp_path: Path) -> None:
     air = training_settings(TrainRequest(step="enhance", observatory=file)).air
     assert air.obstruction == (0.2, 0.2)
     assert air.aperture_cells[0] == pytest.approx(96 * 0.25 * 0.2 / 206264.806 / 550e-9, rel=1e-6)
+
+
+def test_recipes_are_few_and_named() -> None:
+    plain, fast, full, judged = (
+        training_settings(TrainRequest(step="enhance", recipe=name))
+        for name in ("conditioned", "fast", "full", "adversarial")
+    )
+    assert fast.width < plain.width < full.width
+    assert (plain.adversarial, plain.perceptual) == (0, 0)
+    assert judged.adversarial > 0
+    with pytest.raises(BadConfig, match="fill has no recipe 'fast'; known: conditioned"):
+        training_settings(TrainRequest(step="fill", recipe="fast"))

@@ -8,10 +8,10 @@ from configs.training import TrainRequest, training_settings
 from flows import train as flow
 from flows.cli.train import summary
 from flows.train import train_model
-from flows.ui.training_page import page
+from flows.ui.training_page import Trained, page
 from storage import models as disk
 from storage.errors import Hopeless
-from storage.models import Model, models, opened_by
+from storage.models import models, opened_by
 from storage.store import Store
 from tasks.learning import card, choice
 from tasks.learning.card import sealed_number, training_name
@@ -31,7 +31,7 @@ def patched() -> Iterator[pytest.MonkeyPatch]:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory, patched: pytest.MonkeyPatch) -> tuple[TrainRequest, Model]:
+def trained(tmp_path_factory: pytest.TempPathFactory, patched: pytest.MonkeyPatch) -> tuple[TrainRequest, Trained]:
     folder = tmp_path_factory.mktemp("train")
     patched.setattr(disk, "SHIPPED", folder / "shipped")
     request = TrainRequest(
@@ -40,8 +40,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory, patched: pytest.MonkeyPatc
     return request, train_model(request, make_simply)
 
 
-def test_a_model_that_learnt_little_is_kept_but_not_promoted(trained: tuple[TrainRequest, Model]) -> None:
-    request, model = trained
+def test_a_model_that_learnt_little_is_kept_but_not_promoted(trained: tuple[TrainRequest, Trained]) -> None:
+    request, model = trained[0], trained[1].model
     assert model.stage == "experimental"
     assert not model.card["gate"]["passed"]
     assert model.card["gate"]["failed"]
@@ -49,8 +49,8 @@ def test_a_model_that_learnt_little_is_kept_but_not_promoted(trained: tuple[Trai
     assert load(models(request.models)[0]) is not None
 
 
-def test_the_card_tells_what_was_done(trained: tuple[TrainRequest, Model]) -> None:
-    told = trained[1].card
+def test_the_card_tells_what_was_done(trained: tuple[TrainRequest, Trained]) -> None:
+    told = trained[1].model.card
     assert told["examples"]["train planet"] == 4
     assert told["examples"]["test satellite"] == 2
     assert told["never_trained_on"] == ["satellite"]
@@ -60,15 +60,15 @@ def test_the_card_tells_what_was_done(trained: tuple[TrainRequest, Model]) -> No
     assert told["fit"]["verdict"] in ("fits", "underfits", "overfits", "stuck")
 
 
-def test_the_same_training_is_not_done_again_and_does_not_open_again(trained: tuple[TrainRequest, Model]) -> None:
-    request, model = trained
+def test_the_same_training_is_not_done_again_and_does_not_open_again(trained: tuple[TrainRequest, Trained]) -> None:
+    request, model = trained[0], trained[1].model
     made = {entry.product: entry.made for entry in Store(request.store).entries()}
-    assert train_model(request, make_simply).hash == model.hash
+    assert train_model(request, make_simply).model.hash == model.hash
     assert {entry.product: entry.made for entry in Store(request.store).entries()} == made
     assert len(opened_by("enhance", "seed 0 set 0", request.models)) == 1
 
 
-def test_changed_settings_and_reseal_take_a_new_test_set(trained: tuple[TrainRequest, Model]) -> None:
+def test_changed_settings_and_reseal_take_a_new_test_set(trained: tuple[TrainRequest, Trained]) -> None:
     request, _ = trained
     settings = training_settings(request)
     other = settings.model_copy(update={"steps": 25})
@@ -78,7 +78,7 @@ def test_changed_settings_and_reseal_take_a_new_test_set(trained: tuple[TrainReq
     assert sealed_number("enhance", settings, request.model_copy(update={"reseal": True})) == 1
 
 
-def test_a_sealed_test_set_cannot_be_trained_on(trained: tuple[TrainRequest, Model]) -> None:
+def test_a_sealed_test_set_cannot_be_trained_on(trained: tuple[TrainRequest, Trained]) -> None:
     request, _ = trained
     settings, run = training_settings(request), Run(Store(request.store))
     sealed = simulate_shard(
@@ -104,9 +104,11 @@ def test_no_two_shards_share_a_seed() -> None:
     assert min(b - a for a, b in zip(sorted(firsts), sorted(firsts)[1:], strict=False)) >= 1000
 
 
-def test_the_page_and_the_lines_tell_the_gate(trained: tuple[TrainRequest, Model]) -> None:
-    _, model = trained
-    assert "The gate is not passed" in page(model)
+def test_the_page_and_the_lines_tell_the_gate(trained: tuple[TrainRequest, Trained]) -> None:
+    model, shown = trained[1].model, page(trained[1])
+    assert "The gate is not passed" in shown
+    assert shown.count("data:image/svg+xml") == 1, "the curve of the fit"
+    assert shown.count("data:image/png") == 4 * 6, "given, classical, learned and truth of six families"
     lines = summary({"hash": model.hash, "stage": model.stage, **model.card})
     assert lines[0].endswith("experimental")
     assert any("never trained on" in line for line in lines)

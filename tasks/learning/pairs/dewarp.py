@@ -1,4 +1,4 @@
-"""Pairs for dewarp: a wide target whose parts are moved by a smooth random field, against a somewhat blurred reference."""
+"""Pairs for dewarp: a wide target whose parts are moved by a smooth random field, against the mean of such frames."""
 
 from __future__ import annotations
 
@@ -10,65 +10,69 @@ from torch import Tensor
 
 from configs.training import Examples
 from tasks.learning.pairs.base import Pairs, joined
-from tasks.learning.pairs.judging import example_by_example
+from tasks.learning.pairs.judging import decibels, example_by_example
 from tasks.learning.pairs.sequences import log_uniform, noisy, perfect_frame, scene_of
-from tasks.numerics.finishing.local_shifts import local_field
+from tasks.numerics.finishing.local_shifts import local_field, warped
 from tasks.numerics.networks.dewarp import unit_contrast
 from tasks.numerics.networks.light import contrast
 
 Image = NDArray[np.float32]
+FRAMES = 16
+"""Frames of a target, whose mean is the reference."""
 RMS_PX = (0.6, 2.0)
 """Range of the field's rms."""
 SMOOTH_PX = (8.0, 24.0)
 """Range of the width over which neighbours move together."""
 EDGE_PX = 8
 """Border that does not count: what moved in from outside is not known."""
+INNER = (slice(EDGE_PX, -EDGE_PX), slice(EDGE_PX, -EDGE_PX))
 FLAT = 0.1
 """Places whose contrast is below this fraction of the picture's do not count: nothing can be matched there."""
 ILK_RADII = (5, 7, 10)
 
 
 def simulate(family: str, seeds: tuple[int, int], settings: Examples) -> Pairs:
-    """Frames of one target, each moved by a field of its own."""
+    """Frames of one target, each moved by a field of its own; the reference is the mean of all of them, as the stack is."""
     rng = np.random.default_rng([seeds[1], 4])
     scene = scene_of(rng, seeds[1], settings, 1, 60.0)
     sharp = perfect_frame(family, seeds[0], scene)
-    return joined(_pair(sharp, settings, rng, seeds) for _ in range(settings.pictures))
-
-
-def random_field(shape: tuple[int, ...], rng: np.random.Generator) -> tuple[Image, float]:
-    """A field (2, y, x) dy, dx px, and its rms."""
-    smooth, rms = float(rng.uniform(*SMOOTH_PX)), float(rng.uniform(*RMS_PX))
-    field = np.stack([ndimage.gaussian_filter(rng.standard_normal(shape), smooth, mode="wrap") for _ in range(2)])
-    return np.asarray(field * rms / field.std(), np.float32), rms
-
-
-def _pair(sharp: Image, settings: Examples, rng: np.random.Generator, seeds: tuple[int, int]) -> Pairs:
-    field, rms = random_field(sharp.shape, rng)
+    fields, rms = random_fields(sharp.shape, FRAMES, rng)
     sigma = log_uniform(rng, settings.air.noise)
-    reference = noisy(
-        np.asarray(ndimage.gaussian_filter(sharp, float(rng.uniform(0.5, 1.2))), np.float32), sigma / 5, rng
-    )
-    frame = noisy(_moved(sharp, field), sigma, rng)
+    frames = noisy(np.stack([_moved(sharp, field) for field in fields]), sigma, rng)
+    reference = frames.mean(axis=0, dtype=np.float32)
     spread = np.sqrt(np.maximum(ndimage.uniform_filter(sharp**2, 9) - ndimage.uniform_filter(sharp, 9) ** 2, 0))
-    weight = (spread > FLAT * sharp.std()).astype(np.float32)
-    weight[:EDGE_PX] = weight[-EDGE_PX:] = weight[:, :EDGE_PX] = weight[:, -EDGE_PX:] = 0
-    return Pairs(
-        inputs=unit_contrast(frame, reference)[None],
-        classical=local_field(frame, reference)[None],
-        truth=field[None],
-        weight=weight[None, None],
-        conditions=np.zeros((1, 0), np.float32),
-        facts=np.array([[sigma / contrast(reference).scale, rms]], np.float32),
-        seeds=np.array([seeds]),
+    weight = np.asarray((spread > FLAT * sharp.std())[None, None], np.float32)
+    weight[..., :EDGE_PX, :] = weight[..., -EDGE_PX:, :] = weight[..., :EDGE_PX] = weight[..., -EDGE_PX:] = 0
+    light = contrast(reference)
+    facts = np.concatenate([[sigma / light.scale, rms], light.of(sharp).ravel()]).astype(np.float32)[None]
+    return joined(
+        Pairs(
+            inputs=unit_contrast(frame, reference)[None],
+            classical=local_field(frame, reference)[None],
+            truth=field[None],
+            weight=weight,
+            conditions=np.zeros((1, 0), np.float32),
+            facts=facts,
+            seeds=np.array([seeds]),
+        )
+        for frame, field in zip(frames[: settings.pictures], fields, strict=False)
     )
+
+
+def random_fields(shape: tuple[int, ...], count: int, rng: np.random.Generator) -> tuple[Image, float]:
+    """Fields (field, 2, y, x) dy, dx px whose mean is zero: the mean frame is where the target is; and their rms."""
+    smooth, rms = float(rng.uniform(*SMOOTH_PX)), float(rng.uniform(*RMS_PX))
+    noise = rng.standard_normal((count, 2, *shape))
+    fields = ndimage.gaussian_filter(noise, (0, 0, smooth, smooth), mode="wrap")
+    fields -= fields.mean(axis=0)
+    return np.asarray(fields * rms / fields.std(), np.float32), rms
 
 
 def _moved(sharp: Image, field: Image) -> Image:
     """A frame with frame(p + field(p)) = sharp(p): the field is inverted by iteration."""
     grid = np.indices(sharp.shape, dtype=np.float32)
     back = np.zeros_like(field)
-    for _ in range(12):
+    for _ in range(8):
         back = -np.stack([ndimage.map_coordinates(axis, grid + back, order=1, mode="nearest") for axis in field])
     return np.asarray(ndimage.map_coordinates(sharp, grid + back, order=3, mode="nearest"), np.float32)
 
@@ -90,9 +94,25 @@ def domain(pairs: Pairs) -> dict[str, Image]:
 def judged(pairs: Pairs, answers: Image) -> dict[str, NDArray[np.float64]]:
     """Per example: mean distance to the true field of the grid, of optical flow (ILK) and of the learned answer.
 
-    `surer_half` is one number for all of them: their places, taken together, are halved by the stated error.
+    `surer_half` is one number for all of them: their places, taken together, are halved by the stated error. The stacks
+    are those of the frames of one sky.
     """
-    return {**_distances(pairs, answers), "surer_half": np.full(len(pairs), surer_half(pairs, answers))}
+    figures = _distances(pairs, answers)
+    for name, fields in (("grid_stack_db", pairs.classical), ("learned_stack_db", answers[:, :2])):
+        figures[name] = _stack_db(pairs, fields)
+    figures["stack_behind_grid_db"] = figures["grid_stack_db"] - figures["learned_stack_db"]
+    return {**figures, "surer_half": np.full(len(pairs), surer_half(pairs, answers))}
+
+
+def _stack_db(pairs: Pairs, fields: Image) -> NDArray[np.float64]:
+    """Of each example: how near the truth the mean of its sky's frames is, each moved by its field."""
+    moved = np.stack([warped(frame, field) for frame, field in zip(pairs.inputs[:, 0], fields, strict=True)])
+    sharp = pairs.facts[:, 2:].reshape(moved.shape)
+    found = np.empty(len(pairs))
+    for sky in np.unique(pairs.seeds[:, 0]):
+        mine = pairs.seeds[:, 0] == sky
+        found[mine] = decibels(sharp[mine][0][INNER], moved[mine].mean(axis=0)[INNER])
+    return found
 
 
 def surer_half(pairs: Pairs, answers: Image) -> float:

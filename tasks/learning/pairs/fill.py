@@ -9,7 +9,7 @@ from configs.training import Examples
 from tasks.learning.pairs.base import Pairs, joined
 from tasks.learning.pairs.judging import decibels, decibels_of, example_by_example
 from tasks.learning.pairs.sequences import FAST, clean_frames, log_uniform, noisy, scene_of
-from tasks.numerics.finishing.fill import filled_classically
+from tasks.numerics.finishing.fill import filled_classically, matched_reference
 from tasks.numerics.networks.fill import fill_inputs
 from tasks.numerics.networks.light import light_range
 
@@ -23,15 +23,14 @@ BLOCK_PX = (3, 15)
 
 
 def simulate(family: str, seeds: tuple[int, int], settings: Examples) -> Pairs:
-    """Frames of one sequence with holes; the reference is the mean of all frames."""
+    """Frames of one sequence with holes; the reference is the mean of the other frames, matched to the frame."""
     rng = np.random.default_rng([seeds[1], 3])
     scene = scene_of(rng, seeds[1], settings, FRAMES, FAST)
     clean = clean_frames(family, seeds[0], scene)
     sigma = log_uniform(rng, settings.air.noise)
     frames = noisy(clean, sigma, rng)
-    reference = frames.mean(axis=0, dtype=np.float32)
     numbers = rng.permutation(FRAMES)[: settings.pictures]
-    return joined(_pair(frames[n], clean[n], reference, rng, seeds) for n in numbers)
+    return joined(_pair(frames, clean, int(n), rng, seeds) for n in numbers)
 
 
 def holes(shape: tuple[int, ...], rng: np.random.Generator) -> tuple[Mask, int]:
@@ -45,19 +44,25 @@ def holes(shape: tuple[int, ...], rng: np.random.Generator) -> tuple[Mask, int]:
     return mask, side
 
 
-def _pair(frame: Image, clean: Image, reference: Image, rng: np.random.Generator, seeds: tuple[int, int]) -> Pairs:
+def _pair(frames: Image, clean: Image, number: int, rng: np.random.Generator, seeds: tuple[int, int]) -> Pairs:
+    frame, truth = frames[number], clean[number]
     mask, side = holes(frame.shape, rng)
-    classical = filled_classically(np.where(mask, np.float32(0), frame), mask, reference)
-    alone = filled_classically(np.where(mask, np.float32(0), frame), mask)
+    torn = np.where(mask, np.float32(0), frame)
+    mean = np.delete(frames, number, axis=0).mean(axis=0, dtype=np.float32)
+    reference = matched_reference(torn, mask, mean)
+    classical = filled_classically(torn, mask, reference)
+    alone, unmatched = filled_classically(torn, mask), filled_classically(torn, mask, mean)
     light = light_range(reference)
-    missed = float(np.mean((alone - clean)[mask] ** 2, dtype=np.float64)) / light.scale**2
+    missed = [
+        float(np.mean((each - truth)[mask] ** 2, dtype=np.float64)) / light.scale**2 for each in (alone, unmatched)
+    ]
     return Pairs(
         inputs=fill_inputs(mask, reference, light)[None],
         classical=light.of(classical)[None, None],
-        truth=light.of(clean)[None, None],
+        truth=light.of(truth)[None, None],
         weight=mask[None, None].astype(np.float32),
         conditions=np.zeros((1, 0), np.float32),
-        facts=np.array([[side, missed]], np.float32),
+        facts=np.array([[side, *missed]], np.float32),
         seeds=np.array([seeds]),
     )
 
@@ -73,12 +78,13 @@ def judged(pairs: Pairs, answers: Image, number: int) -> dict[str, float]:
     mask, truth = pairs.weight[number, 0] > 0, pairs.truth[number, 0]
     classical, learned = pairs.classical[number, 0], answers[number, 0]
     before, after = decibels(truth, classical, mask), decibels(truth, learned, mask)
-    alone = decibels_of(float(pairs.facts[number, 1]), float(np.ptp(truth)))
+    alone, unmatched = (decibels_of(float(each), float(np.ptp(truth))) for each in pairs.facts[number, 1:])
     return {
         "gain": after - before,
         "classical_db": before,
         "learned_db": after,
         "classical_over_biharmonic": before - alone,
+        "classical_over_plain_reference": before - unmatched,
         "changed_outside": float(np.abs(learned - classical)[~mask].max()),
         "level": abs(float((learned - truth)[mask].mean())),
     }

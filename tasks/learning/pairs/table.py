@@ -75,7 +75,7 @@ LESSONS: dict[str, Lesson] = {
         unseen=("satellite",),
         least_gain=0.25,
         least_wins=0.9,
-        limits={"over_ilk": ("median", 0.9), "surer_half": ("median", 0.65)},
+        limits={"over_ilk": ("median", 0.9), "surer_half": ("median", 0.65), "stack_behind_grid_db": ("median", -0.2)},
         vectors=True,
         unit=0.1,
     ),

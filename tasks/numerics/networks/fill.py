@@ -13,6 +13,8 @@ from tasks.numerics.networks.tiles import answer
 
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+FINER = 10.0
+"""Differences of light are small against light itself: the net works on so many times them."""
 
 
 class FillNet(nn.Module):
@@ -27,8 +29,8 @@ class FillNet(nn.Module):
     def forward(self, inputs: Tensor, classical: Tensor, conditions: Tensor) -> Tensor:
         """inputs (n, 2, y, x): mask (1 missing) and reference; classical (n, 1, y, x) in 0 .. 1; the rest is untouched."""
         mask, reference = inputs[:, :1], inputs[:, 1:2]
-        given = torch.cat([classical, mask, reference, classical - reference], 1)
-        return classical + mask * self.body(given, conditions)
+        given = torch.cat([classical, mask, reference, FINER * (classical - reference)], 1)
+        return classical + mask * self.body(given, conditions) / FINER
 
 
 def fill_inputs(mask: Mask, reference: Image, light: Light) -> Image:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from configs.training import TrainRequest, training_settings
-from tasks.learning.pairs.dewarp import field_loss, judged, random_field, simulate
+from tasks.learning.pairs.dewarp import field_loss, judged, random_fields, simulate
 from tasks.numerics.networks.dewarp import warped
 
 SETTINGS = training_settings(TrainRequest(step="dewarp", overrides=("size_px=64", "pictures=2")))
@@ -34,9 +34,16 @@ def test_the_true_field_wins(pairs) -> None:
     assert np.allclose(judged(pairs, _answers(pairs.classical))["gain"], 0)
 
 
-def test_a_field_has_the_rms_that_it_says() -> None:
-    field, rms = random_field((64, 64), np.random.default_rng(0))
-    assert field.std() == pytest.approx(rms, rel=1e-3)
+def test_fields_have_the_rms_that_they_say_and_no_mean() -> None:
+    fields, rms = random_fields((64, 64), 5, np.random.default_rng(0))
+    assert fields.std() == pytest.approx(rms, rel=1e-3)
+    assert np.abs(fields.mean(axis=0)).max() < 1e-5
+
+
+def test_the_stack_of_the_true_fields_is_nearest(pairs) -> None:
+    best, lazy = judged(pairs, _answers(pairs.truth)), judged(pairs, _answers(0 * pairs.truth))
+    assert (best["stack_behind_grid_db"] < 0).all()
+    assert (lazy["stack_behind_grid_db"] > 0).all()
 
 
 def test_the_loss_falls_with_the_distance_and_with_an_error_that_is_stated_rightly() -> None:
