@@ -26,7 +26,7 @@ def test_the_default_rounds() -> None:
     one, two = DEFAULT.rounds
     assert (one.psfs.frames, one.psfs.steps, one.psfs.starts, one.psfs.seed, one.sky.cg_iterations) == (
         256,
-        300,
+        240,
         2,
         0,
         0,
@@ -44,7 +44,7 @@ def test_every_default_of_all_rounds_is_in_effect_in_one_of_them() -> None:
 def test_a_default_reaches_every_round_that_does_not_differ() -> None:
     config = load_config(overrides=["psfs.modes=40", "psfs.steps=7", "sky.prior=positive"])
     assert [r.psfs.modes for r in config.rounds] == [40, 40]
-    assert [r.psfs.steps for r in config.rounds] == [300, 7], "the first round says itself how many steps it takes"
+    assert [r.psfs.steps for r in config.rounds] == [240, 7], "the first round says itself how many steps it takes"
     assert [r.sky.prior for r in config.rounds] == ["positive", "positive"]
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from tasks.numerics.fourier.canvas import psf_size
+from tasks.numerics.fourier.lattice import WHOLE, Lattice
 from tasks.numerics.fourier.rings import frequencies
 from tasks.numerics.optics.aperture import Aperture, aperture_mask
 from tasks.numerics.optics.zernike import zernike
@@ -123,9 +124,11 @@ def spectra_of(pupil: Pupil, psf: Tensor) -> Tensor:
     return whole
 
 
-def band_limited(pupil: Pupil, spectra: Tensor) -> Tensor:
-    """Spectra (..., y, x//2+1) set to zero beyond the cut-off, where PSFs on a smaller square leak."""
-    return spectra if pupil.grid == pupil.size else spectra * _band(pupil.size, pupil.cutoff, str(pupil.modes.device))
+def band_limited(pupil: Pupil, spectra: Tensor, lattice: Lattice = WHOLE) -> Tensor:
+    """Spectra (..., y, x//2+1) on a lattice set to zero beyond the cut-off, where PSFs on a smaller square leak."""
+    if pupil.grid == pupil.size:
+        return spectra
+    return spectra * lattice.of(_band(pupil.size, pupil.cutoff, str(pupil.modes.device)))
 
 
 @functools.lru_cache(maxsize=4)

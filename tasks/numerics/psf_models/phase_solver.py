@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from tasks.numerics.adam import adam_step, cosine_rate
-from tasks.numerics.sky.likelihood import Gradient, Problem, gradient
+from tasks.numerics.fourier.lattice import QUARTERS, WHOLE, Lattice
+from tasks.numerics.optics.pupil import Pupil
+from tasks.numerics.sky.likelihood import Gradient, Problem, gradient, sampled_gradient
 from tasks.numerics.sky.wiener import flattened_prior, floor_of, power_law, ring_power
 
 
@@ -70,22 +72,37 @@ def begin(problem: Problem, phases: Tensor, sky_power: Tensor | None = None) -> 
 
 def gradient_at(problem: Problem, phases: Tensor, sky_power: Tensor, noise: float) -> Gradient:
     """Loss, gradient and sums at `phases`, for a sky of the given ring power."""
-    level = torch.tensor(noise, device=phases.device)
-    return gradient(problem, phases, level, floor_of(sky_power, noise, problem.pupil.size))
+    return gradient(problem, phases, *_noise_and_floor(problem, sky_power, noise))
 
 
 def advance(problem: Problem, state: State, phase_sigma: Tensor, noise: float, schedule: Schedule) -> State:
-    """One step of Adam on the likelihood and the phases' prior N(0, phase_sigma^2)."""
-    hot = noise * temperature(schedule, state.step)
-    here = gradient_at(problem, state.phases, state.sky_power, hot)
-    slope = here.phases + state.phases / phase_sigma**2
+    """One step of Adam on the likelihood and the phases' prior N(0, phase_sigma^2).
+
+    A step looks at a quarter of the frequencies, at another one in turn, and takes less than half the time: the running
+    means of Adam see them all. Where the sky's power is estimated anew it looks at all of them.
+    """
+    hot, done, power = noise * temperature(schedule, state.step), state.step + 1, state.sky_power
+    if schedule.renew and done % schedule.renew == 0:
+        here = gradient_at(problem, state.phases, state.sky_power, hot)
+        slope = here.phases
+        power = ring_power(here.sums if problem.others is None else here.sums + problem.others, hot)
+        if hot > noise:
+            power = flattened_prior(power, problem.pupil.size)
+    else:
+        level = _noise_and_floor(problem, state.sky_power, hot)
+        slope = sampled_gradient(problem, state.phases, *level, _lattice(problem.pupil, state.step))
+    slope = slope + state.phases / phase_sigma**2
     first, second, direction = adam_step(slope, state.first, state.second, state.step)
     phases = state.phases - cosine_rate(schedule.rate, state.step, schedule.steps) * direction
     if problem.others is None:  # tilt and the sky's position are degenerate: the mean tilt is fixed at zero
         phases = torch.cat([phases[:, :2] - phases[:, :2].mean(0), phases[:, 2:]], 1)
-    done, power = state.step + 1, state.sky_power
-    if schedule.renew and done % schedule.renew == 0:
-        power = ring_power(here.sums if problem.others is None else here.sums + problem.others, hot)
-        if hot > noise:
-            power = flattened_prior(power, problem.pupil.size)
     return State(phases, first, second, power, done)
+
+
+def _lattice(pupil: Pupil, step: int) -> Lattice:
+    """The frequencies at which a step looks: wide PSFs need all, or their halves would lie on each other."""
+    return QUARTERS[step % len(QUARTERS)] if 2 * pupil.grid <= pupil.size else WHOLE
+
+
+def _noise_and_floor(problem: Problem, sky_power: Tensor, noise: float) -> tuple[Tensor, Tensor]:
+    return torch.tensor(noise, device=sky_power.device), floor_of(sky_power, noise, problem.pupil.size)

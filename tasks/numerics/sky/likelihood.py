@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tasks.numerics.fourier.lattice import WHOLE, Lattice
 from tasks.numerics.fourier.rings import multiplicity
 from tasks.numerics.fourier.sampling import FULL, Sampling, masked, scatter
 from tasks.numerics.optics.propagation import Propagation, by_columns, by_rows
@@ -96,10 +97,15 @@ class Problem:
         """The optics of the frames, whose memory every gradient uses again."""
         return Propagation(self.pupil, len(self.spectra))
 
+    def columns(self, lattice: Lattice = WHOLE) -> Tensor:
+        """(frame, x//2+1, y) the spectra on a lattice as the optics want them."""
+        if lattice not in self._columns:
+            self._columns[lattice] = by_columns(lattice.of(self.spectra))
+        return self._columns[lattice]
+
     @functools.cached_property
-    def columns(self) -> Tensor:
-        """(frame, x//2+1, y) the spectra as the optics want them."""
-        return by_columns(self.spectra)
+    def _columns(self) -> dict[Lattice, Tensor]:
+        return {}
 
 
 def sums(spectra: Tensor, transfer: Tensor, sampling: Sampling = FULL) -> Sums:
@@ -145,36 +151,57 @@ def band_limited_sums(pupil: Pupil, total: Sums) -> Sums:
 
 def gradient(problem: Problem, phases: Tensor, noise: Tensor, floor: Tensor) -> Gradient:
     """Loss and gradient at `phases` (frame, mode), with the best sky for these phases substituted."""
-    pupil, optics = problem.pupil, problem.propagation
     own = _own_sums(problem, phases)
-    # Band-limiting the sums once limits the sky, and with it every derivative.
-    own = band_limited_sums(pupil, own)
     total = own if problem.others is None else own + problem.others
-    misfit = Misfit(best_sky(total, floor), noise, problem.sampling)
+    by_phase = _by_phase(problem, Misfit(best_sky(total, floor), noise, problem.sampling), WHOLE)
+    return Gradient(float(loss_of(total, noise, floor, evidence=0.0)), by_phase, own)
+
+
+def sampled_gradient(problem: Problem, phases: Tensor, noise: Tensor, floor: Tensor, lattice: Lattice) -> Tensor:
+    """The gradient (frame, mode) as the frequencies of a lattice alone show it; a mosaic's aliases belong together: all."""
+    if not problem.sampling.is_full:
+        return gradient(problem, phases, noise, floor).phases
+    power, cross = _band_limited_sums(problem, phases, lattice)
+    if problem.others is not None:
+        power, cross = power + lattice.of(problem.others.power), cross + lattice.of(problem.others.cross)
+    misfit = Misfit(cross / (power + lattice.of(floor)), noise)
+    return _by_phase(problem, misfit, lattice) * lattice.stride**2
+
+
+def _by_phase(problem: Problem, misfit: Misfit, lattice: Lattice) -> Tensor:
+    """The derivative (frame, mode) of the misfit by the phases whose transfer functions the optics still hold."""
+    optics, spectra = problem.propagation, problem.columns(lattice)
     grads = []
     for frames in optics.chunks():
-        derivative = misfit.derivative(problem.columns[frames], optics.transfer_kept(frames))
-        grads.append(optics.phase_gradient(frames, derivative))
-    return Gradient(float(loss_of(total, noise, floor, evidence=0.0)), torch.cat(grads), own)
+        derivative = misfit.derivative(spectra[frames], optics.transfer_kept(frames))
+        grads.append(optics.phase_gradient(frames, derivative, lattice))
+    return torch.cat(grads)
 
 
 def _own_sums(problem: Problem, phases: Tensor) -> Sums:
-    """A and B of a problem's frames; their transfer functions stay in its `propagation`."""
-    optics, spectra = problem.propagation, problem.columns
-    if not problem.sampling.is_full:
-        chunks = ((frames, optics.conjugate_transfer(frames, phases[frames])) for frames in optics.chunks())
-        return functools.reduce(
-            operator.add,
-            (sums(problem.spectra[frames], by_rows(each).conj(), problem.sampling) for frames, each in chunks),
-        )
+    """A and B of a problem's frames, band-limited; their transfer functions stay in its `propagation`."""
+    if problem.sampling.is_full:
+        return Sums(*_band_limited_sums(problem, phases, WHOLE), len(problem.spectra))
+    optics = problem.propagation
+    chunks = ((frames, optics.conjugate_transfer(frames, phases[frames])) for frames in optics.chunks())
+    total = functools.reduce(
+        operator.add, (sums(problem.spectra[frames], by_rows(each).conj(), problem.sampling) for frames, each in chunks)
+    )
+    return band_limited_sums(problem.pupil, total)
+
+
+def _band_limited_sums(problem: Problem, phases: Tensor, lattice: Lattice) -> tuple[Tensor, Tensor]:
+    """A and B (y, x//2+1) on a lattice: limiting them once limits the sky, and with it every derivative."""
+    optics, spectra = problem.propagation, problem.columns(lattice)
     cross = torch.zeros_like(spectra[0])
     squares = torch.zeros_like(real_view(cross))
     for frames in optics.chunks():
-        transfer = optics.conjugate_transfer(frames, phases[frames])
+        transfer = optics.conjugate_transfer(frames, phases[frames], lattice)
         for one, frame in zip(transfer, spectra[frames], strict=True):  # a sum over frames at once would need memory
             squares.addcmul_(real_view(one), real_view(one))
             cross.addcmul_(one, frame)
-    return Sums(by_rows(squares.view(*cross.shape, 2).sum(-1)), by_rows(cross), len(spectra))
+    power = squares.view(*cross.shape, 2).sum(-1)
+    return band_limited(problem.pupil, by_rows(power), lattice), band_limited(problem.pupil, by_rows(cross), lattice)
 
 
 class Misfit:

@@ -27,7 +27,7 @@ def test_work_follows_frames_steps_and_starts() -> None:
         "solve psfs round 1", "solve sky round 1", "solve psfs round 2", "solve sky round 2",
     ]  # fmt: skip
     assert works[0].amount == 1000 * 10_000
-    assert (works[2].count, works[2].amount) == (512, 512 * 300 * 10_000), "256 frames, two starts, 300 steps"
+    assert (works[2].count, works[2].amount) == (512, 512 * 240 * 10_000), "256 frames, two starts, 240 steps"
     assert works[4].count == 900 - 256, "what is not held out and not solved yet"
     few = works_of([product for product, _ in plan()], limited(config, 300), SIZE)
     assert (few[2].count, few[4].count) == (512, 44)

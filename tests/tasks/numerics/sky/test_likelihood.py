@@ -4,10 +4,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from tasks.numerics.fourier.lattice import QUARTERS
 from tasks.numerics.fourier.rings import multiplicity
 from tasks.numerics.optics.aperture import Aperture
 from tasks.numerics.optics.pupil import Pupil, make_pupil, otfs
-from tasks.numerics.sky.likelihood import Problem, Sums, chi2, gradient, loss_of, sums
+from tasks.numerics.sky.likelihood import Problem, Sums, chi2, gradient, loss_of, sampled_gradient, sums
 
 SIZE, MODES, FRAMES = 24, 9, 11  # more frames than one chunk
 
@@ -46,6 +47,18 @@ def test_gradient_is_autograds(grid: int, held: bool) -> None:
     torch.testing.assert_close(found.phases, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max()))
     assert found.loss == pytest.approx(float(loss_of(total, noise, floor, 0.0).detach()), rel=1e-5)
     torch.testing.assert_close(found.sums.power, own.power.detach())
+
+
+@pytest.mark.parametrize("grid", [SIZE, SIZE - 8])
+@pytest.mark.parametrize("held", [False, True])
+def test_the_gradients_of_the_quarters_average_to_that_of_the_whole(grid: int, held: bool) -> None:
+    pupil, truth, spectra = scene()
+    pupil = make_pupil(SIZE, Aperture(SIZE / 2, 0.3), truth.shape[1], grid)
+    problem = Problem(pupil, spectra, sums(spectra[:3], otfs(pupil, truth[:3])) if held else None)
+    level = torch.tensor(0.09 * SIZE**2), torch.full((SIZE, SIZE // 2 + 1), 0.2)
+    quarters = torch.stack([sampled_gradient(problem, truth + 0.1, *level, lattice) for lattice in QUARTERS])
+    whole = gradient(problem, truth + 0.1, *level).phases
+    torch.testing.assert_close(quarters.mean(0), whole, rtol=1e-3, atol=1e-3 * float(whole.abs().max()))
 
 
 def test_truth_beats_its_neighbours() -> None:

@@ -1,0 +1,30 @@
+"""Some of the frequencies of a spectrum: a step of a solve learns enough from every second one in either direction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Every `stride`-th row and column of half-planes (..., y, x//2+1), from `row` and `column` on."""
+
+    stride: int = 1
+    row: int = 0
+    column: int = 0
+
+    def of(self, values: Tensor) -> Tensor:
+        """Their values (..., row, column) of a half-plane (..., y, x//2+1); a number holds for all of them."""
+        return self.columns_of(values)[..., self.row :: self.stride, :] if values.ndim else values
+
+    def columns_of(self, values: Tensor) -> Tensor:
+        """The columns (..., column) of a half-plane (..., x//2+1)."""
+        return values[..., self.column :: self.stride]
+
+
+WHOLE = Lattice()
+"""Every frequency."""
+QUARTERS = tuple(Lattice(2, row, column) for row in (0, 1) for column in (0, 1))
+"""Four lattices that together hold every frequency once."""
