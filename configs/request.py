@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field
 
+from configs.colour import Filter
 from configs.profiles import Profile
 from configs.section import Section
 
@@ -81,6 +82,10 @@ class CaptureRequest(Request):
     """A preview: the stack, and the 64 luckiest frames in few steps. The full run replaces it and repeats no step before."""
     budget_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """Longest time, in seconds: as many of the luckiest frames are solved as fit by the forecast; none: all."""
+    winjupos: bool = False
+    """Write sky.png and sky.tif a second time, under the name that WinJUPOS reads: 2026-11-20-2214_3-Jup."""
+    filter: Filter | None = None
+    """Filter of a part of a colour sky: it picks its value of telescope.wavelength_nm; none: not a part of one."""
     night: Path | None = None
     """The night's folder it belongs to: what lies there beside it counts, a stillsky.toml and the capture program's log."""
 
@@ -88,6 +93,28 @@ class CaptureRequest(Request):
     def title(self) -> str:
         """Name of its run: the capture and its night."""
         return printable(", ".join(filter(None, (self.capture.name, _night_in(self.capture)))))
+
+
+class ColourRequest(Request):
+    """Captures of one target through filters, to be laid on each other as one colour sky."""
+
+    name: str
+    """Name of the colour sky."""
+    parts: Annotated[tuple[CaptureRequest, ...], Field(min_length=3, max_length=4)]
+    """Red, green, blue, and perhaps luminance; each says its filter and its own folder of results."""
+    out: Path
+    """Folder that receives sky.fits (3, y, x), sky.png, sky.tif, stack.fits, report.json and report.html."""
+    store: Path | None = None
+    """Where results of steps are kept; none: STILLSKY_STORE, or the user's cache folder."""
+    winjupos: bool = False
+    """Write sky.png and sky.tif a second time, under the name that WinJUPOS reads."""
+    as_published: bool = False
+    """Take the parts as their folders show them, of however few frames; otherwise each is restored where it is not done."""
+
+    @property
+    def title(self) -> str:
+        """Name of its run: the colour sky and its night."""
+        return printable(", ".join(filter(None, (self.name, _night_in(self.parts[0].capture)))))
 
 
 class NightRequest(Request):
@@ -117,6 +144,8 @@ class NightRequest(Request):
     """Local time by which it is to be over, e.g. 08:00: captures take fewer frames, or stay previews; none: no such time."""
     quick: bool = True
     """Whether captures whose full run takes long get a preview first."""
+    winjupos: bool = False
+    """Write every sky.png and sky.tif a second time, under the name that WinJUPOS reads: 2026-11-20-2214_3-Jup."""
     retry_failed: bool = False
     """Try captures again that failed before although they, the settings and the version have not changed since."""
 

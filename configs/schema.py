@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from configs.colour import Colour
 from configs.finishing import Burst, Dewarp, Enhance, Fill, Session
 from configs.observatory import Site, WithObservatory
 from configs.section import Count, Positive, Section, Share
@@ -204,19 +205,6 @@ class Evaluate(Section):
     """Most held-out frames used."""
     stretch: Literal["linear", "gamma", "asinh"]
     """How sky.png is stretched for display: linear, a square-root-like gamma, or asinh for stars beside faint light."""
-
-
-class Colour(Section):
-    """How the colours of a capture are put together."""
-
-    indifferent: ClassVar[tuple[str, ...]] = ("white",)
-
-    align: bool
-    """Whether red and blue are laid on green: the atmosphere disperses them."""
-    white: Literal["grey-world", "g2v", "none"] | tuple[Positive, Positive, Positive]
-    """White balance of sky.png and sky.tif, never of sky.fits: grey-world makes the mean light grey with factors of at most
-    two, g2v makes up for a typical sensor's response to sunlight, none leaves the colours, three numbers are factors on red,
-    green and blue."""
 
 
 class Limits(Section):

@@ -39,6 +39,9 @@ class Timeouts(Section):
     merge_s: Annotated[float, Field(ge=0)]
     """One sky from the captures of a session, seconds."""
 
+    combine_s: Annotated[float, Field(ge=0)]
+    """Laying the skies of filters on each other, seconds."""
+
     def of(self, step: str) -> float:
         """The limit of a step, seconds; a step that has none may take as long as it needs (0)."""
         return float(getattr(self, f"{step}_s", 0.0))

@@ -31,6 +31,7 @@ from storage.captures.night import capture_settings, folder_name
 from storage.captures.target import origin_of
 from storage.errors import Hopeless
 from storage.product import CaptureResults, Product, result_names
+from storage.results.finished import add_winjupos_name
 from storage.results.published import Pictures, check_folder, check_owner, publish
 from storage.results.truth import psfs_beside, truth_beside
 from storage.store import Store
@@ -42,7 +43,7 @@ from tasks.reporting.gallery import renew_gallery
 from tasks.reporting.html import rendered
 from tasks.reporting.measured import add_measured
 from tasks.reporting.page import gather
-from tasks.reporting.report import describe, in_a_line
+from tasks.reporting.report import describe, in_a_line, posterised
 from tasks.reporting.round_summary import before_and_after
 from tasks.reporting.step_sentences import step_sentence
 from tasks.reporting.truth import comparable_truth
@@ -87,7 +88,7 @@ def _restored(request: CaptureRequest) -> dict[str, Any]:
         with _recorded(run, plan, config, artifacts) as recorded:
             results = restore_capture(recorded, found, config)
     with plan.noted_publishing():
-        report = publish_result(store, results, found, config, out, request.quick)
+        report = publish_result(store, results, found, config, out, request)
     if fault := renew_gallery(out):
         log.warning("%s", fault)
     artifacts.publish_result(store, results.evaluated, report, out)
@@ -110,14 +111,22 @@ def found_in(store: Store, request: CaptureRequest, config: Config) -> Capture:
 
 
 def publish_result(
-    store: Store, results: CaptureResults, capture: Capture, config: Config, out: Path, is_preview: bool = False
+    store: Store,
+    results: CaptureResults,
+    capture: Capture,
+    config: Config,
+    out: Path,
+    request: CaptureRequest | None = None,
 ) -> dict[str, Any]:
     """Write sky, stack, pictures and reports, each whole or not at all; returns the report."""
+    is_preview, winjupos = (request.quick, request.winjupos) if request is not None else (False, False)
     result = results.evaluated
     truth, telescope = comparable_truth(store, result, truth_beside(capture.path)), config.sky_telescope
     report = describe(store, result, config.model_dump(mode="json"), truth, psfs_beside(capture.path))
     report["capture"]["name"] = capture.name  # the store knows the same content by the name it first came under
     report["capture"] |= _origin(capture.path)
+    for said in filter(None, (posterised(report), add_winjupos_name(report, winjupos))):
+        log.warning("%s: %s", capture.name, said)
     note_observatory(report, config)
     if truth is None:  # a simulated planet has the date and the size that somebody chose
         note_disc(store, report, result, capture, config)

@@ -14,6 +14,7 @@ from typing import Any
 from prefect import flow
 from prefect.exceptions import CancelledRun
 
+from configs.colour import Filter
 from configs.load import BadConfig
 from configs.request import CaptureRequest, NightRequest
 from configs.schema import Config
@@ -21,6 +22,7 @@ from flows import night_time
 from flows.after_night import as_sentence, finish
 from flows.capture import capture
 from flows.context import value_within
+from flows.night_colours import combine_groups, find_groups
 from flows.recipe import planned_products
 from flows.server.embedded import default_store
 from flows.ui.run_state import ended
@@ -67,6 +69,8 @@ class NightRun:
     """Capture still to do: how long its full run will take, seconds; 0 where that is not known."""
     deadline: float = float("inf")
     """When the night is to be over, in seconds of the epoch."""
+    filters: dict[str, Filter] = field(default_factory=dict)
+    """Capture that is part of a colour sky: the filter it was taken through."""
 
     def __post_init__(self) -> None:
         self.gallery = GalleryRenewal(self.record.out)
@@ -78,11 +82,9 @@ class NightRun:
 
     def request_for(self, recording: Recording) -> CaptureRequest:
         """The request for one of its captures."""
-        same = self.request.model_dump(include={"config", "profile", "overrides", "device", "dask"})
-        out = output_folder(self.record.out, recording.name)
-        return CaptureRequest(
-            capture=recording.path, out=out, store=self.store.root, night=self.request.folder, **same
-        )  # fmt: skip
+        same = self.request.model_dump(include={"config", "profile", "overrides", "device", "dask", "winjupos"})
+        same |= {"store": self.store.root, "night": self.request.folder, "filter": self.filters.get(recording.name)}
+        return CaptureRequest(capture=recording.path, out=output_folder(self.record.out, recording.name), **same)
 
     def attempt(self, recording: Recording) -> Attempt:
         """What the failure of a capture depends on."""
@@ -135,13 +137,13 @@ def progress_to(report_line: Callable[[str], None]) -> AbstractContextManager[No
 
 def _restore_all(run: NightRun) -> None:
     """Skip what is there already, restore what is whole, and again until all is done or still being written."""
-    request, record = run.request, run.record
-    camera = run.config.camera
+    request, record, camera = run.request, run.record, run.config.camera
     skip = [p for p in (record.out, run.store.root, camera.dark, camera.flat) if p is not None]
     found = night_at(request.folder, skip)
     chosen = found.between(request.since, request.until)
     log.info("%d captures, %d of the nights asked for", len(found.captures), len(chosen))
     record.write()
+    groups, run.filters = find_groups(chosen, run.request_for, run.config.colour)
     run.left = [c for c in chosen if not _done_before(run, c)]
     _check_room(run)
     while run.left:
@@ -159,6 +161,7 @@ def _restore_all(run: NightRun) -> None:
     for recording in run.left:
         why = "it is still being written; the same command again takes it when it is whole"
         record.add(Row(recording.name, str(recording.path), "waiting", reason=why))
+    combine_groups(groups, run.request_for, record, run.store, _report)
 
 
 def _stop_waiting(run: NightRun) -> bool:
@@ -179,7 +182,8 @@ def _done_before(run: NightRun, recording: Recording) -> bool:
     seconds = clock()
     with contextlib.suppress(StillskyError, BadConfig, OSError):
         report = published(output_folder(run.record.out, recording.name))
-        if not report or remembered_fingerprint(run.store, recording.path) is None:
+        lacks_name = run.request.winjupos and "winjupos" not in report
+        if not report or lacks_name or remembered_fingerprint(run.store, recording.path) is None:
             return False
         if report.get("products") == result_names(run.lineage(recording, cached_fingerprint(run.store))):
             run.record.add(row_of(recording.name, recording.path, "cached", seconds(), report))

@@ -20,7 +20,7 @@ from storage.lineage import ordered
 from storage.product import Product
 from storage.store import Entry, Store
 
-RESULTS = ("evaluate", "merge")
+RESULTS = ("evaluate", "merge", "combine")
 """The steps whose products are results: what a user asked for."""
 STALE_PARTS_S = 7 * 86400.0
 """An unfinished product unchanged for this long will not be finished."""

@@ -29,7 +29,7 @@ class CaptureProducts(NamedTuple):
     seeing: Product
 
 
-RESULT_STEPS = ("evaluate", "enhance", "burst", "dewarp", "fill", "merge")
+RESULT_STEPS = ("evaluate", "enhance", "burst", "dewarp", "fill", "merge", "combine")
 """Steps whose products are published."""
 
 

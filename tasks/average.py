@@ -1,5 +1,7 @@
 """average: mean and variance of the frames as an out-of-core reduction, their noise, and the map of bad pixels."""
 
+from dataclasses import dataclass
+
 import dask
 import dask.array as da
 import numpy as np
@@ -12,6 +14,7 @@ from tasks.numerics.frames.defects import bad_from_dark, bad_from_flat, bad_from
 from tasks.numerics.frames.mosaic import join_sites, luma, split_sites
 from tasks.numerics.frames.noise import noise_variance, optical_cutoff
 from tasks.numerics.frames.quality import fluxes
+from tasks.numerics.frames.quantisation import code_step, rounding_noise, sky_noise_steps
 from tasks.products.colours import colours_of
 from tasks.products.contents import Frames, Mean
 from tasks.products.frames import CalibratedFrames, frames_within
@@ -20,7 +23,7 @@ from tasks.running.step import Work, step
 Image = NDArray[np.float32]
 
 
-@step(version="3")
+@step(version="4")
 def average(work: Work, frames: Product, settings: Average) -> None:
     """Reduce the whole stack chunk by chunk; find hot, dead and stuck pixels; measure each frame's light and noise."""
     with work.open(Frames, frames) as content:
@@ -29,6 +32,7 @@ def average(work: Work, frames: Product, settings: Average) -> None:
         chunk = frames_within(stack.shape[1:], settings.block_frames)
         mean, variance = _moments(stack, usable, chunk)
         colours = colours_of(stack.shape[1], content.mosaic)
+        rounding = _rounding(content, np.flatnonzero(usable), variance)
         bad = _bad(content, mean, variance, int(usable.sum()), colours.period)
         flux = np.zeros((stack.shape[0], len(colours)), np.float32)
         noise = np.zeros_like(flux)
@@ -41,7 +45,42 @@ def average(work: Work, frames: Product, settings: Average) -> None:
             power += _power(luma(block[usable[start:stop]], colours.period))
             work.progress(stop, stack.shape[0])
     cutoff = optical_cutoff(power / max(int(usable.sum()), 1)) or 0.0
-    work.save(Mean(mean=mean, variance=variance, bad=bad, flux=flux, noise=noise, optical_cutoff=cutoff))
+    least = np.array([rounding.noise[colour.plane] for colour in colours.each])
+    work.save(
+        Mean(
+            mean=mean,
+            variance=variance,
+            bad=bad,
+            flux=flux,
+            noise=np.maximum(noise, least.astype(np.float32)),
+            optical_cutoff=cutoff,
+            rounding_noise=least,
+            code_step=rounding.step,
+            sky_noise_steps=rounding.sky_noise_steps,
+        )
+    )
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """Of frames to whole codes."""
+
+    step: int
+    """Between codes; 0: floats."""
+    noise: list[float]
+    """Variance (channel of the raw frames,) of the light."""
+    sky_noise_steps: float
+    """Noise of the dark sky over one step; nan where codes are not linear or there are no steps."""
+
+
+def _rounding(content: Frames, usable: NDArray[np.int64], variance: Image) -> Rounding:
+    """The step of the codes in the first, middle and last usable frame, and what it does to the light."""
+    frames = np.stack([content.raw[int(k)] for k in sorted({usable[0], usable[len(usable) // 2], usable[-1]})])
+    step_size = code_step(frames)
+    response = None if content.response is None else content.response[:]
+    planes = range(frames.shape[1])
+    sky = sky_noise_steps(variance, step_size) if step_size and response is None else float("nan")
+    return Rounding(step_size, [rounding_noise(frames[:, plane], step_size, response) for plane in planes], sky)
 
 
 def _bad(content: Frames, mean: Image, variance: Image, count: int, period: int) -> NDArray[np.bool_]:

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from configs.schema import Colour, Evaluate, Telescope
+from configs.colour import Colour
+from configs.schema import Evaluate, Telescope
 from storage.product import CaptureProducts, Product
 from tasks.numerics.frames.colours import colour_offsets, laid_on_each_other, luma_limits
 from tasks.numerics.judging.blend import INNER_RINGS, believed_rings, blended, ring_products

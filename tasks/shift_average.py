@@ -61,7 +61,7 @@ def shift_average(
         with work.open(Shifts, shifts) as aligned, work.open(Mean, mean) as average:
             moves, flags = aligned.shifts[:], aligned.flags[:]
             check_wavelengths(telescope, len(clean.colours))
-            cutoff = cutoff_cpp(telescope, 0, average)
+            cutoff, rounding = cutoff_cpp(telescope, 0, average), average.rounding_noise[:]
         size = clean.few(settings.block_frames)
         looked_at = np.flatnonzero(flags == 0)
         everything = stacking.shifted_sum(clean.chosen_lumas(looked_at, size), moves)
@@ -78,7 +78,8 @@ def shift_average(
         else:
             stacks = _drizzled(clean, moves, sets, scale, size)
         ranked = Ranked(*stacks, rest, held, flags, moves, scale)
-        work.save(_with_noise(_content(clean, scores, lucky, ranked), clean, np.flatnonzero(ok), size))
+        content = replace(_content(clean, scores, lucky, ranked), rounding_noise=rounding)
+        work.save(_with_noise(content, clean, np.flatnonzero(ok), size))
 
 
 def _content(clean: CleanFrames, scores: stacking.FrameScores, lucky: Lucky, ranked: Ranked) -> Stack:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flows.cli.options import CONFIG, DASK, DEVICE, PROFILE, SET, STORE, FolderPath
+from flows.cli.options import CONFIG, DASK, DEVICE, PROFILE, SET, STORE, WINJUPOS, FolderPath
 from flows.cli.progress import printable, progress_lines
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ DAY, CLOCK = click.DateTime(["%Y-%m-%d"]), click.DateTime(["%H:%M"])
 @DEVICE
 @DASK
 @STORE
+@WINJUPOS
 def night_command(since: datetime | None, until: datetime | None, by: datetime | None, **options: Any) -> None:
     """Restore every capture in FOLDER and below it; the same command again does only what is missing.
 

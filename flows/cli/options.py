@@ -49,6 +49,9 @@ SET = click.option(
     "--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="One setting; may be repeated."
 )
 DEVICE = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+WINJUPOS = click.option(
+    "--winjupos", is_flag=True, help="sky.png and sky.tif also under a name for WinJUPOS: 2026-11-20-2214_3-Jup."
+)
 DASK = click.option(
     "--dask",
     envvar="STILLSKY_DASK",

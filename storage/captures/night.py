@@ -6,21 +6,23 @@ import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
+from configs.colour import Filter, wavelength_of
 from configs.load import Sidecars, load_config
 from configs.request import CaptureRequest, NightRequest
 from configs.schema import Config
 from configs.shorten import preview
 from storage.captures.capture import MIN_FRAMES
 from storage.captures.file_stability import file_state
+from storage.captures.filter_names import is_mono, told_filter
 from storage.captures.readers import FRAME_SUFFIXES, VIDEO_SUFFIXES, format_of, holds_one_frame, open_capture, started
 from storage.captures.readers.base import MAX_COMPRESSION, natural
-from storage.captures.sidecars import Log, log_of, profile_of
+from storage.captures.sidecars import Log, log_of, profile_of, wavelength_nm
 from storage.captures.target import night_of
 from storage.errors import Hopeless, StillskyError
 from storage.results.published import BURST, DEWARPED, ENHANCED, FILES, UNBELIEVED
@@ -81,7 +83,7 @@ def night_at(folder: Path, skip: Iterable[Path] = ()) -> Night:
     barred = {path.resolve() for path in skip}
     paths = [path for path in _found(folder, barred) if path.resolve() not in barred]
     names = _names(paths, folder)
-    captures = [_recording(path, names[path]) for path in paths]
+    captures = [recording_of(path, names[path]) for path in paths]
     return Night(tuple(sorted(captures, key=lambda c: (c.started, c.name))))
 
 
@@ -173,7 +175,7 @@ def _many(path: Path, beside: int) -> bool:
         return beside < MIN_FRAMES
 
 
-def _recording(path: Path, name: str) -> Recording:
+def recording_of(path: Path, name: str) -> Recording:
     """One capture with its log. A file that cannot be parsed is left to its own run, which reports why."""
     notes = _tried(path, log_of) or Log()
     moment = _tried(path, started) or notes.started or _tried(path, _written)
@@ -202,9 +204,9 @@ def _names(paths: list[Path], folder: Path) -> dict[Path, str]:
     for path in paths:
         inner = path.relative_to(folder).parts or (folder.resolve().name or "night",)
         last = inner[-1] if path.is_dir() else "_".join(filter(None, (path.stem, path.suffix[1:])))
-        name = "/".join(_plain_name(part) for part in (*inner[:-1], last))
+        name = "/".join(plain_name(part) for part in (*inner[:-1], last))
         if len(name) > MAX_NAME_CHARS:
-            name = f"{_plain_name(last)}-{_digest('/'.join(inner))}"
+            name = f"{plain_name(last)}-{_digest('/'.join(inner))}"
         if name.casefold() in taken:
             name = f"{name}-{_digest('/'.join(inner))}"
         taken.add(name.casefold())
@@ -214,10 +216,10 @@ def _names(paths: list[Path], folder: Path) -> dict[Path, str]:
 
 def folder_name(capture: Path) -> str:
     """A plain name for the folder of one capture's results."""
-    return _plain_name(capture.name if capture.is_dir() else "_".join(filter(None, (capture.stem, capture.suffix[1:]))))
+    return plain_name(capture.name if capture.is_dir() else "_".join(filter(None, (capture.stem, capture.suffix[1:]))))
 
 
-def _plain_name(part: str) -> str:
+def plain_name(part: str) -> str:
     """A name safe for file systems, shells and logs; where characters had to be replaced, with a digest of the original."""
     plain = re.sub(r"[^\w .+()=,@-]", "_", part).strip(" .")[:80].rstrip(" .") or "capture"
     return plain if plain == part else f"{plain}-{_digest(part)}"
@@ -251,12 +253,26 @@ def check_is_capture(path: Path) -> None:
 def capture_settings(request: CaptureRequest) -> Config:
     """The settings for a capture: what lies beside it counts too, up to the night's folder where it belongs to one.
 
-    Of a preview they are shortened.
+    Of a preview they are shortened; a part of a colour sky has the wavelength of its filter.
     """
     found, profile = sidecars_of(request.capture, request.night or request.capture.parent)
     chosen = (request.profile or profile) if request.night is None else (profile or request.profile)
+    if request.filter is not None:
+        usual = {"wavelength_nm": wavelength_nm(request.filter), **found.log.get("telescope", {})}
+        found = replace(found, log={**found.log, "telescope": usual})
     config = load_config(request.config, chosen, request.overrides, found)
+    given = config.telescope.wavelength_nm
+    if isinstance(given, tuple) and (filter_ := request.filter or _filter_of_mono(request.capture, config)) is not None:
+        own = {"wavelength_nm": wavelength_of(given, filter_)}
+        config = config.model_copy(update={"telescope": config.telescope.model_copy(update=own)})
     return preview(config) if request.quick else config
+
+
+def _filter_of_mono(capture: Path, config: Config) -> Filter | None:
+    """The filter that a mono capture's name or log tells: of several wavelengths only that one can be its own."""
+    if config.camera.mosaic or not is_mono(capture):
+        return None
+    return told_filter(capture, _tried(capture, log_of) or Log())
 
 
 def results_folder(request: NightRequest) -> Path:

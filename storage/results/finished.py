@@ -111,8 +111,20 @@ def winjupos_name(report: Mapping[str, Any]) -> str:
         )
     named = str(capture.get("target") or target_in(str(capture.get("name", ""))) or "target")
     target = re.sub(r"[^A-Za-z0-9]", "", named)[:3].title() or "Tar"
-    tenths = round((middle.second + middle.microsecond / 1e6) / 6 - 0.5)
-    return f"{middle:%Y-%m-%d-%H%M}_{max(0, min(9, tenths))}-{target}"
+    return f"{middle:%Y-%m-%d-%H%M}_{middle.second // 6}-{target}"
+
+
+def add_winjupos_name(report: dict[str, Any], wanted: bool) -> str:
+    """Put the name into a report where it is wanted, None and a sentence where it cannot be told; returns that for a log."""
+    if wanted:
+        report["winjupos"] = None
+        try:
+            report["winjupos"] = winjupos_name(report)
+        except Hopeless as error:
+            said = f"No file for WinJUPOS: {error}."
+            report["verdict"].append(said)
+            return said
+    return ""
 
 
 def _positive(value: Any) -> bool:

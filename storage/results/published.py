@@ -149,6 +149,9 @@ def publish(out: Path, pictures: Pictures, report: Mapping[str, Any], page: str)
     balanced = white_balanced(pictures.sky, pictures.white)
     save_png(out / "sky.png", balanced, pictures.stretch)
     save_tiff(out / "sky.tif", balanced)
+    if dated := report.get("winjupos"):
+        save_png(out / f"{dated}.png", balanced, pictures.stretch)
+        save_tiff(out / f"{dated}.tif", balanced)
     for name, png in zip((STACK_THUMB, SKY_THUMB), pictures.thumbnails, strict=True):
         save_bytes(out / name, png)
     if pictures.enhanced is not None:
@@ -188,10 +191,18 @@ def _cards(report: Mapping[str, Any], what: str) -> Cards:
     """The keywords that every picture has."""
     return {
         "BUNIT": ("adu", "camera units, linear"),
-        "CAPTURE": (re.sub(r"[^ -~]", "?", report["capture"]["name"])[:68], "name of the capture"),
+        "CAPTURE": (_ascii(report["capture"]["name"]), "name of the capture"),
         "FPRINT": (report["capture"]["fingerprint"], ""),
         "CREATOR": (f"stillsky {version('stillsky')}", "software"),
         "PRODUCT": (report["product"], "in the store"),
         "CONTENT": (what, "what this picture is"),
         "SKYSCALE": (report["sky_grid"]["scale"], "pixels for one of the camera's, along each axis"),
+    } | {
+        f"PART_{part['filter'][0].upper()}": (_ascii(part["name"]), f"capture through the {part['filter']} filter")
+        for part in report.get("parts", ())
     }
+
+
+def _ascii(name: str) -> str:
+    """A name as a card can hold it."""
+    return re.sub(r"[^ -~]", "?", name)[:68]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from storage.declared import C64, F32, F64, I8, I64, U8, Array, Content, Flag, Numbers, Value
-from tasks.products.finished_contents import Dewarped, Enhanced, Filled, Movie
+from tasks.products.finished_contents import Combined, Dewarped, Enhanced, Filled, Movie
 from tasks.products.session_contents import SessionSky
 
 
@@ -46,6 +46,11 @@ class Mean(Content):
     noise: Annotated[F32, Array("frame, channel", "adu^2", "Noise variance per pixel.")]
     optical_cutoff: Annotated[
         float, Value("cycles/px", "Where the mean power spectrum falls to the noise; 0 if it never does.")
+    ]
+    rounding_noise: Annotated[F64, Array("channel", "adu^2", "Noise of rounding to codes; 0: floats.")]
+    code_step: Annotated[int, Value("adu", "Step between the camera's codes; 0: floats.")]
+    sky_noise_steps: Annotated[
+        float, Value("code_step", "Noise of the dark sky: where it is below 1 the sky is posterised; nan: not known.")
     ]
 
 
@@ -100,6 +105,7 @@ class Stack(Content):
     scale: Annotated[
         int, Value("", "Pixels of the stack, and of every sky, for one of the camera's, along each axis.")
     ] = 1
+    rounding_noise: Annotated[F64 | None, Array("channel", "adu^2", "Least noise of a pixel, of average.")] = None
     noise_ratio: Annotated[F64 | None, Array("channel", "", "Largest over smallest noise where there is no light.")] = (
         None
     )
@@ -242,5 +248,5 @@ STEPS: tuple[type[Content], ...] = (
 )
 """Every declared product, in the order of the recipe."""
 
-OF_SEVERAL: tuple[type[Content], ...] = (SessionSky,)
+OF_SEVERAL: tuple[type[Content], ...] = (Combined, SessionSky)
 """Declared products that are made from results of several captures."""

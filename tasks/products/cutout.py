@@ -58,6 +58,8 @@ class Cutout:
     """Pixels of the stack for one of the camera's, along each axis."""
     noise_curve: NDArray[np.float64] | None = None
     """(frequency,) noise variance per pixel; None where it is white."""
+    least_noise: float = 0.0
+    """Variance per pixel that the rounding to codes leaves, seen by the noise's measurement or not."""
 
     @property
     def size(self) -> int:
@@ -119,9 +121,10 @@ class Cutout:
 
     def noise_of(self, spectra: Tensor, cutoff: float) -> float:
         """Noise power per coefficient of the frames' spectra: from the curve, or from beyond the cut-off (cycles/px)."""
+        area = float((self.taper.astype(np.float64) ** 2).sum())
         if self.noise_curve is None:
-            return corner_noise(spectra, cutoff, sampling=self.sampling)
-        return float(self.noise_curve.min() * (self.taper.astype(np.float64) ** 2).sum())
+            return max(corner_noise(spectra, cutoff, sampling=self.sampling), self.least_noise * area)
+        return float(self.noise_curve.min() * area)
 
     def inside(self) -> Image:
         """The taper (y, x) on the frame's own grid."""
@@ -165,6 +168,7 @@ def cutout_of(stack: Stack, channel: int) -> Cutout:
         sampling.moved(-box[0].start, -box[1].start),
         stack.scale,
         _noise_curve(stack, channel),
+        0.0 if stack.rounding_noise is None else float(stack.rounding_noise[channel]),
     )
 
 

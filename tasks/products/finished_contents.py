@@ -84,3 +84,25 @@ class Enhanced(Content):
     card: Annotated[dict[str, Any], Value("", "Figures of the model's gate.")]
     figures: Annotated[list[Any], Value("", "Figures of the checks, per channel.")]
     learned: Annotated[F32 | None, Array("channel, y, x", "adu", "The learned answer.")] = None
+
+
+@dataclass(frozen=True)
+class Combined(Content):
+    """Results of mono captures through red, green and blue filters, laid on each other as one colour sky."""
+
+    step: ClassVar[str] = "combine"
+
+    published: Annotated[F32, Array("channel, y, x", "adu", "What was published of the parts, luminance applied.")]
+    sky: Annotated[F32, Array("channel, y, x", "adu", "The solved skies, published or not, luminance applied.")]
+    stack: Annotated[F32, Array("channel, y, x", "adu", "The parts' shift-averages; nothing of luminance is in them.")]
+    belief: Annotated[
+        F32, Array("channel, y, x", "adu", "Standard error of red, green and blue, luminance not counted.")
+    ]
+    filters: Annotated[list[str], Value("", "The parts: red, green, blue, and luminance where there is one.")]
+    offsets: Annotated[F32, Array("part, dy dx", "px", "By how much each part was moved onto green.")]
+    verdict: Annotated[str, Value("", "What is published: sky or stack where all parts agree, else blend.")]
+    stretch: Annotated[str, Value("", "How sky.png is stretched, of green.")]
+    pixel_width: Annotated[
+        float, Value("arcsec or camera px", "Width of a pixel; of the camera's where no scale is known.")
+    ]
+    luminance: Annotated[str, Value("", "What luminance did, in words; empty where there is none.")]

@@ -15,7 +15,7 @@ from storage.product import Product
 from storage.store import Store
 from tasks.benchmark.oracle import psf_error
 from tasks.numerics.judging.metrics import false_power, fourier_ring_correlation, frc_cutoff, match, ssim
-from tasks.products.contents import Evaluated, Frames, Psfs, Sky, Stack
+from tasks.products.contents import Evaluated, Frames, Mean, Psfs, Sky, Stack
 from tasks.products.frames import reasons
 
 LAST_SECOND = 7_258_118_400.0
@@ -26,6 +26,10 @@ WIDE = 1.1
 """Pixels wider than this, over wavelength / 2D, are worth a word."""
 UNEXPLAINED_CHI2 = 10
 """Held-out frames that are this many times their noise away from stack and sky are not what the model is about."""
+
+
+POSTERISED_STEPS = 1.0
+"""Noise of the dark sky below this, in steps of the codes, leaves steps where there was light."""
 
 
 def describe(
@@ -53,6 +57,7 @@ def describe(
         **found,
         "truth": {} if truth is None else {name: against(truth, picture) for name, picture in pictures.items()},
         "psf_rms_error": None if psfs is None else psf_error(store, result, telescope, psfs),
+        "quantisation": _quantisation(store, line),
         "seconds": _seconds(store, line),
         "notes": _notes(store, line),
     }
@@ -129,6 +134,24 @@ def _grid_words(grid: dict[str, Any]) -> list[str]:
     return [f"{said}: the sky has {scale} x {scale} pixels of {arcsec:.3g} arcsec for each of them."]
 
 
+def _quantisation(store: Store, line: list[Product]) -> dict[str, float | None]:
+    """Step of the camera's codes, and the dark sky's noise in such steps; None where they are not known."""
+    with store.view(Mean, next(p for p in line if p.step == Mean.step)) as mean:
+        noise = mean.sky_noise_steps
+        return {"code_step_adu": mean.code_step or None, "sky_noise_steps": noise if np.isfinite(noise) else None}
+
+
+def posterised(report: dict[str, Any]) -> str:
+    """A sentence on a sky whose noise is below one step of the codes; empty where it is not."""
+    noise = report["quantisation"]["sky_noise_steps"]
+    if noise is None or noise >= POSTERISED_STEPS:
+        return ""
+    return (
+        f"The dark sky is posterised: its noise is {noise:.2f} steps of the camera's codes; faint light was rounded away, which "
+        f"a higher gain or more bits would keep."
+    )
+
+
 def _seconds(store: Store, line: list[Product]) -> dict[str, float]:
     """Time each step took when it was made, whenever that was."""
     seconds: dict[str, float] = {}
@@ -173,11 +196,13 @@ def _headline(published: str, why: str, doubt: str) -> str:
     return f"The STACK is published instead of the sky: {why}; {doubt}."
 
 
-def _coloured_noise(ratio: float | None) -> list[str]:
-    """A sentence on noise that depends on frequency: `ratio` of the largest to the smallest, None where it is white."""
-    return (
-        [] if ratio is None else [f"The frames' noise is not white (ratio {ratio:.1f}): compressed or denoised video."]
+def _noise(report: dict[str, Any]) -> list[str]:
+    """Sentences on noise that depends on frequency, and on a sky without noise, where there are such."""
+    ratio = report.get("noise_ratio")
+    coloured = (
+        "" if ratio is None else f"The frames' noise is not white (ratio {ratio:.1f}): compressed or denoised video."
     )
+    return [line for line in (coloured, posterised(report)) if line]
 
 
 def _unexplained(rows: list[dict[str, Any]]) -> list[str]:
@@ -218,7 +243,7 @@ def _verdict(report: dict[str, Any]) -> list[str]:
         lines.append(
             f"From the sky comes what held-out frames support, up to {finest} cycles/px; from the stack the rest."
         )
-    lines += _coloured_noise(report.get("noise_ratio")) + _grid_words(report["sky_grid"])
+    lines += _noise(report) + _grid_words(report["sky_grid"])
     strengths = ", ".join(f"{r['d_over_r0']:.1f}" for r in rows)
     lines += _strange(min(sky, stack))
     used = report["frames"]

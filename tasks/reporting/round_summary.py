@@ -71,11 +71,16 @@ def _resolved(cutoff_cpp: float, scale_arcsec: float | None) -> dict[str, float]
 def before_and_after(store: Store, result: Product, white: White = "none") -> Thumbnails:
     """The plain stack, and what is published, cut to the part of the frame that holds the target."""
     with store.view(Evaluated, result) as judged:
-        box = target_box(judged.stack[:].mean(axis=0))
-        pictures = [white_balanced(light[:], white)[(slice(None), *box)] for light in (judged.stack, judged.published)]
-        before, after = thumbnails(pictures, judged.stretch)
-        stack, published = (_steepness(light[:][(slice(None), *box)]) for light in (judged.stack, judged.published))
-        return Thumbnails(before, after, pictures[0].shape[-1], published / stack if stack > 0 else None)
+        return small_pictures(judged.stack[:], judged.published[:], judged.stretch, white)
+
+
+def small_pictures(stack: Image, published: Image, stretch: str, white: White) -> Thumbnails:
+    """The same from the pictures (channel, y, x)."""
+    box = (slice(None), *target_box(stack.mean(axis=0)))
+    pictures = [white_balanced(light, white)[box] for light in (stack, published)]
+    before, after = thumbnails(pictures, stretch)
+    plain, sharp = (_steepness(light[box]) for light in (stack, published))
+    return Thumbnails(before, after, pictures[0].shape[-1], sharp / plain if plain > 0 else None)
 
 
 def _steepness(picture: Image) -> float:

@@ -11,6 +11,7 @@ import pytest
 from astropy.io import fits
 
 from configs.load import load_config
+from configs.request import CaptureRequest
 from configs.schema import Config
 from flows.capture import publish_result
 from flows.recipe import restore_capture
@@ -69,6 +70,15 @@ def test_publishing_over_an_older_result_leaves_no_remains(done: Done, tmp_path:
     publish_result(*done, tmp_path)
     assert sorted(p.name for p in tmp_path.glob(".*")) == [".mine.tmp", living.name]
     assert fits.getdata(tmp_path / "sky.fits").shape == (64, 64)
+
+
+def test_names_for_winjupos(done: Done, tmp_path: Path) -> None:
+    request = CaptureRequest(capture=done[2].path, winjupos=True)
+    report = publish_result(*done, tmp_path, request)
+    assert report["winjupos"] == "2020-01-01-0000_0-Tar", "nothing names the target"
+    for kind in ("png", "tif"):
+        assert (tmp_path / f"{report['winjupos']}.{kind}").read_bytes() == (tmp_path / f"sky.{kind}").read_bytes()
+    assert "winjupos" not in publish_result(*done, tmp_path / "plain")
 
 
 def test_report_names_the_observatory_file(done: Done, tmp_path: Path) -> None:

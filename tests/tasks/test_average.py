@@ -12,7 +12,7 @@ from storage.captures.readers.ser import write_ser
 from storage.store import Store
 from tasks.average import average
 from tasks.ingest import ingest
-from tasks.products.contents import Frames
+from tasks.products.contents import Frames, Mean
 from tasks.products.frames import CalibratedFrames
 from tasks.running.step import Run
 
@@ -65,3 +65,30 @@ def test_noise_is_the_cameras(planet: Any) -> None:
     light = float(planet.read(planet.mean, "flux").mean()) - 8
     expected = (light * gain + 4) / gain**2 + 1 / 12
     assert np.median(planet.read(planet.mean, "noise")) == pytest.approx(expected, rel=0.5)
+
+
+def test_rounding_is_part_of_the_noise(tmp_path: Path) -> None:
+    """8 bit of a quiet camera in a bright place: what the frames themselves show of its noise is less than they lost."""
+    dice, light = np.random.default_rng(0), 40 + np.zeros((20, 32, 32))
+    y, x = np.mgrid[:32, :32] - 16
+    light += 100 * np.exp(-(y**2 + x**2) / 30)
+    quiet, loud = (np.rint(light + dice.normal(0, sigma, light.shape)) for sigma in (0.1, 2.0))
+    wide = np.rint(light * 4 + dice.normal(0, 3, light.shape)).astype(np.uint16) * 16
+    found = {}
+    for name, codes, bits in (("quiet", quiet, 8), ("loud", loud, 8), ("wide", wide, 16)):
+        write_ser(tmp_path / f"{name}.ser", codes.astype(np.uint16 if bits == 16 else np.uint8), bits)
+        run, config = Run(Store(tmp_path / name)), load_config()
+        product = average(run, ingest(run, capture_at(tmp_path / f"{name}.ser"), config.ingest), config.average)
+        with run.store.view(Mean, product) as mean:
+            noise = float(np.median(mean.noise[:]))
+            found[name] = mean.code_step, mean.sky_noise_steps, noise, float(mean.rounding_noise[0])
+    step, sky, noise, least = found["quiet"]
+    assert (step, sky, noise, least) == (1, 0.0, pytest.approx(1 / 12), pytest.approx(1 / 12))
+    step, sky, noise, least = found["loud"]
+    assert step == 1
+    assert 1.0 < sky < 2.2
+    assert noise == pytest.approx(4.0, rel=0.15), "rounding is in what was measured, and is not added again"
+    step, sky, noise, least = found["wide"]
+    assert step == 16, "12 bits at the top of 16"
+    assert least == pytest.approx(256 / 12)
+    assert 2 < sky < 3.3

@@ -316,3 +316,23 @@ def test_a_folder_of_captures_names_the_command_for_all(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadCapture, match="a folder without frames"):
         check_is_capture(tmp_path / "empty")
+
+
+def test_a_part_of_a_colour_sky_has_the_wavelength_of_its_filter(tmp_path: Path) -> None:
+    film, settings = video(tmp_path / "Jup_R.ser"), tmp_path / "own.toml"
+    request = CaptureRequest(capture=film, filter="red")
+    assert capture_settings(request).telescope.wavelength_nm == 640
+    settings.write_text("[telescope]\nwavelength_nm = [620, 535, 460]\n")
+    own = {name: CaptureRequest(capture=film, config=settings, filter=name) for name in ("red", "blue", "luminance")}
+    told = {name: capture_settings(each).telescope.wavelength_nm for name, each in own.items()}
+    assert told == {"red": 620, "blue": 460, "luminance": pytest.approx(538.33, abs=0.01)}
+    alone = CaptureRequest(capture=film, config=settings)
+    assert capture_settings(alone).telescope.wavelength_nm == 620, "of several only one can be that of a mono capture"
+    write_ser(film, FRAMES, 8, bayer="RGGB")
+    assert capture_settings(alone).telescope.wavelength_nm == (620, 535, 460)
+    video(film)
+    assert capture_settings(CaptureRequest(capture=film)).telescope.wavelength_nm == 550, (
+        "one letter alone says nothing"
+    )
+    film.with_suffix(".txt").write_text("FireCapture v2.7\nFilter=IR685\n")
+    assert capture_settings(request).telescope.wavelength_nm == 745, "the log knows better"

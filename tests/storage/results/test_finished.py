@@ -2,13 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from storage.errors import Hopeless
 from storage.results.export import save_fits, save_json
-from storage.results.finished import read_result, save_finished, winjupos_name
+from storage.results.finished import add_winjupos_name, read_result, save_finished, winjupos_name
 
 
 def result_in(folder: Path, channels: int = 1) -> Path:
@@ -88,3 +89,16 @@ def test_winjupos_names(tmp_path: Path) -> None:
 def test_without_a_time_in_ut_there_is_no_winjupos_name(capture: object) -> None:
     with pytest.raises(Hopeless, match="--winjupos"):
         winjupos_name({"capture": capture})
+
+
+def test_without_a_time_a_name_for_winjupos_is_left_out_with_the_reason() -> None:
+    report: dict[str, Any] = {"capture": {"name": "Jupiter.ser", "middle_utc": None}, "verdict": []}
+    assert "No file for WinJUPOS" in add_winjupos_name(report, True)
+    assert report["winjupos"] is None
+    assert "timestamps" in report["verdict"][0]
+    report["capture"]["middle_utc"] = "2026-11-20T22:14:18.000+00:00"
+    assert add_winjupos_name(report, True) == ""
+    assert report["winjupos"] == "2026-11-20-2214_3-Jup"
+    plain: dict[str, Any] = {}
+    assert add_winjupos_name(plain, False) == ""
+    assert plain == {}

@@ -1,9 +1,11 @@
 """The solver's canvas of one channel: frames in their places, of equal light; a sky comes back onto the frame's grid."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from storage.product import Product
 from tasks.products.clean_frames import open_clean_frames
@@ -60,3 +62,16 @@ def test_stack_comes_back_as_it_went(planet: Any, coloured: Any) -> None:
         np.testing.assert_allclose(
             cutout.from_canvas(cutout.to_canvas(cutout.stack)), cutout.stack, rtol=1e-4, atol=1e-2
         )
+
+
+def test_noise_is_never_below_that_of_rounding(planet: Any) -> None:
+    with planet.store.view(Stack, planet.stack) as stack:
+        cutout = cutout_of(stack, 0)
+    nothing = torch.zeros((4, cutout.size, cutout.size // 2 + 1), dtype=torch.complex64)
+    area = float((cutout.taper.astype(np.float64) ** 2).sum())
+    assert cutout.least_noise == pytest.approx(1 / 12)
+    assert cutout.noise_of(nothing, 0.4) == pytest.approx(area / 12)
+    loud = 100 * torch.randn((4, cutout.size, cutout.size // 2 + 1), dtype=torch.complex64)
+    assert cutout.noise_of(loud, 0.4) == replace(cutout, least_noise=0.0).noise_of(loud, 0.4), (
+        "not added to what was seen"
+    )

@@ -13,7 +13,7 @@ from tasks.products.optics import aperture_of, check_wavelengths, cutoff_cpp, ma
 def average(optical_cutoff: float = 0.31) -> Mean:
     """An average product whose frames show this cut-off."""
     picture, frame = np.zeros((1, 2, 2), np.float32), np.zeros((4, 1), np.float32)
-    return Mean(picture, picture, picture > 0, frame, frame, optical_cutoff)
+    return Mean(picture, picture, picture > 0, frame, frame, optical_cutoff, np.zeros(1), 1, 2.0)
 
 
 def telescope(scale_arcsec: float = 0.18) -> Telescope:

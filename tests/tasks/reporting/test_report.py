@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from tasks.reporting.report import _verdict, describe
+from tasks.reporting.report import _verdict, describe, posterised
 
 
 def test_report_of_a_planet(planet: Any) -> None:
@@ -95,3 +95,15 @@ def test_what_a_step_had_to_do_otherwise_is_told_once(planet: Any, tmp_path: Pat
     report = describe(copy.store, copy.result, {}, None)
     assert report["notes"] == [f"solve_psfs: {note} (2 times)"]
     assert f"solve_psfs: {note} (2 times)." in report["verdict"]
+
+
+def test_a_posterised_sky_is_said(planet: Any) -> None:
+    report = describe(planet.store, planet.result, {}, None)
+    assert report["quantisation"]["code_step_adu"] == 1
+    assert report["quantisation"]["sky_noise_steps"] > 1
+    assert posterised(report) == ""
+    report["quantisation"]["sky_noise_steps"] = 0.3
+    assert posterised(report).startswith("The dark sky is posterised: its noise is 0.30 steps")
+    assert posterised(report) in _verdict(report)
+    report["quantisation"]["sky_noise_steps"] = None
+    assert posterised(report) == ""
