@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: all demo docs dist test bench models lint format clean
+.PHONY: all demo docs pictures dist test bench models lint format clean
 all: .venv
 
 .PHONY: .venv
@@ -32,6 +32,10 @@ models: $(READY)
 	for step in enhance burst dewarp fill; do \
 		$(BIN)/stillsky train $$step --store build/training --models build/models; \
 		$(BIN)/python -m tasks.learning.shipping $$step build/models; done
+
+# The pictures of docs/colour.md, from a simulated capture.
+pictures: $(READY)
+	$(BIN)/python benchmarks/colour_page.py build/colour
 
 # The documents as a site in build/site.
 docs: $(READY)
