@@ -1,5 +1,6 @@
 """The shape of a configuration: every setting with its type, unit, range and meaning; the numbers are in default.toml."""
 
+import math
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -8,11 +9,11 @@ from pydantic import Field, model_validator
 from configs.colour import Colour
 from configs.finishing import Burst, Dewarp, Enhance, Fill, Session
 from configs.observatory import Site, WithObservatory
-from configs.section import Count, Positive, Section, Share
+from configs.section import Count, GridScale, Positive, Section, Share
 from configs.store import StoreSettings
 from configs.timeouts import Timeouts
 
-WIDEST_PIXELS = (1.3, 2.2)
+WIDEST_PIXELS = (1.1, 2.2)
 """Width of a pixel over wavelength / 2D beyond which the sky gets two, and three, pixels for one of the camera's."""
 Wavelength = Annotated[float, Field(ge=200, le=20000)]
 ARCSEC_PER_RAD = 206264.806
@@ -172,9 +173,9 @@ class Sky(Section):
 
     indifferent: ClassVar[tuple[str, ...]] = ("scale",)
 
-    scale: Literal["auto", 1, 2, 3]
-    """How many pixels of the sky there are for one of the camera's, along each axis; the same in all rounds. auto: one where the
-    telescope is not known or its pixel is at most 1.3 times as wide as wavelength / 2D, two up to 2.2 times, else three."""
+    scale: GridScale
+    """Pixels of the sky for one of the camera's along each axis, 1, 1.5, 2 or 3, in all rounds; 1.5 is solved as 2. auto: 1 where
+    the telescope is not known or its pixel at most 1.1 times as wide as wavelength / 2D, 2 up to 2.2 times, else 3."""
     prior: Literal["wiener", "positive"]
     """wiener: the data choose the power of the sky ring by ring; positive: the same, then without light below the
     background, for stars and satellites before a dark sky (Moon and Sun lose their shadows by it)."""
@@ -278,8 +279,8 @@ class Config(WithObservatory):
     def sky_scale(self) -> int:
         """Pixels of the sky for one of the camera's, along each axis; `auto` goes by the telescope."""
         wanted = self.rounds[0].sky.scale
-        if wanted != "auto":
-            return wanted
+        if not isinstance(wanted, str):
+            return math.ceil(wanted)
         return 1 + sum((self.telescope.pixel_over_nyquist or 0) > widest for widest in WIDEST_PIXELS)
 
     @property

@@ -43,6 +43,7 @@ from tasks.reporting.gallery import renew_gallery
 from tasks.reporting.html import rendered
 from tasks.reporting.measured import add_measured
 from tasks.reporting.page import gather
+from tasks.reporting.published_grid import on_published_grid
 from tasks.reporting.report import describe, in_a_line, posterised
 from tasks.reporting.round_summary import before_and_after
 from tasks.reporting.step_sentences import step_sentence
@@ -145,7 +146,7 @@ def publish_result(
         lights = judged.published[:], judged.stack[:], *shown, judged.sky[:], judged.belief[:]
         beside = enhanced_picture(store, results), finished_cubes(store, results)
         pictures = Pictures(*lights, finest, (small.before, small.after), *beside)
-    publish(out, pictures, report, page)
+    publish(out, on_published_grid(pictures, report["sky_grid"]), report, page)
     return report
 
 

@@ -79,7 +79,15 @@ def shift_average(
             stacks = _drizzled(clean, moves, sets, scale, size)
         ranked = Ranked(*stacks, rest, held, flags, moves, scale)
         content = replace(_content(clean, scores, lucky, ranked), rounding_noise=rounding)
-        work.save(_with_noise(content, clean, np.flatnonzero(ok), size))
+        on_camera = replace(content, stack=_binned(content.stack, scale), shifts=moves, scale=1)
+        work.save(_with_noise(content, on_camera, clean, np.flatnonzero(ok), size))
+
+
+def _binned(stack: NDArray[np.float32], scale: int) -> NDArray[np.float32]:
+    """A stack (channel, y, x) in the camera's pixels."""
+    channels, height, width = stack.shape
+    blocks = stack.reshape(channels, height // scale, scale, width // scale, scale)
+    return np.asarray(blocks.mean(axis=(2, 4)), np.float32)
 
 
 def _content(clean: CleanFrames, scores: stacking.FrameScores, lucky: Lucky, ranked: Ranked) -> Stack:
@@ -101,12 +109,15 @@ def _content(clean: CleanFrames, scores: stacking.FrameScores, lucky: Lucky, ran
     )
 
 
-def _with_noise(content: Stack, clean: CleanFrames, usable: NDArray[np.int64], size: int) -> Stack:
-    """The product with the noise curve of each channel that is not white. The noise of a mosaic's pixels is taken as white."""
+def _with_noise(content: Stack, on_camera: Stack, clean: CleanFrames, usable: NDArray[np.int64], size: int) -> Stack:
+    """The product with the noise curve of each channel that is not white, from frames on the camera's own grid.
+
+    The noise of a mosaic's pixels is taken as white.
+    """
     found = [LearntNoise(None, 1.0)] * len(clean.colours)
     for channel in range(len(clean.colours)):
-        cutout = cutout_of(content, channel)
-        if cutout.sampling.is_full:
+        if clean.samplings[channel].is_full:
+            cutout = cutout_of(on_camera, channel)
             first = max(0, len(usable) - NOISE_FRAMES) // 2
             some = usable[first : first + NOISE_FRAMES]
             blocks = (cutout.frames(clean, some[start : start + size]) for start in range(0, len(some), size))

@@ -47,9 +47,17 @@ class Result:
     def scale_arcsec(self) -> float | None:
         """Sky angle of one pixel of the pictures."""
         camera = self._camera_scale_arcsec
-        grid = self.report.get("sky_grid", {})
-        finer = grid.get("scale", 1) if isinstance(grid, dict) else 1
-        return camera / finer if camera is not None and _positive(finer) else camera
+        return None if camera is None else camera / self._grid("published_scale")
+
+    @property
+    def solved_pixels(self) -> float:
+        """Pixels of the solved sky for one of the pictures': the report's frequencies are in cycles per pixel of that."""
+        return self._grid("scale") / self._grid("published_scale")
+
+    def _grid(self, name: str) -> float:
+        grid = self.report.get("sky_grid")
+        value = grid.get(name) if isinstance(grid, dict) else None
+        return float(value) if value is not None and _positive(value) else 1.0
 
     @property
     def _camera_scale_arcsec(self) -> float | None:

@@ -196,7 +196,7 @@ def _cards(report: Mapping[str, Any], what: str) -> Cards:
         "CREATOR": (f"stillsky {version('stillsky')}", "software"),
         "PRODUCT": (report["product"], "in the store"),
         "CONTENT": (what, "what this picture is"),
-        "SKYSCALE": (report["sky_grid"]["scale"], "pixels for one of the camera's, along each axis"),
+        "SKYSCALE": (report["sky_grid"]["published_scale"], "pixels for one of the camera's, along each axis"),
     } | {
         f"PART_{part['filter'][0].upper()}": (_ascii(part["name"]), f"capture through the {part['filter']} filter")
         for part in report.get("parts", ())

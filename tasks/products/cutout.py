@@ -108,7 +108,7 @@ class Cutout:
 
     def filter(self, size: int) -> Image | None:
         """What makes the noise white: a filter (y, x//2+1) of a canvas of `size`; None where it is white already."""
-        return None if self.noise_curve is None else whitener(self.noise_curve, (size, size))
+        return None if self.noise_curve is None else whitener(self.noise_curve, (size, size), self.scale)
 
     def _whitened(self, frames: Image) -> Image:
         white, size = self.filter(self.size), (self.size, self.size)

@@ -121,8 +121,10 @@ def _grid(reports: Sequence[dict[str, Any]], width: float) -> dict[str, Any]:
     """The grid of the colour sky: that of the part with the finest pixels."""
     grids = [each["sky_grid"] for each in reports]
     known = all(grid["pixel_scale_arcsec"] for grid in grids)
+    scale = max(grid["scale"] for grid in grids)
     return {
-        "scale": max(grid["scale"] for grid in grids),
+        "scale": scale,
+        "published_scale": scale,
         "pixel_scale_arcsec": width if known else None,
         "camera_pixel_over_nyquist": grids[1]["camera_pixel_over_nyquist"],
     }

@@ -73,4 +73,6 @@ def _cutoff_cpp(result: Result, channel: int) -> float:
     rows = result.report.get("channels")
     row = rows[channel] if isinstance(rows, list) and channel < len(rows) else {}
     value = row.get("cutoff_cpp") if isinstance(row, dict) else None
-    return float(np.clip(value, 0.02, 0.75)) if isinstance(value, int | float) and np.isfinite(value) else 0.5
+    if not isinstance(value, int | float) or not np.isfinite(value):
+        return 0.5
+    return float(np.clip(value * result.solved_pixels, 0.02, 0.75))

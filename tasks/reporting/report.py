@@ -42,7 +42,7 @@ def describe(
     """Gather the report of an evaluated product from its whole line of products; compare with what is known to be true."""
     line = lineage(store, result)
     given = Telescope.model_validate(settings.get("telescope", {}))
-    grid = _sky_grid(store, line, given)
+    grid = _sky_grid(store, line, given, settings)
     telescope = given.in_finer_pixels(grid["scale"])
     with store.view(Evaluated, result) as judged:
         found, published = judged.figures, judged.verdict
@@ -112,12 +112,17 @@ def _frames(store: Store, line: list[Product]) -> dict[str, int]:
     return counts
 
 
-def _sky_grid(store: Store, line: list[Product], telescope: Telescope) -> dict[str, Any]:
-    """How many pixels the sky has for one of the camera's along each axis, how wide they are, and what speaks for it."""
+def _sky_grid(store: Store, line: list[Product], telescope: Telescope, settings: dict[str, Any]) -> dict[str, Any]:
+    """How many pixels the sky has for one of the camera's along each axis, how wide they are, and what speaks for it.
+
+    Frequencies in the report are in cycles per pixel of the solved sky; the files may have fewer pixels.
+    """
+    wanted = next((each.get("sky", {}).get("scale", "auto") for each in settings.get("rounds", [])), "auto")
     with store.view(Stack, next(p for p in line if p.step == Stack.step)) as stack:
         scale = stack.scale
     return {
         "scale": scale,
+        "published_scale": scale if wanted == "auto" else float(wanted),
         "pixel_scale_arcsec": telescope.in_finer_pixels(scale).scale_arcsec,
         "camera_pixel_over_nyquist": telescope.pixel_over_nyquist,
     }
@@ -131,7 +136,9 @@ def _grid_words(grid: dict[str, Any]) -> list[str]:
     said = f"The camera's pixels are {wide:.2g} times as wide as wavelength / 2D"
     if scale == 1:
         return [f"{said}: finer detail than they hold is not solved for (sky.scale = 2 does)."]
-    return [f"{said}: the sky has {scale} x {scale} pixels of {arcsec:.3g} arcsec for each of them."]
+    shown = grid["published_scale"]
+    fewer = "" if shown == scale else f"; its files have {shown:g} x {shown:g}"
+    return [f"{said}: the sky has {scale} x {scale} pixels of {arcsec:.3g} arcsec for each of them{fewer}."]
 
 
 def _quantisation(store: Store, line: list[Product]) -> dict[str, float | None]:

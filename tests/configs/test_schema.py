@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from configs.load import load_config
+from configs.load import BadConfig, load_config
 from configs.schema import Config, Section, Telescope
 
 
@@ -56,7 +56,7 @@ def test_a_configuration_survives_json() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scale_arcsec", "expected"), [(0.2, 1), (0.28, 1), (0.46, 2), (0.7, 3)]
+    ("scale_arcsec", "expected"), [(0.2, 1), (0.245, 1), (0.27, 2), (0.46, 2), (0.7, 3)]
 )  # lambda / 2D is 0.227 arcsec
 def test_the_grid_of_the_sky_follows_the_telescope(scale_arcsec: float, expected: int) -> None:
     config = load_config(overrides=["telescope.aperture_m=0.25", f"telescope.pixel_scale_arcsec={scale_arcsec}"])
@@ -80,3 +80,12 @@ def test_a_focal_length_gives_the_pixel_of_the_finer_grid_too() -> None:
     assert Telescope(
         aperture_m=0.25, pixel_scale_arcsec=0.3, wavelength_nm=(620.0, 535.0, 460.0)
     ).pixel_over_nyquist == (pytest.approx(0.3 / 206264.806 * 0.5 / 535e-9))
+
+
+def test_one_and_a_half_pixels_are_solved_as_two() -> None:
+    assert load_config(overrides=["sky.scale=1.5"]).sky_scale == 2
+    for wrong in ("1.7", "4", "true", "foo"):
+        with pytest.raises(BadConfig, match=r"sky\.scale = .*needed is auto, 1, 1\.5, 2, 3"):
+            load_config(overrides=[f"sky.scale={wrong}"])
+    with pytest.raises(BadConfig, match="set sky.scale instead"):
+        load_config(overrides=["rounds.0.sky.scale=2"])

@@ -103,6 +103,7 @@ def test_files_and_report_say_how_fine_the_grid_is(coarse: Coarse, tmp_path: Pat
         assert header["CDELT1"] == pytest.approx(scale / 2)
     assert report["sky_grid"] == {
         "scale": 2,
+        "published_scale": 2,
         "pixel_scale_arcsec": pytest.approx(scale / 2),
         "camera_pixel_over_nyquist": pytest.approx(2, rel=1e-4),
     }
@@ -113,6 +114,26 @@ def test_files_and_report_say_how_fine_the_grid_is(coarse: Coarse, tmp_path: Pat
         scale / 2 / report["channels"][0]["finest_believed_cpp"]
     )
     assert read_result(tmp_path).scale_arcsec == pytest.approx(scale / 2)
+
+
+def test_files_may_have_one_and_a_half_pixels(coarse: Coarse, tmp_path: Path) -> None:
+    """Of the sky that was solved on two: no step is repeated."""
+    results = coarse.solved("sky.scale=1.5")
+    assert results == coarse.results
+    config = load_config(beside(coarse.capture.path)["config"], overrides=(*QUICK, "sky.scale=1.5"))
+    report = publish_result(coarse.store, results, coarse.capture, config, tmp_path)
+    scale = coarse.config.telescope.scale_arcsec
+    assert scale is not None
+    header = fits.getheader(tmp_path / "sky.fits")
+    assert (header["NAXIS1"], header["NAXIS2"], header["SKYSCALE"]) == (3 * SIDE // 2, 3 * SIDE // 2, 1.5)
+    assert header["CDELT1"] == pytest.approx(scale / 1.5)
+    assert (report["sky_grid"]["scale"], report["sky_grid"]["published_scale"]) == (2, 1.5)
+    finished = read_result(tmp_path)
+    assert finished.scale_arcsec == pytest.approx(scale / 1.5)
+    assert finished.solved_pixels == pytest.approx(2 / 1.5)
+    assert float(finished.standard_error.min()) > 0
+    with coarse.store.view(Evaluated, results.evaluated) as judged:
+        assert finished.sky.mean() == pytest.approx(judged.published[0].mean(), rel=1e-3)
 
 
 def test_a_finer_grid_needs_the_telescope(coarse: Coarse, tmp_path: Path) -> None:

@@ -88,9 +88,18 @@ def curve_of(noise: F64, common: F64, values: F64) -> LearntNoise:
     return LearntNoise(_continued(smooth, first), ratio)
 
 
-def whitener(curve: NDArray[np.floating], shape: tuple[int, int]) -> Image:
-    """Filter (y, x//2+1) that makes the noise white: one where the noise is least."""
-    noise = np.exp(np.interp(radius(shape), FREQUENCIES_CPP, np.log(curve)))
+def whitener(curve: NDArray[np.floating], shape: tuple[int, int], scale: int = 1) -> Image:
+    """Filter (y, x//2+1) that makes the noise white: one where the noise is least.
+
+    On a grid of `scale` pixels for one of the camera's it repeats: aliases share the noise of their frequency.
+    """
+    folded = radius(shape)
+    if scale > 1:
+        along_y, along_x = (
+            (scale * f + 0.5) % 1 - 0.5 for f in (np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1]))
+        )
+        folded = np.hypot(along_y, along_x)
+    noise = np.exp(np.interp(folded, FREQUENCIES_CPP, np.log(curve)))
     return np.sqrt(curve.min() / noise).astype(np.float32)
 
 
