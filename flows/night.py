@@ -23,6 +23,7 @@ from flows.after_night import as_sentence, finish
 from flows.capture import capture
 from flows.context import value_within
 from flows.night_colours import combine_groups, find_groups
+from flows.night_sessions import merge_sessions
 from flows.recipe import planned_products
 from flows.server.embedded import default_store
 from flows.ui.run_state import ended
@@ -41,7 +42,7 @@ from storage.captures.night import (
 from storage.errors import BadCapture, Hopeless, NothingToDo, StillskyError, StoreError, Unsettled
 from storage.housekeeping import human_bytes
 from storage.product import Product, result_names
-from storage.results.night_record import History, NightRecord, Outcome, Row, in_a_line, row_of
+from storage.results.night_record import NightRecord, Outcome, Row, in_a_line, row_of, row_without_result
 from storage.results.published import check_folder, published
 from storage.store import Store, clock
 from tasks.reporting.gallery import GalleryRenewal
@@ -162,6 +163,7 @@ def _restore_all(run: NightRun) -> None:
         why = "it is still being written; the same command again takes it when it is whole"
         record.add(Row(recording.name, str(recording.path), "waiting", reason=why))
     combine_groups(groups, run.request_for, record, run.store, _report)
+    merge_sessions(chosen, run.request_for, record, run.store, _report)
 
 
 def _stop_waiting(run: NightRun) -> bool:
@@ -200,7 +202,8 @@ def _attempt(run: NightRun, recording: Recording, quick: bool = False) -> bool:
             return True
         seconds = clock()
         if reason := _known_failure(run, recording):
-            row: Row | None = _failed_row(recording, "failed", seconds(), f"failed before, unchanged: {reason}")
+            why = f"failed before, unchanged: {reason}"
+            row: Row | None = row_without_result(recording.name, recording.path, "failed", why, seconds(), False)
         else:
             _report(f"{recording.name} ...")
             row = _tried(run, recording, seconds, quick)
@@ -230,14 +233,8 @@ def _tried(run: NightRun, recording: Recording, seconds: Callable[[], float], qu
         if isinstance(error, BadCapture):
             remember_failure(run.store, run.attempt(recording), cached_fingerprint(run.store), str(error))
         outcome: Outcome = "skipped" if isinstance(error, NothingToDo) else "failed"
-        row = _failed_row(recording, outcome, seconds(), as_sentence(error))
-        lasting = isinstance(error, Hopeless | BadConfig)
-        return row if lasting or outcome == "skipped" else replace(row, history="failed, tried again next time")
-
-
-def _failed_row(recording: Recording, outcome: Outcome, seconds: float, reason: str) -> Row:
-    history: History = "failed for good" if outcome == "failed" else "not tried"
-    return Row(recording.name, str(recording.path), outcome, None, round(seconds, 3), reason=reason, history=history)
+        again = not isinstance(error, Hopeless | BadConfig)
+        return row_without_result(recording.name, recording.path, outcome, as_sentence(error), seconds(), again)
 
 
 def _known_failure(run: NightRun, recording: Recording) -> str:

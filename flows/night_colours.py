@@ -15,7 +15,7 @@ from flows.colours import colours, planned_group
 from storage.captures.colour_groups import ColourGroup, colour_groups
 from storage.captures.night import Recording, capture_settings, output_folder
 from storage.errors import StillskyError
-from storage.results.night_record import History, NightRecord, Outcome, Row, row_of
+from storage.results.night_record import NightRecord, Outcome, Row, row_of, row_without_result
 from storage.results.published import published
 from storage.store import Store, clock
 
@@ -98,8 +98,7 @@ def _without_part(group: ColourGroup, record: NightRecord) -> Row | None:
 
 
 def _told(group: ColourGroup, outcome: Outcome, reason: str, seconds: float = 0.0) -> Row:
-    history: History = "failed, tried again next time" if outcome == "failed" else "not tried"
-    return Row(group.name, str(_place(group)), outcome, None, round(seconds, 3), reason=reason, history=history)
+    return row_without_result(group.name, _place(group), outcome, reason, seconds, will_be_tried_again=True)
 
 
 def _place(group: ColourGroup) -> Path:

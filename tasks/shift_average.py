@@ -79,7 +79,7 @@ def shift_average(
             stacks = _drizzled(clean, moves, sets, scale, size)
         ranked = Ranked(*stacks, rest, held, flags, moves, scale)
         content = replace(_content(clean, scores, lucky, ranked), rounding_noise=rounding)
-        on_camera = replace(content, stack=_binned(content.stack, scale), shifts=moves, scale=1)
+        on_camera = replace(content, stack=_binned(content.stack[:], scale), shifts=moves, scale=1)
         work.save(_with_noise(content, on_camera, clean, np.flatnonzero(ok), size))
 
 

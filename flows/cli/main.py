@@ -16,6 +16,7 @@ from flows.cli.models import models_group
 from flows.cli.night import night_command
 from flows.cli.restore import restore_command
 from flows.cli.serve import serve_command
+from flows.cli.session import session_command
 from flows.cli.simulate import simulate_command
 from flows.cli.store import store_group
 from flows.cli.study import study_command
@@ -64,6 +65,7 @@ for _command in (
     restore_command,
     night_command,
     serve_command,
+    session_command,
     finish_command,
     gallery_command,
     init_command,

@@ -3,14 +3,14 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from configs.finishing import Session
 from configs.observatory import Site
 from configs.schema import Config
-from storage.captures.night import Recording
+from storage.captures.night import Recording, folder_name, night_at, recording_of
 from storage.captures.planets import GLOBES, aspect, field_rotation_deg
 from storage.captures.sidecars import FILTERS_NM
 from storage.captures.target import target_in
@@ -54,6 +54,32 @@ def sessions_in(captures: Iterable[Recording], settings_of: Callable[[Recording]
         for run in _in_time(sorted(members, key=lambda member: (member[0].started, member[0].name))):
             groups += list(_by_filter(str(kind[0]), run))
     return _unique(groups)
+
+
+def session_of(paths: Sequence[Path], skip: Iterable[Path] = ()) -> SessionGroup:
+    """The session of captures that a user named, or of the one folder that holds them; refused where they are none."""
+    if len(paths) == 1 and paths[0].is_dir():
+        recordings = list(night_at(paths[0], skip).captures)
+    else:
+        recordings = sorted((recording_of(p, folder_name(p)) for p in paths), key=lambda r: (r.started, r.name))
+    if len(recordings) < MIN_PARTS:
+        raise Hopeless(
+            f"a session needs {MIN_PARTS} captures or more, and this is {len(recordings)}; `stillsky restore` restores one"
+        )
+    planets = {planet_of(recording) or "not known" for recording in recordings}
+    if len(planets) > 1 or not planets <= set(GLOBES):
+        raise Hopeless(
+            f"the captures show {', '.join(sorted(planets))}, by their logs, names and folder; a session is of one planet that "
+            f"turns: {', '.join(GLOBES)}"
+        )
+    groups = list(_by_filter(planets.pop(), recordings))
+    if len(groups) != 1 or len(groups[0].parts) < len(recordings):
+        said = ", ".join(f"{r.path.name}: {filter_of(r) or 'no filter'}" for r in recordings)
+        raise Hopeless(
+            f"these captures were taken through different filters ({said}); name those of one filter, or of red, green and blue, "
+            f"each at least once and one of them twice"
+        )
+    return replace(groups[0], name=PurePosixPath(groups[0].name).name)
 
 
 def planet_of(recording: Recording) -> str:

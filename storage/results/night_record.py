@@ -109,6 +109,15 @@ def row_of(capture: str, path: Path, outcome: Outcome, seconds: float, report: d
     )  # fmt: skip
 
 
+def row_without_result(
+    capture: str, path: Path, outcome: Outcome, reason: str, seconds: float, will_be_tried_again: bool
+) -> Row:
+    """The row of a capture, or of a sky made of several, that has no result, and why."""
+    failed: History = "failed, tried again next time" if will_be_tried_again else "failed for good"
+    history: History = failed if outcome == "failed" else "not tried"
+    return Row(capture, str(path), outcome, None, round(seconds, 3), reason=reason, history=history)
+
+
 def _missing(capture: dict[str, Any]) -> int | None:
     """Promised by the header and not there, or dropped while recording; None where neither can be known."""
     facts = capture.get("facts") or {}

@@ -87,5 +87,5 @@ def test_one_and_a_half_pixels_are_solved_as_two() -> None:
     for wrong in ("1.7", "4", "true", "foo"):
         with pytest.raises(BadConfig, match=r"sky\.scale = .*needed is auto, 1, 1\.5, 2, 3"):
             load_config(overrides=[f"sky.scale={wrong}"])
-    with pytest.raises(BadConfig, match="set sky.scale instead"):
+    with pytest.raises(BadConfig, match=r"set sky\.scale instead"):
         load_config(overrides=["rounds.0.sky.scale=2"])

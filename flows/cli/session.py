@@ -1,0 +1,82 @@
+"""`stillsky session`: captures of one turning planet as one sky, under an own Prefect server unless there is one to join."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flows.cli.options import CONFIG, DASK, DEVICE, PROFILE, SET, STORE, FolderPath
+from flows.cli.progress import Progress, echo_verdict, progress_bars
+
+if TYPE_CHECKING:
+    from configs.session_request import SessionRequest
+
+
+@click.command("session")
+@click.argument("captures", metavar="CAPTURE...", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@click.option("--out", type=FolderPath(), required=True, help="Folder for the results.")
+@CONFIG
+@PROFILE
+@SET
+@DEVICE
+@DASK
+@STORE
+def session_command(captures: tuple[Path, ...], **options: Any) -> None:
+    """Restore CAPTUREs of Jupiter, Saturn or Mars, undo the rotation between them, and make one sky of all.
+
+    Two or more videos, or one folder that holds them; through red, green and blue filters in turns they make a colour sky.
+    `stillsky night` does the same by itself. The captures' own results are in the folder `parts` inside --out.
+    """
+    with progress_bars() as progress:
+        report = restore_session(captures, options, progress)
+    echo_verdict(report, options["out"])
+
+
+def restore_session(captures: tuple[Path, ...], options: dict[str, Any], progress: Progress | None) -> dict[str, Any]:
+    """Restore the captures of a session and merge them; leaves their files in the output folder, returns the report."""
+    from configs.request import CaptureRequest
+    from configs.session_request import SessionRequest
+    from storage.captures.night import folder_name
+    from storage.captures.sessions import session_of
+
+    here = Path.cwd()
+    group = session_of([here / path for path in captures], skip=[here / options["out"]])
+    out = here / options["out"]
+    parts = [
+        CaptureRequest(capture=each.path, **options | {"out": out / "parts" / folder_name(each.path)}).anchored(here)
+        for each in group.parts
+    ]
+    request = SessionRequest(
+        name=group.name, planet=group.planet, parts=tuple(parts), slots=group.slots, out=out, store=parts[0].store
+    )
+    return run_session(request, progress)
+
+
+def run_session(request: "SessionRequest", progress: Progress | None) -> dict[str, Any]:
+    """The flow of a session, recorded."""
+    import contextlib
+
+    from flows.server import embedded
+    from storage.captures.night import capture_settings, check_is_capture
+    from storage.results.published import check_folder
+    from storage.store import Store
+
+    for part in request.parts:
+        capture_settings(part)  # a misspelt setting is refused before anything starts
+        check_is_capture(part.capture)
+    store = Store(request.store or embedded.default_store())
+    store.sweep()
+    check_folder(request.out)
+    with embedded.recording(store.root) as ended:
+        from flows.capture import progress_to
+        from flows.sessions import session
+
+        embedded.wait_for_server(ended)
+        from flows.forecast import forecast_to
+
+        with contextlib.ExitStack() as listening:
+            if progress is not None:
+                listening.enter_context(progress_to(progress))
+                listening.enter_context(forecast_to(progress.begin))
+            parts = tuple(part.model_copy(update={"store": store.root}) for part in request.parts)
+            return session(request.model_copy(update={"store": store.root, "parts": parts}))
