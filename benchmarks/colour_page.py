@@ -73,7 +73,7 @@ def spectrum_codes(spectrum: torch.Tensor, peak: float) -> Codes:
 
 def folds(sky: Image) -> None:
     """The spectrum of green light, and of what the pixels of a mono camera, of green and of red keep of it."""
-    blurred = torch.from_numpy((sky - np.percentile(sky, 1)) * hann(sky.shape))
+    blurred = torch.from_numpy((sky - np.percentile(sky, 1)) * hann(sky.shape)).float()
     spectrum = torch.fft.rfft2(blurred)
     red, green, _ = bayer_samplings(PATTERN)
     peak = float(spectrum.abs().max() ** 2)

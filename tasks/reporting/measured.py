@@ -12,8 +12,8 @@ from tasks.numerics.judging.double_star import DoubleStar, double_star
 from tasks.products.contents import Evaluated
 from tasks.reporting.opened import open_products
 
-PORTRAIT_PX = 32
-"""Side of the portraits whose peak is the Strehl ratio."""
+PORTRAITS_AT_A_TIME = 64
+"""PSFs whose portraits are made together."""
 
 
 def add_measured(store: Store, result: Product, report: dict[str, Any], telescope: Telescope) -> None:
@@ -73,10 +73,13 @@ def _pair(pair: DoubleStar, scale: float | None) -> dict[str, Any]:
 def _strehl(store: Store, result: Product, telescope: Telescope) -> dict[str, Any]:
     """Of the solved frames: the peak of each PSF over that of the telescope without air."""
     with open_products(store, result, telescope) as opened:
-        (numbers, found), model, aperture = opened.solved, opened.model, opened.aperture
-        parts = [model.portraits(found[k : k + 64], aperture, PORTRAIT_PX) for k in range(0, len(numbers), 64)]
+        (numbers, found), size = opened.solved, PORTRAITS_AT_A_TIME
+        parts = [
+            opened.model.portraits(found[k : k + size], opened.aperture, opened.portrait_px)
+            for k in range(0, len(numbers), size)
+        ]
     peaks: NDArray[np.float64] = np.concatenate([part.max(axis=(1, 2)) for part in parts]).astype(np.float64)
-    order = np.argsort(numbers)
+    order = np.argsort(numbers, kind="stable")
     return {
         "median": float(np.median(peaks)),
         "best": float(peaks.max()),

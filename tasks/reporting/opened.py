@@ -12,7 +12,7 @@ from storage.lineage import lineage
 from storage.product import Product
 from storage.store import Store
 from tasks.numerics.optics.aperture import Aperture
-from tasks.numerics.psf_models.base import PsfModel
+from tasks.numerics.psf_models.base import PORTRAIT_SAMPLING, PsfModel
 from tasks.numerics.psf_models.table import PSF_MODELS
 from tasks.products.clean_frames import CleanFrames, clean_frames
 from tasks.products.contents import Clean, Frames, Mean, Psfs, Seeing, Sky, Stack
@@ -22,6 +22,8 @@ from tasks.products.optics import aperture_of, cutoff_cpp
 Image = NDArray[np.float32]
 MAX_PSFS = 800
 """More dots would hide each other in a chart."""
+WIDTH_PER_D_OVER_R0, MIN_WIDTH, MAX_WIDTH = 5, 24, 64
+"""Wavelengths / D across a PSF's portrait: so many times D/r0, within limits."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,16 @@ class OpenedProducts:
     def d_over_r0(self) -> float:
         """D/r0 of the shown channel."""
         return float(self.seeing.d_over_r0[self.channel])
+
+    @property
+    def portrait_width(self) -> int:
+        """Wavelengths / D across the portrait of a PSF; even, so that its middle is a pixel."""
+        return 2 * round(float(np.clip(WIDTH_PER_D_OVER_R0 * self.d_over_r0, MIN_WIDTH, MAX_WIDTH)) / 2)
+
+    @property
+    def portrait_px(self) -> int:
+        """Pixels across the portrait of a PSF."""
+        return PORTRAIT_SAMPLING * self.portrait_width
 
     @property
     def cutoff(self) -> float:

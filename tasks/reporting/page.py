@@ -12,7 +12,6 @@ from storage.store import Store
 from tasks.numerics.fourier.shifts import shift_frames
 from tasks.numerics.frames.colours import laid_on_each_other
 from tasks.numerics.judging.metrics import fourier_ring_correlation, frc_cutoff, match
-from tasks.numerics.psf_models.base import PORTRAIT_SAMPLING
 from tasks.numerics.sky.likelihood import count_of
 from tasks.products.contents import Evaluated, Psfs
 from tasks.products.half_sums import count_frames, half_agreement, read_sampling
@@ -31,8 +30,6 @@ from tasks.reporting.residual_map import residual_map
 from tasks.reporting.svg import Chart
 
 Image = NDArray[np.float32]
-WIDTH_PER_D_OVER_R0, MIN_WIDTH, MAX_WIDTH = 5, 24, 64
-"""Wavelengths / D across a PSF's portrait: so many times D/r0, within limits."""
 
 
 def gather(
@@ -45,10 +42,10 @@ def gather(
 ) -> Page:
     """Everything that the page of a result shows, with the pictures `finished` from it after it.
 
-    `truth` is the sky (channel, y, x) where it is known.
+    `report` has what was measured. `truth` is the sky (channel, y, x) where it is known.
     """
     with open_products(store, result, telescope) as opened, store.view(Evaluated, result) as judged:
-        shown = _shown(opened)
+        shown = _shown(opened, report["measured"]["strehl"])
         pictures = _pictures(opened, judged, truth, finished)
         misfits = tuple(
             residual_map(opened.clean, opened.cutout, each.sky, opened.aperture, opened.d_over_r0)
@@ -88,20 +85,12 @@ def _belief(opened: OpenedProducts, judged: Evaluated, scale_arcsec: float | Non
     return Belief(judged.belief[opened.channel] / light, period)
 
 
-def _portrait_width(opened: OpenedProducts) -> int:
-    """Wavelengths / D across the portrait of a PSF; even, so that its middle is a pixel."""
-    return 2 * round(float(np.clip(WIDTH_PER_D_OVER_R0 * opened.d_over_r0, MIN_WIDTH, MAX_WIDTH)) / 2)
-
-
-def _shown(opened: OpenedProducts) -> Shown:
-    """What is known of every frame; what is not is nan."""
+def _shown(opened: OpenedProducts, ratios: Mapping[str, Any]) -> Shown:
+    """What is known of every frame, its Strehl ratio from the report; what is not is nan."""
     content, stack, model = opened.frames, opened.stack, opened.model
     count, (numbers, found) = len(content.raw), opened.solved
-    aperture, width = opened.aperture, PORTRAIT_SAMPLING * _portrait_width(opened)
     strehl, d_over_r0 = np.full(count, np.nan), np.full(count, np.nan)
-    for start in range(0, len(numbers), 64):
-        part = slice(start, start + 64)
-        strehl[numbers[part]] = model.portraits(found[part], aperture, width).max(axis=(1, 2))
+    strehl[ratios["frames"]] = ratios["of_frames"]
     if model.strengths is not None:
         d_over_r0[numbers] = model.strengths(found)
     clock = None if content.timestamps is None else content.timestamps[:]
@@ -224,7 +213,7 @@ def _trust_charts(opened: OpenedProducts, judged: Evaluated, shown: Shown) -> tu
 def _psfs(opened: OpenedProducts, shown: Shown) -> tuple[Tile, ...]:
     """The telescope's own PSF, then those of the frames from the best to the worst."""
     numbers, found = opened.solved
-    model, width = opened.model, PORTRAIT_SAMPLING * _portrait_width(opened)
+    model, width = opened.model, opened.portrait_px
     order = np.argsort(-shown.strehl[numbers])
     places = {"Best": 0.0, "Better quarter": 0.25, "Median": 0.5, "Worse quarter": 0.75, "Worst": 1.0}
     rows = [int(order[round(share * (len(order) - 1))]) for share in places.values()]
@@ -242,7 +231,7 @@ def _psf_note(opened: OpenedProducts) -> str:
     bright = "as bright as its own peak, on a square-root scale."
     if opened.model.portrait_sampling is None:
         return f"Each tile is {bright}"
-    across, scale = _portrait_width(opened), opened.telescope.scale_arcsec
+    across, scale = opened.portrait_width, opened.telescope.scale_arcsec
     size = f"{across} λ/D wide ({across / opened.cutoff:.0f} px"
     size += f", {across / opened.cutoff * scale:.1f}″" if scale else ""
     return f"Each tile is {size}), {bright}"
@@ -260,8 +249,8 @@ def _figures(report: Mapping[str, Any], telescope: Telescope) -> dict[str, tuple
         "Unexplained": (f"{sky:.2f} ×", f"the noise; by the stack {stack:.2f}\u00a0×"),
         "Time": (f"{report['seconds']['total']:.0f} s", "all steps together"),
     }
-    measured = report.get("measured", {})
-    if measured.get("resolved_lambda_over_d"):
+    measured = report["measured"]
+    if measured["resolved_lambda_over_d"]:
         detail, arcsec = f"{measured['resolved_lambda_over_d']:.2f} λ/D", measured["resolved_arcsec"]
         figures["Detail"] = (
             f"{arcsec:.2f}″" if arcsec else detail,

@@ -59,6 +59,7 @@ def describe_session(
         "published": "preview" if preview else content,
         "content": content,
         "settings": reports[0]["settings"],
+        "sky_grid": reports[0]["sky_grid"] | {"published_scale": reports[0]["sky_grid"]["scale"]},
         "frames": {key: sum(each["frames"][key] for each in reports) for key in ("used", "held_out")},
         "channels": _channels(reports, request.slots, shape[0]),
         "session": {

@@ -46,7 +46,7 @@ def test_a_night_makes_the_session_by_itself(
     desk: Any, films: Path, store: Path, quick: list[str], tmp_path: Path
 ) -> None:
     words = night_words(films, tmp_path / "out", store, quick)
-    assert desk(*words).exit_code == 0
+    assert desk.ask(*words).code == 0
     summary = json.loads((tmp_path / "out" / "night.json").read_text())
     jsonschema.validate(summary, json.loads((ROOT / "storage/results/night.schema.json").read_text()))
     (row,) = [row for row in summary["captures"] if row["capture"].endswith("_session")]
@@ -65,8 +65,8 @@ def test_a_night_makes_the_session_by_itself(
     assert "What each capture gives" in page
     shown = {entry.name: entry for entry in results_below(tmp_path / "out")}
     assert len(shown) == 3
-    again = desk(*words)
-    assert again.exit_code == 0
+    again = desk.ask(*words)
+    assert again.code == 0
     cached = json.loads((tmp_path / "out" / "night.json").read_text())["captures"]
     assert {row["outcome"] for row in cached} == {"cached"}
 
@@ -75,25 +75,25 @@ def test_a_command_makes_the_session_of_captures_that_are_named(
     desk: Any, films: Path, store: Path, quick: list[str], tmp_path: Path
 ) -> None:
     names = [str(films / f"jupiter_{k}.ser") for k in (1, 0)]
-    told = desk(
+    told = desk.ask(
         "session", *names, "--out", str(tmp_path / "jup"), "--store", str(store), "--device", "cpu", *quick,
         "--set", "session.north_deg=40",
     )  # fmt: skip
-    assert told.exit_code == 0, told.output
-    assert "One sky of Jupiter from 2 captures" in " ".join(told.output.split())
+    assert told.code == 0, told.out
+    assert "One sky of Jupiter from 2 captures" in " ".join(told.out.split())
     report = json.loads((tmp_path / "jup" / "report.json").read_text())
     assert [part["name"] for part in report["session_parts"]] == ["jupiter_0.ser", "jupiter_1.ser"]
     assert (tmp_path / "jup" / "parts" / "jupiter_0_ser" / "sky.fits").is_file()
 
 
 def test_captures_that_are_no_session_are_refused_in_words(desk: Any, films: Path, tmp_path: Path) -> None:
-    alone = desk("session", str(films / "jupiter_0.ser"), "--out", str(tmp_path / "a"))
-    assert alone.exit_code == 1
-    assert "2 captures or more" in " ".join(alone.output.split())
+    alone = desk.ask("session", str(films / "jupiter_0.ser"), "--out", str(tmp_path / "a"))
+    assert alone.code == 1
+    assert "2 captures or more" in " ".join(alone.err.split())
     moon = tmp_path / "moon"
     moon.mkdir()
     for k in range(2):
         (moon / f"moon_{k}.ser").write_bytes((films / f"jupiter_{k}.ser").read_bytes())
-    refused = desk("session", str(moon), "--out", str(tmp_path / "b"))
-    assert refused.exit_code == 1
-    assert "Moon" in refused.output
+    refused = desk.ask("session", str(moon), "--out", str(tmp_path / "b"))
+    assert refused.code == 1
+    assert "Moon" in refused.err

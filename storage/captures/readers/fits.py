@@ -126,7 +126,7 @@ def _check_header(path: Path) -> None:
     if not head.startswith(b"SIMPLE"):
         packed_by = next((name for magic, name in _ARCHIVES.items() if head.startswith(magic)), None)
         remedy = f"packed with {packed_by}: unpack it" if packed_by else "copy or record it again"
-        raise BadCapture(f"{path}: no FITS file, which begins with SIMPLE; {remedy}.")
+        raise BadCapture(f"{path}: not a FITS file, which begins with SIMPLE; {remedy}.")
     if not any(head.startswith(_END, at) for at in range(0, len(head), 80)):
         raise BadCapture(f"{path}: no end of the header in {len(head)} bytes; damaged: copy or record it again.")
 

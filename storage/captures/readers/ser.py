@@ -96,7 +96,7 @@ def _facts(path: Path, file: BufferedReader) -> _Facts:
     head = file.read(_LAYOUT.size)
     if not head.startswith(MAGIC):
         raise BadCapture(
-            f"{path}: no SER file, which begins with {MAGIC.decode()}; copy or record it again, or rename it."
+            f"{path}: not a SER capture, which begins with {MAGIC.decode()}; copy or record it again, or rename it."
         )
     if len(head) < _LAYOUT.size:
         raise BadCapture(f"{path}: ends after {len(head)} of {_LAYOUT.size} header bytes; record or copy it again.")

@@ -8,6 +8,7 @@ import pytest
 
 from tasks.evaluate import evaluate
 from tasks.reporting.html import Page, rendered
+from tasks.reporting.measured import add_measured
 from tasks.reporting.page import gather
 from tasks.reporting.report import describe
 
@@ -15,6 +16,7 @@ from tasks.reporting.report import describe
 def page_of(filmed: Any, truth: Any = None, result: Any = None) -> Page:
     result = result or filmed.result
     report = describe(filmed.store, result, filmed.config.model_dump(mode="json"), truth)
+    add_measured(filmed.store, result, report, filmed.config.telescope)
     return gather(filmed.store, result, report, filmed.config.telescope, truth)
 
 

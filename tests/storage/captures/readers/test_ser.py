@@ -144,7 +144,7 @@ def test_impossible_depths_are_refused(tmp_path: Path, depth: int) -> None:
 def test_wrong_magic_and_headless_file_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.ser"
     path.write_bytes(b"something else" + bytes(500))
-    with pytest.raises(BadCapture, match="no SER file, which begins with LUCAM-RECORDER"):
+    with pytest.raises(BadCapture, match="not a SER capture, which begins with LUCAM-RECORDER"):
         read(path)
     path.write_bytes(b"LUCAM-RECORDER" + bytes(50))
     with pytest.raises(BadCapture, match="ends after 64 of 178"):
