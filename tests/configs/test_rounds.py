@@ -31,7 +31,7 @@ def test_the_default_rounds() -> None:
         0,
         0,
     )
-    assert (two.psfs.frames, two.psfs.steps, two.psfs.starts, two.psfs.seed, two.sky.cg_iterations) == (0, 100, 1, 1, 2)
+    assert (two.psfs.frames, two.psfs.steps, two.psfs.starts, two.psfs.seed, two.sky.cg_iterations) == (0, 60, 1, 1, 2)
 
 
 def test_every_default_of_all_rounds_is_in_effect_in_one_of_them() -> None:
