@@ -112,7 +112,7 @@ def test_a_night(desk: Any, folder: Path, copy: Copy, tmp_path: Path, words: lis
     assert desk.ask("night", folder, *words).code == 0
     assert len(set(made(store)) - set(before)) == 1, "only what the missing result needs is made again"
     lines = (out / "night.log").read_text().splitlines()
-    assert sum("begins" in line for line in lines) == 10
+    assert sum("begins; results in" in line for line in lines) == 10
 
 
 def test_each_capture_has_its_settings(desk: Any, copy: Copy, tmp_path: Path, words: list[str]) -> None:
