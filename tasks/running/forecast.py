@@ -148,6 +148,8 @@ def estimate(work: StepWork, costs: Iterable[Cost]) -> tuple[float, int]:
     """Seconds that a step will take, and how many runs say so: their median rate, of those nearest in size."""
     fixed_s = FIXED_S.get(work.kind, 0.0)
     recent = [cost for cost in costs if cost.kind == work.kind][-RECENT:]
+    if work.amount <= 0:  # a round whose frames were all solved before
+        return fixed_s, NEAREST
     near = sorted(recent, key=lambda cost: abs(math.log(cost.amount / work.amount)))[:NEAREST]
     if not near:
         return fixed_s + DEFAULT_RATES.get(work.kind, DEFAULT_RATE) * work.amount, 0
@@ -196,7 +198,7 @@ def _work(step: str, number: int, config: Config, size: Size, rows: Sequence[tup
         if step == "solve_psfs":
             amount = float(new) * settings.psfs.steps * size.height * size.width
             kind = "solve_psfs fresh" if number == 1 else "solve_psfs later"
-            return StepWork(label, kind, max(amount, 1.0), new, "frames")
+            return StepWork(label, kind, amount, new, "frames")
         passes = settings.sky.cg_iterations + 1
         kind = "solve_sky extended" if passes > 1 else "solve_sky"
         return StepWork(label, kind, float(solves) * passes * size.samples, solves * passes, "frames x passes")

@@ -44,6 +44,11 @@ def test_a_rate_is_the_median_of_the_runs_nearest_in_size() -> None:
     assert estimate(StepWork("x", "unheard of", 1e6, 1, "frames"), table)[1] == 0
 
 
+def test_a_round_without_frames_takes_no_time() -> None:
+    nothing = StepWork("solve psfs round 2", "solve_psfs later", 0.0, 0, "frames")
+    assert estimate(nothing, [Cost("here", "solve_psfs later", 1e6, 3.0)])[0] < 1
+
+
 def test_what_is_in_the_store_costs_nothing_and_a_default_says_so() -> None:
     config = load_config()
     first = forecast(plan(), config, SIZE, [])
