@@ -1,6 +1,5 @@
 """`stillsky restore`: one capture, restored under an own Prefect server unless there is one to join."""
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +7,7 @@ import click
 
 from flows.cli.options import CONFIG, DASK, DEVICE, PROFILE, SET, STORE, WINJUPOS, Duration, FolderPath
 from flows.cli.progress import Progress, echo_verdict, progress_bars
+from flows.cli.recorded import recorded
 
 if TYPE_CHECKING:
     from configs.request import CaptureRequest, ColourRequest
@@ -65,31 +65,20 @@ def restore_colours(captures: tuple[Path, ...], options: dict[str, Any], progres
 def restore(request: "CaptureRequest | ColourRequest", progress: Progress | None = None) -> dict[str, Any]:
     """Restore one capture, or those of one colour sky; leaves its files in the output folder, returns the report."""
     from configs.request import ColourRequest
-    from flows.server import embedded
 
     request = request.anchored(Path.cwd())
-    from storage.captures.night import capture_settings, check_is_capture
-    from storage.results.published import check_folder
-    from storage.store import Store
+    if isinstance(request, ColourRequest):
+        return recorded(request, request.parts, _colours, progress)
+    return recorded(request, (request,), _capture, progress)
 
-    for part in request.parts if isinstance(request, ColourRequest) else (request,):
-        capture_settings(part)  # a misspelt setting is refused before anything starts
-        check_is_capture(part.capture)
-    store = Store(request.store or embedded.default_store())
-    store.sweep()
-    if request.out is not None:
-        check_folder(request.out)
-    with embedded.recording(store.root) as ended:
-        from flows.capture import capture, progress_to
-        from flows.colours import colours
 
-        embedded.wait_for_server(ended)
-        from flows.forecast import forecast_to
+def _colours() -> Any:
+    from flows.colours import colours
 
-        with contextlib.ExitStack() as listening:
-            if progress is not None:
-                listening.enter_context(progress_to(progress))
-                listening.enter_context(forecast_to(progress.begin))
-            if isinstance(request, ColourRequest):
-                return colours(request.model_copy(update={"store": store.root}))
-            return capture(request.model_copy(update={"store": store.root}))
+    return colours
+
+
+def _capture() -> Any:
+    from flows.capture import capture
+
+    return capture

@@ -1,15 +1,13 @@
 """`stillsky session`: captures of one turning planet as one sky, under an own Prefect server unless there is one to join."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from flows.cli.options import CONFIG, DASK, DEVICE, PROFILE, SET, STORE, FolderPath
 from flows.cli.progress import Progress, echo_verdict, progress_bars
-
-if TYPE_CHECKING:
-    from configs.session_request import SessionRequest
+from flows.cli.recorded import recorded
 
 
 @click.command("session")
@@ -49,34 +47,10 @@ def restore_session(captures: tuple[Path, ...], options: dict[str, Any], progres
     request = SessionRequest(
         name=group.name, planet=group.planet, parts=tuple(parts), slots=group.slots, out=out, store=parts[0].store
     )
-    return run_session(request, progress)
+    return recorded(request, request.parts, _session, progress)
 
 
-def run_session(request: "SessionRequest", progress: Progress | None) -> dict[str, Any]:
-    """The flow of a session, recorded."""
-    import contextlib
+def _session() -> Any:
+    from flows.sessions import session
 
-    from flows.server import embedded
-    from storage.captures.night import capture_settings, check_is_capture
-    from storage.results.published import check_folder
-    from storage.store import Store
-
-    for part in request.parts:
-        capture_settings(part)  # a misspelt setting is refused before anything starts
-        check_is_capture(part.capture)
-    store = Store(request.store or embedded.default_store())
-    store.sweep()
-    check_folder(request.out)
-    with embedded.recording(store.root) as ended:
-        from flows.capture import progress_to
-        from flows.sessions import session
-
-        embedded.wait_for_server(ended)
-        from flows.forecast import forecast_to
-
-        with contextlib.ExitStack() as listening:
-            if progress is not None:
-                listening.enter_context(progress_to(progress))
-                listening.enter_context(forecast_to(progress.begin))
-            parts = tuple(part.model_copy(update={"store": store.root}) for part in request.parts)
-            return session(request.model_copy(update={"store": store.root, "parts": parts}))
+    return session
