@@ -3,25 +3,21 @@
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
-
-from prefect.exceptions import CancelledRun
+from typing import Any
 
 from configs.colour import Colour, Filter
 from configs.load import BadConfig
-from configs.request import CaptureRequest, ColourRequest
-from flows.after_night import as_sentence
+from configs.request import ColourRequest
 from flows.colours import colours, planned_group
+from flows.night_skies import RequestFor, Whole, add_row, is_result_of
 from storage.captures.colour_groups import ColourGroup, colour_groups
 from storage.captures.night import Recording, capture_settings, output_folder
 from storage.errors import StillskyError
-from storage.results.night_record import NightRecord, Outcome, Row, row_of, row_without_result
+from storage.results.night_record import NightRecord, Outcome, Row
 from storage.results.published import published
-from storage.store import Store, clock
+from storage.store import Store
 
 log = logging.getLogger("stillsky")
-RequestFor = Callable[[Recording], CaptureRequest]
-"""The request for one capture of the night."""
 
 
 def find_groups(
@@ -49,33 +45,20 @@ def combine_groups(
 ) -> None:
     """Make the colour sky of every group whose parts are there; a group that cannot be made stops no other."""
     for group in groups:
-        row = _without_part(group, record) or _row(group, request_for, record, store)
-        if row is not None:
-            record.add(row)
-            report(f"{group.name} {row.outcome} {row.reason}")
+        add_row(_without_part(group, record) or _row(group, request_for, record, store), record, report)
 
 
 def _row(group: ColourGroup, request_for: RequestFor, record: NightRecord, store: Store) -> Row | None:
     """What became of a group whose parts are there; None where another process makes it."""
-    seconds = clock()
-    with store.claim_folder(record.out / group.name) as mine:
-        if not mine:
-            return None
-        try:
-            request = _request(group, request_for, record, store)
-            found = published(request.out)
-            product = planned_group(store, request)
-            known = product is not None and found.get("product") == f"{product.step}/{product.key}"
-            known = known and not (request.winjupos and "winjupos" not in found)
-            made = found if known else colours(request)
-            outcome: Outcome = "cached" if known else "restored"
-            return row_of(group.name, _place(group), outcome, seconds(), made)
-        except (KeyboardInterrupt, CancelledRun):
-            raise
-        except Exception as error:
-            if not isinstance(error, StillskyError | BadConfig):
-                log.exception("%s: unexpected", group.name)
-            return _told(group, "failed", as_sentence(error), seconds())
+
+    def make() -> tuple[bool, dict[str, Any]]:
+        request = _request(group, request_for, record, store)
+        found = published(request.out)
+        known = is_result_of(found, planned_group(store, request))
+        known = known and not (request.winjupos and "winjupos" not in found)
+        return known, found if known else colours(request)
+
+    return _whole(group).attempt(record, store, make, lambda _: "failed")
 
 
 def _request(group: ColourGroup, request_for: RequestFor, record: NightRecord, store: Store) -> ColourRequest:
@@ -93,14 +76,9 @@ def _without_part(group: ColourGroup, record: NightRecord) -> Row | None:
         if row is None or row.published is None:
             outcome: Outcome = "skipped" if row is not None and row.outcome in ("failed", "skipped") else "waiting"
             why = f"its {filter_} part {recording.name} {row.outcome if row else 'is not done'}"
-            return _told(group, outcome, f"{why}: {row.reason}" if row and row.reason else why)
+            return _whole(group).row(outcome, f"{why}: {row.reason}" if row and row.reason else why)
     return None
 
 
-def _told(group: ColourGroup, outcome: Outcome, reason: str, seconds: float = 0.0) -> Row:
-    return row_without_result(group.name, _place(group), outcome, reason, seconds, will_be_tried_again=True)
-
-
-def _place(group: ColourGroup) -> Path:
-    """The folder of its parts."""
-    return group.parts["red"].path.parent
+def _whole(group: ColourGroup) -> Whole:
+    return Whole(group.name, group.parts["red"].path.parent)

@@ -1,30 +1,25 @@
 """The report and the page of a colour sky that was combined from captures through filters."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.product import Product, result_names
+from storage.captures.planets import DAY_S, GLOBES
+from storage.product import Product
 from storage.results.published import Pictures
 from storage.results.white_balance import White
 from storage.store import Store
 from tasks.products.finished_contents import Combined
 from tasks.reporting.html import Page, Picture
 from tasks.reporting.report import against
-from tasks.reporting.round_summary import small_pictures
+from tasks.reporting.several import is_preview, joined_capture, joined_report, one_of_several, pictures_of
 
 Image = NDArray[np.float32]
-ROTATION_H = {"Jupiter": 9.925, "Saturn": 10.66, "Mars": 24.623}
-"""Planets whose surface is seen to turn, and how long a turn takes."""
 MIN_TURN_DEG = 1.0
 """A smaller turn between the parts is not worth a sentence."""
 
@@ -49,45 +44,26 @@ def describe_group(store: Store, product: Product, name: str, parts: Sequence[Pa
         truth = _truth(parts, combined)
         content, width = combined.verdict, combined.pixel_width
     reports = [part.report for part in parts]
-    preview = any(each["published"] == "preview" for each in reports)
     green, capture = reports[1], _capture(name, reports, shape)
-    seconds = {f"{part.filter}, all steps": part.report["seconds"]["total"] for part in parts}
-    seconds |= {Combined.step: round(store.seconds(product), 3)}
     told = [_told(part, offset, out) for part, offset in zip(parts, offsets, strict=True)]
     telescope = green["settings"]["telescope"] | {"wavelength_nm": [part["wavelength_nm"] for part in told[:3]]}
-    return {
+    joined = joined_report(store, product, content, [part.filter for part in parts], reports)
+    return joined | {
         "capture": capture,
-        "software": f"stillsky {version('stillsky')}",
-        "published": "preview" if preview else content,
-        "content": content,
         "settings": green["settings"] | {"telescope": telescope},
-        "frames": {key: sum(each["frames"][key] for each in reports) for key in ("used", "held_out")},
         "channels": [{"filter": part.filter, **part.report["channels"][0]} for part in parts[:3]],
         "colours": {"sky_px": offsets[:3], "stack_px": offsets[:3], "onto_channel": 1},
         "parts": told,
         "sky_grid": _grid(reports, width),
         "truth": truth,
-        "seconds": seconds | {"total": round(sum(seconds.values()), 3)},
-        "notes": [],
-        "verdict": _verdict(content, told, capture, words, preview),
-        "solved_frames": sum(each["solved_frames"] for each in reports),
-        "product": f"{product.step}/{product.key}",
-        "products": result_names([product]),
-        "retried": {},
+        "verdict": _verdict(content, told, capture, words, is_preview(reports)),
     }
 
 
 def group_pictures(store: Store, product: Product, report: dict[str, Any], white: White) -> Pictures:
     """What is published of a combined product; its small pictures are noted in the report."""
     with store.view(Combined, product) as combined:
-        stack, published, stretch = combined.stack[:], combined.published[:], combined.stretch
-        scale = report["sky_grid"]["pixel_scale_arcsec"]
-        small = small_pictures(stack, published, stretch, white)
-        report["sharpness_gain"] = small.sharpness_gain
-        report["thumbnails"] = {"width_arcsec": None if scale is None else scale * small.width_px}
-        finest = min(row["finest_believed_cpp"] for row in report["channels"])
-        lights = published, stack, stretch, white, scale, combined.sky[:], combined.belief[:]
-        return Pictures(*lights, finest, (small.before, small.after))
+        return pictures_of(combined, combined.sky[:], report, white, report["sky_grid"]["pixel_scale_arcsec"])
 
 
 def group_page(store: Store, product: Product, report: dict[str, Any]) -> Page:
@@ -133,20 +109,13 @@ def _grid(reports: Sequence[dict[str, Any]], width: float) -> dict[str, Any]:
 def _capture(name: str, reports: Sequence[dict[str, Any]], shape: tuple[int, ...]) -> dict[str, Any]:
     """What the parts have in common as captures."""
     captures = [each["capture"] for each in reports]
-    started = sorted(each["started"] for each in captures if each.get("started"))
     middles = sorted(each["middle_utc"] for each in captures if each.get("middle_utc"))
     middle = _between(middles[0], middles[-1]) if len(middles) == len(captures) else None
     known = all(isinstance(each.get("dropped_frames"), int) for each in captures)
-    return {
-        "name": name,
-        "fingerprint": sha256("\n".join(each["fingerprint"] for each in captures).encode()).hexdigest(),
-        "frames": sum(each["frames"] for each in captures),
-        "shape": list(shape),
-        "facts": {},
+    return joined_capture(name, captures, shape) | {
         "middle_utc": middle,
         "dropped_frames": sum(each["dropped_frames"] for each in captures) if known else None,
         "target": next((each["target"] for each in captures if each.get("target")), ""),
-        "started": started[0] if started else None,
         "apart_s": _seconds_between(middles[0], middles[-1]) if len(middles) == len(captures) else None,
     }
 
@@ -162,19 +131,10 @@ def _seconds_between(first: str, last: str) -> float:
 
 def _told(part: Part, offset: list[float], out: Path) -> dict[str, Any]:
     """One part as the colour sky's report has it."""
-    report = part.report
-    wavelength = report["settings"]["telescope"]["wavelength_nm"]
-    return {
+    wavelength = part.report["settings"]["telescope"]["wavelength_nm"]
+    return one_of_several(part.report, part.folder, out) | {
         "filter": part.filter,
-        "name": report["capture"]["name"],
-        "fingerprint": report["capture"]["fingerprint"],
-        "product": report["product"],
-        "folder": str(part.folder),
-        "link": quote(os.fsencode(os.path.relpath(part.folder / "report.html", out))),
         "wavelength_nm": wavelength[0] if isinstance(wavelength, list) else wavelength,
-        "frames_used": report["frames"]["used"],
-        "d_over_r0": report["channels"][0]["d_over_r0"],
-        "published": report["published"],
         "moved_px": [round(value, 3) for value in offset],
     }
 
@@ -193,8 +153,8 @@ def _verdict(
     lines += [luminance] if luminance else []
     strengths = ", ".join(f"{part['d_over_r0']:.1f}" for part in parts)
     lines.append(f"{capture['frames']:,} frames in all; seeing D/r0 = {strengths}.")
-    turn_h = ROTATION_H.get(capture["target"])
-    turn = 360 * (capture["apart_s"] or 0.0) / (3600 * turn_h) if turn_h else 0.0
+    globe = GLOBES.get(capture["target"])
+    turn = globe.rate_deg_per_day * (capture["apart_s"] or 0.0) / DAY_S if globe else 0.0
     if turn >= MIN_TURN_DEG:
         lines.append(
             f"{capture['target']} turned by {turn:.1f} degrees between the parts: its surface does not lie on itself in all "

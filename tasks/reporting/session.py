@@ -1,25 +1,21 @@
 """The report and the page of a session: one sky from captures of a turning planet."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 
 from configs.schema import Config
 from configs.session_request import SessionRequest
-from storage.product import Product, result_names
+from storage.product import Product
 from storage.results.published import Pictures
 from storage.store import Store
 from tasks.products.session_contents import SessionSky
 from tasks.reporting.html import Page, Picture
-from tasks.reporting.round_summary import small_pictures
+from tasks.reporting.several import is_preview, joined_capture, joined_report, one_of_several, pictures_of
 from tasks.reporting.svg import Chart, Series
 
 COLOURS = 5
@@ -48,19 +44,14 @@ def describe_session(
         figures, weights, moves, shape = made.figures, made.weights[:], made.moves[:], made.published.shape
         content = made.verdict
     reports = [part.report for part in parts]
-    preview = any(each["published"] == "preview" for each in reports)
+    preview = is_preview(reports)
     told = [_told(part, weights[k], moves[k], request.out) for k, part in enumerate(parts)]
     middles = sorted(part.middle.astimezone(UTC) for part in parts)
-    seconds = {f"{part['name']}, all steps": r["seconds"]["total"] for part, r in zip(told, reports, strict=True)}
-    seconds |= {SessionSky.step: round(store.seconds(product), 3)}
-    report = {
+    joined = joined_report(store, product, content, [part["name"] for part in told], reports)
+    report = joined | {
         "capture": _capture(request, reports, shape, middles),
-        "software": f"stillsky {version('stillsky')}",
-        "published": "preview" if preview else content,
-        "content": content,
         "settings": reports[0]["settings"],
         "sky_grid": reports[0]["sky_grid"] | {"published_scale": reports[0]["sky_grid"]["scale"]},
-        "frames": {key: sum(each["frames"][key] for each in reports) for key in ("used", "held_out")},
         "channels": _channels(reports, request.slots, shape[0]),
         "session": {
             "planet": request.planet,
@@ -70,12 +61,6 @@ def describe_session(
         },
         "session_parts": told,
         "truth": {},
-        "seconds": seconds | {"total": round(sum(seconds.values()), 3)},
-        "notes": [],
-        "solved_frames": sum(each["solved_frames"] for each in reports),
-        "product": f"{product.step}/{product.key}",
-        "products": result_names([product]),
-        "retried": {},
     }
     report["verdict"] = _verdict(report, preview)
     return report
@@ -85,19 +70,11 @@ def _capture(
     request: SessionRequest, reports: Sequence[dict[str, Any]], shape: tuple[int, ...], middles: Sequence[datetime]
 ) -> dict[str, Any]:
     """What the captures have in common."""
-    captures = [each["capture"] for each in reports]
-    started = sorted(each["started"] for each in captures if each.get("started"))
     middle = middles[0] + (middles[-1] - middles[0]) / 2
-    return {
-        "name": request.name,
-        "fingerprint": sha256("\n".join(each["fingerprint"] for each in captures).encode()).hexdigest(),
-        "frames": sum(each["frames"] for each in captures),
-        "shape": list(shape),
-        "facts": {},
+    return joined_capture(request.name, [each["capture"] for each in reports], shape) | {
         "middle_utc": middle.isoformat(timespec="milliseconds"),
         "dropped_frames": None,
         "target": request.planet,
-        "started": started[0] if started else None,
     }
 
 
@@ -122,17 +99,8 @@ def _channels(reports: Sequence[dict[str, Any]], slots: Sequence[int], count: in
 
 def _told(part: SessionPart, weights: Any, move: Any, out: Path) -> dict[str, Any]:
     """One capture as the session's report has it."""
-    report = part.report
-    return {
-        "name": report["capture"]["name"],
+    return one_of_several(part.report, part.folder, out) | {
         "middle_utc": part.middle.astimezone(UTC).isoformat(timespec="seconds"),
-        "fingerprint": report["capture"]["fingerprint"],
-        "product": report["product"],
-        "folder": str(part.folder),
-        "link": quote(os.fsencode(os.path.relpath(part.folder / "report.html", out))),
-        "frames_used": report["frames"]["used"],
-        "d_over_r0": report["channels"][0]["d_over_r0"],
-        "published": report["published"],
         "weight": float(np.mean(weights[:, COARSE])),
         "moved_px": [round(float(value), 3) for value in move],
     }
@@ -171,14 +139,7 @@ def _north(found: dict[str, Any]) -> list[str]:
 def session_pictures(store: Store, product: Product, report: dict[str, Any], config: Config) -> Pictures:
     """What is published of a session; its small pictures are noted in the report."""
     with store.view(SessionSky, product) as made:
-        stack, published, stretch = made.stack[:], made.published[:], made.stretch
-        white, scale = config.colour.white, config.telescope.scale_arcsec
-        small = small_pictures(stack, published, stretch, white)
-        report["sharpness_gain"] = small.sharpness_gain
-        report["thumbnails"] = {"width_arcsec": None if scale is None else scale * small.width_px}
-        finest = min(row["finest_believed_cpp"] for row in report["channels"])
-        lights = published, stack, stretch, white, scale, published, made.belief[:]
-        return Pictures(*lights, finest, (small.before, small.after))
+        return pictures_of(made, made.published[:], report, config.colour.white, config.telescope.scale_arcsec)
 
 
 def session_page(store: Store, product: Product, report: dict[str, Any]) -> Page:
