@@ -9,6 +9,7 @@ from configs.schema import ShiftAverage, Telescope
 from storage.captures.capture import MIN_FRAMES
 from storage.errors import BadCapture
 from storage.product import Product
+from tasks.numerics.fourier.binning import binned
 from tasks.numerics.frames import stacking
 from tasks.numerics.frames.mosaic import on_finer_grid
 from tasks.numerics.frames.noise_curve import FREQUENCIES_CPP, LearntNoise, learn_noise
@@ -79,15 +80,8 @@ def shift_average(
             stacks = _drizzled(clean, moves, sets, scale, size)
         ranked = Ranked(*stacks, rest, held, flags, moves, scale)
         content = replace(_content(clean, scores, lucky, ranked), rounding_noise=rounding)
-        on_camera = replace(content, stack=_binned(content.stack[:], scale), shifts=moves, scale=1)
+        on_camera = replace(content, stack=binned(content.stack[:], scale), shifts=moves, scale=1)
         work.save(_with_noise(content, on_camera, clean, np.flatnonzero(ok), size))
-
-
-def _binned(stack: NDArray[np.float32], scale: int) -> NDArray[np.float32]:
-    """A stack (channel, y, x) in the camera's pixels."""
-    channels, height, width = stack.shape
-    blocks = stack.reshape(channels, height // scale, scale, width // scale, scale)
-    return np.asarray(blocks.mean(axis=(2, 4)), np.float32)
 
 
 def _content(clean: CleanFrames, scores: stacking.FrameScores, lucky: Lucky, ranked: Ranked) -> Stack:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from storage.product import CaptureResults
 from storage.results.published import BURST, DEWARPED, Cube, EnhancedPicture
 from storage.store import Store
+from tasks.numerics.fourier.binning import binned
 from tasks.products.contents import Evaluated
 from tasks.products.finished_contents import Dewarped, Enhanced, Filled, Movie
 from tasks.reporting.html import Picture
@@ -206,9 +207,7 @@ def _most_used(methods: list[str]) -> str:
 
 def _on_capture_pixels(enhanced: Enhanced) -> Image:
     """The shown answer (channel, y, x) on the pixels of the capture."""
-    picture, scale = enhanced.enhanced[:], enhanced.scale
-    channels, height, width = picture.shape
-    return picture.reshape(channels, height // scale, scale, width // scale, scale).mean(axis=(2, 4))
+    return binned(enhanced.enhanced[:], enhanced.scale)
 
 
 def _with_seconds(store: Store, results: CaptureResults, seconds: dict[str, float]) -> dict[str, float]:

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
+from tasks.numerics.fourier.binning import binned
 from tasks.numerics.globe.spheroid import View, coordinates, surface_at
 
 FINE = 3
@@ -24,4 +25,4 @@ def globe(surface: NDArray[np.float64], view: View, size: int) -> NDArray[np.flo
     at = [(90 - np.nan_to_num(latitude)) / 180 * rows - 0.5, np.nan_to_num(longitude) / 360 * columns]
     mu = points.mu.clip(0)
     light = map_coordinates(surface, at, order=1, mode="grid-wrap") * mu**DARKENING * (mu > 0)
-    return np.asarray(light.reshape(size, FINE, size, FINE).mean(axis=(1, 3)) / 1.2, np.float32)
+    return np.asarray(binned(light, FINE) / 1.2, np.float32)

@@ -12,15 +12,10 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from scipy.spatial import cKDTree
 from scipy.special import expit
 
+from tasks.numerics.fourier.binning import binned
+
 Sky = NDArray[np.float32]
 Image = NDArray[np.float64]
-
-
-def _bin(image: Image, factor: int) -> Image:
-    """Average over factor x factor cells: antialiasing."""
-    n = image.shape[0] // factor
-    binned: Image = image.reshape(n, factor, n, factor).mean(axis=(1, 3))
-    return binned
 
 
 def _finish(image: Image) -> Sky:
@@ -90,7 +85,7 @@ def planet(size: int, rng: np.random.Generator) -> Sky:
     shadow = np.hypot(across - side * 0.35, (up - spot_up) * flat)
     disc *= expit((shadow - 0.042) * 250)
     moon = np.hypot(across - side * 1.32, (up - spot_up) * flat)
-    return _finish(_bin(disc + 0.75 * expit((0.04 - moon) * 250), fine))
+    return _finish(binned(disc + 0.75 * expit((0.04 - moon) * 250), fine))
 
 
 def _stamp_crater(height: Image, place: tuple[float, float], radius: float, age: float) -> None:
@@ -134,7 +129,7 @@ def moon(size: int, rng: np.random.Generator) -> Sky:
     albedo = 1 + 0.10 * np.tanh(1.5 * _clouds((n, n), 1.6, rng)) + 0.03 * _clouds((n, n), 0.7, rng)
     light = np.clip(lambert, 0, None) ** 0.8 * lit * albedo
     light = np.rot90(light, int(rng.integers(4)))
-    return _finish(np.minimum(_bin(light, fine) / float(np.percentile(light, 99.7)), 1.0) * 0.99 + 0.003)
+    return _finish(np.minimum(binned(light, fine) / float(np.percentile(light, 99.7)), 1.0) * 0.99 + 0.003)
 
 
 def sun(size: int, rng: np.random.Generator) -> Sky:
@@ -161,7 +156,7 @@ def sun(size: int, rng: np.random.Generator) -> Sky:
     centre = n * rng.uniform(0.4, 0.6, 2)
     from_pore = np.hypot(y - centre[0] + 1.8 * warp[0], x - centre[1] + 1.8 * warp[1]) / (cell * fine)
     light *= 1 - 0.68 * expit((0.75 - from_pore) * 9)
-    return _finish(_bin(gaussian_filter(light, 0.35 * fine), fine))
+    return _finish(binned(gaussian_filter(light, 0.35 * fine), fine))
 
 
 def _panel(canvas: Image, at: tuple[float, float], half: tuple[float, float], light: float, angle: float) -> None:
@@ -211,7 +206,7 @@ def satellite(size: int, rng: np.random.Generator) -> Sky:
     for along in (-0.012, 0.012):
         _panel(image, (-0.06, along), (0.004, 0.007), 0.4, angle)
     _panel(image, (-0.012, 0.004), (0.0025, 0.0025), 1.3, angle)
-    return _finish(_bin(image, fine))
+    return _finish(binned(image, fine))
 
 
 def _points(size: int, places: Image, light: Image) -> Image:
@@ -252,7 +247,7 @@ def galaxy(size: int, rng: np.random.Generator) -> Sky:
     knots = np.exp(0.7 * _clouds((n, n), 0.8, rng))
     light = np.exp(-r / 0.42) * (0.25 + 0.9 * arms * knots) * (1 - 0.6 * dust)
     light += 1.2 * np.exp(-((r / 0.1) ** 0.8))
-    image = _bin(light, fine)
+    image = binned(light, fine)
     places = size / 2 + rng.uniform(-0.27, 0.27, (10, 2)) * size
     return _finish(image + _points(size, places, 1.5 * rng.uniform(0.1, 1, 10) ** 2))
 
