@@ -2,14 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
 from configs.colour import COLOURS, FILTERS, Colour, Filter, FilterPatterns
-from storage.captures.filter_names import WORD, filter_in, filter_of, is_mono
+from storage.captures.filter_names import WORD, band_in, band_of, colour_filter, is_mono
 from storage.captures.night import Recording, folder_name, plain_name, recording_of
+from storage.captures.unique_name import unique_name
 from storage.errors import Hopeless
 
 MAX_NAMED = 3
@@ -68,7 +69,8 @@ def colour_groups(recordings: Sequence[Recording], settings: Callable[[Recording
     for members in kinds.values():
         if len({named.filter for _, named, _ in members}) > 1 and all(is_mono(each.path) for each, _, _ in members):
             groups, left = _in_time(sorted(members, key=lambda member: member[0].started))
-            found.groups.extend(_unique(_group(parts), taken) for parts in groups)
+            whole = map(_group, groups)
+            found.groups.extend(replace(group, name=unique_name(group.name, taken)) for group in whole)
             found.filters.update({recording.name: named.filter for recording, named, _ in members})
             found.sentences.extend(_lacking(left))
     return found
@@ -111,13 +113,15 @@ def _named(recording: Recording, colour: Colour) -> _Named | None:
         return None
     if colour.group == "off":
         return None
-    if (found := filter_in(stem)) is not None:
-        filter_, (start, stop) = found
+    if (found := band_in(stem)) is not None:
+        filter_, (start, stop) = colour_filter(found[0]), found[1]
+        if filter_ is None:
+            return None
         title = f"{_escaped(stem[:start])}{{}}{_escaped(stem[stop:])}"
         return _Named(filter_, (str(path.parent), *_words(stem[:start] + stem[stop:])), title, below)
-    if (folder := filter_of(path.parent.name)) is not None:
+    if (folder := colour_filter(band_of(path.parent.name))) is not None:
         return _Named(folder, (str(path.parent.parent), *_words(stem)), f"{_escaped(stem)}_{{}}", below.parent)
-    if (logged := filter_of(recording.log.filter)) is not None:
+    if (logged := colour_filter(band_of(recording.log.filter))) is not None:
         return _Named(logged, (str(path.parent), *_words(stem)), f"{_escaped(stem)}_{{}}", below)
     return None
 
@@ -166,15 +170,6 @@ def _group(members: _Members) -> ColourGroup:
     named = members["red"][1]
     letters = "LRGB" if "luminance" in parts else "RGB"
     return ColourGroup(str(named.place / plain_name(named.title.format(letters))), parts)
-
-
-def _unique(group: ColourGroup, taken: set[str]) -> ColourGroup:
-    """The group with a name that no capture and no other group has."""
-    name, number = group.name, 2
-    while name.casefold() in taken:
-        name, number = f"{group.name}-{number}", number + 1
-    taken.add(name.casefold())
-    return ColourGroup(name, group.parts)
 
 
 def _lacking(left: Sequence[tuple[Recording, _Named]]) -> Iterator[str]:

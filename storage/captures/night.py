@@ -19,10 +19,10 @@ from configs.schema import Config
 from configs.shorten import preview
 from storage.captures.capture import MIN_FRAMES
 from storage.captures.file_stability import file_state
-from storage.captures.filter_names import is_mono, told_filter
+from storage.captures.filter_names import colour_filter, is_mono, told_band, wavelength_nm
 from storage.captures.readers import FRAME_SUFFIXES, VIDEO_SUFFIXES, format_of, holds_one_frame, open_capture, started
 from storage.captures.readers.base import MAX_COMPRESSION, natural
-from storage.captures.sidecars import Log, log_of, profile_of, wavelength_nm
+from storage.captures.sidecars import Log, log_of, profile_of
 from storage.captures.target import night_of
 from storage.errors import Hopeless, StillskyError
 from storage.results.published import BURST, DEWARPED, ENHANCED, FILES, UNBELIEVED
@@ -272,7 +272,7 @@ def _filter_of_mono(capture: Path, config: Config) -> Filter | None:
     """The filter that a mono capture's name or log tells: of several wavelengths only that one can be its own."""
     if config.camera.mosaic or not is_mono(capture):
         return None
-    return told_filter(capture, _tried(capture, log_of) or Log())
+    return colour_filter(told_band(capture, (_tried(capture, log_of) or Log()).filter))
 
 
 def results_folder(request: NightRequest) -> Path:

@@ -1,28 +1,26 @@
 """Sessions: captures of one turning planet, one after the other, split at 4 GB, by minutes or in filter cycles."""
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 
+from configs.colour import COLOURS
 from configs.finishing import Session
 from configs.observatory import Site
 from configs.schema import Config
+from storage.captures.filter_names import told_band
 from storage.captures.night import Recording, folder_name, night_at, recording_of
 from storage.captures.planets import GLOBES, aspect, field_rotation_deg
-from storage.captures.sidecars import FILTERS_NM
 from storage.captures.target import target_in
+from storage.captures.unique_name import unique_name
 from storage.errors import Hopeless
 
 MIN_PARTS = 2
 """A session of fewer captures is a capture."""
-SLOTS = {"r": 0, "red": 0, "rot": 0, "g": 1, "green": 1, "b": 2, "blue": 2, "blau": 2}
+SLOTS: dict[str, int] = {colour: slot for slot, colour in enumerate(COLOURS)}
 """Filters that make the channels of a colour sky."""
-_WORD = re.compile(r"[A-Za-z0-9]+")
-_SAME = {"lum": "l", "luminance": "l", "clear": "l", "methane": "ch4", "halpha": "ha", "o3": "oiii"}
-_NO_FILTER = ("none", "rgb", "color", "colour", "na")
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,8 @@ def sessions_in(captures: Iterable[Recording], settings_of: Callable[[Recording]
     for kind, members in kinds.items():
         for run in _in_time(sorted(members, key=lambda member: (member[0].started, member[0].name))):
             groups += list(_by_filter(str(kind[0]), run))
-    return _unique(groups)
+    taken: set[str] = set()
+    return [replace(group, name=unique_name(group.name, taken)) for group in groups]
 
 
 def session_of(paths: Sequence[Path], skip: Iterable[Path] = ()) -> SessionGroup:
@@ -74,7 +73,7 @@ def session_of(paths: Sequence[Path], skip: Iterable[Path] = ()) -> SessionGroup
         )
     groups = list(_by_filter(planets.pop(), recordings))
     if len(groups) != 1 or len(groups[0].parts) < len(recordings):
-        said = ", ".join(f"{r.path.name}: {filter_of(r) or 'no filter'}" for r in recordings)
+        said = ", ".join(f"{r.path.name}: {_filter_of(r) or 'no filter'}" for r in recordings)
         raise Hopeless(
             f"these captures were taken through different filters ({said}); name those of one filter, or of red, green and blue, "
             f"each at least once and one of them twice"
@@ -89,14 +88,9 @@ def planet_of(recording: Recording) -> str:
     return next(filter(None, map(target_in, names)), "")
 
 
-def filter_of(recording: Recording) -> str:
-    """The filter of a capture, in small letters: from its log, or the only word of its name that is one; empty: none is named."""
-    logged = re.sub(r"[^a-z0-9]", "", recording.log.filter.lower())
-    if logged in FILTERS_NM and logged not in _NO_FILTER:
-        return _SAME.get(logged, logged)
-    stem = recording.path.name if recording.path.is_dir() else recording.path.stem
-    words = {_SAME.get(w, w) for w in map(str.lower, _WORD.findall(stem)) if w in FILTERS_NM and w not in _NO_FILTER}
-    return words.pop() if len(words) == 1 else ""
+def _filter_of(recording: Recording) -> str:
+    """The filter of a capture; empty: none is told."""
+    return told_band(recording.path, recording.log.filter)
 
 
 def _in_time(members: Sequence[tuple[Recording, Session]]) -> Iterator[list[Recording]]:
@@ -114,7 +108,7 @@ def _in_time(members: Sequence[tuple[Recording, Session]]) -> Iterator[list[Reco
 
 def _by_filter(planet: str, run: Sequence[Recording]) -> Iterator[SessionGroup]:
     """The sessions of a run: one in colour, and one for each other filter."""
-    filters = [filter_of(recording) for recording in run]
+    filters: list[str] = [_filter_of(recording) for recording in run]
     in_colour = {SLOTS[f] for f in filters if f in SLOTS} == {0, 1, 2}
     kinds = ["rgb" if in_colour and f in SLOTS else f for f in filters]
     for kind in sorted(set(kinds)):
@@ -126,24 +120,13 @@ def _by_filter(planet: str, run: Sequence[Recording]) -> Iterator[SessionGroup]:
 
 
 def session_name(planet: str, first: datetime, last: datetime, kind: str = "") -> str:
-    """Jupiter_2026-11-20_2214-2234_r_session."""
+    """Jupiter_2026-11-20_2214-2234_red_session."""
     return "_".join(filter(None, (planet, f"{first:%Y-%m-%d_%H%M}-{last:%H%M}", kind, "session")))
 
 
 def _name(planet: str, kind: str, parts: Sequence[Recording]) -> str:
     place = PurePosixPath(parts[0].name).parent
     return str(place / session_name(planet, parts[0].started, parts[-1].started, kind))
-
-
-def _unique(groups: Iterable[SessionGroup]) -> list[SessionGroup]:
-    """Groups whose names differ."""
-    seen: dict[str, int] = {}
-    out = []
-    for group in groups:
-        number = seen[group.name] = seen.get(group.name, 0) + 1
-        name = group.name if number == 1 else f"{group.name}-{number}"
-        out.append(SessionGroup(name, group.planet, group.parts, group.slots))
-    return out
 
 
 def session_aspects(

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from storage.captures.filter_names import wavelength_nm
+
 MAX_LOG_BYTES = 65536
 """A settings log has a few kilobytes; no more of it is read."""
 MAX_LOGS = 20
@@ -23,16 +25,6 @@ TARGETS = {
 }
 """Profile: words by which capture programs and people call such targets."""
 _PROFILE = {word: profile for profile, words in TARGETS.items() for word in words.split()}
-
-FILTERS_NM = {
-    "l": 550, "lum": 550, "luminance": 550, "clear": 550, "none": 0, "rgb": 0, "color": 0, "colour": 0,
-    "r": 640, "red": 640, "rot": 640, "g": 530, "green": 530, "b": 450, "blue": 450, "blau": 450,
-    "ir": 800, "uv": 360, "ch4": 889, "methane": 889, "ha": 656.3, "halpha": 656.3, "oiii": 500.7, "o3": 500.7,
-    "sii": 671.6, "s2": 671.6, "hb": 486.1, "hbeta": 486.1, "cak": 393.4, "caii": 393.4, "continuum": 540, "na": 589.3,
-}  # fmt: skip
-"""Filter: mean wavelength it passes, nm; 0 where the camera has colours of its own."""
-BEYOND_CUT_NM = 60.0
-"""A long-pass filter (IR685) is named after its edge; silicon fades behind it, and the mean lies this far beyond."""
 
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?(?:e[-+]?\d+)?", re.IGNORECASE)
 _UNITS_S = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0}
@@ -99,17 +91,6 @@ def profile_of(name: str) -> str | None:
     """The kind of target in a name: the first word that is one (Jupiter_21_42_31, 2026-08-12 Moon)."""
     words = re.findall(r"[a-zà-ÿ]+", name.lower())
     return next((_PROFILE[word] for word in words if word in _PROFILE), None)
-
-
-def wavelength_nm(name: str) -> float | None:
-    """Mean wavelength that a filter passes, nm, from its name; None where the name does not tell."""
-    word = re.sub(r"[^a-z0-9]", "", name.lower())
-    if word in FILTERS_NM:
-        return float(FILTERS_NM[word]) or None
-    edge = re.search(r"(?<!\d)(\d{3,4})(?!\d)", name)
-    if edge is None or not 300 <= int(edge[1]) <= 2000:
-        return None
-    return int(edge[1]) + (BEYOND_CUT_NM if re.search(r"ir|pro.?planet|long|lp", name.lower()) else 0.0)
 
 
 def _text(path: Path, folder: Path) -> str:

@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from storage.captures.filter_names import filter_in, is_mono, told_filter
+from storage.captures.filter_names import band_in, colour_filter, is_mono, told_band
 from storage.captures.readers.ser import write_ser
-from storage.captures.sidecars import Log
 
 FRAMES = np.random.default_rng(4).integers(0, 255, (5, 8, 9)).astype(np.uint8)
 
@@ -17,19 +16,27 @@ FRAMES = np.random.default_rng(4).integers(0, 255, (5, 8, 9)).astype(np.uint8)
     [
         ("Jup_R_213000", "red"), ("2026-11-20-2214_3-G-Jup", "green"), ("B_261120_221403", "blue"),
         ("Jup_261120_221403_L", "luminance"), ("22_14_03 Green", "green"), ("Mars-Blau_0001", "blue"),
-        ("Jupiter_213000", None), ("Jup_RGB_213000", None), ("Jup_R_and_G", None), ("Jup_CH4_2", None), ("Bob", None),
+        ("Jupiter_213000", None), ("Jup_RGB_213000", None), ("Jup_R_and_G", None), ("Jup_CH4_2", "ch4"), ("Bob", None),
+        ("Jup_R_IR", None),
+        ("Mars_vert_1", "green"), ("Sun-Halpha", "ha"), ("jup_IR685_1", "ir685"), ("Jup_Luminanz", "luminance"), ("Jup_na", None),
     ],
 )  # fmt: skip
 def test_the_filter_in_a_name(name: str, filter_: str | None) -> None:
-    told = filter_in(name)
+    told = band_in(name)
     assert (told and told[0]) == filter_
 
 
 def test_the_name_counts_before_the_folder_and_the_log(tmp_path: Path) -> None:
-    assert told_filter(tmp_path / "R" / "Jup_G.ser", Log(filter="B")) == "green"
-    assert told_filter(tmp_path / "R" / "Jup.ser", Log(filter="B")) == "red"
-    assert told_filter(tmp_path / "x" / "Jup.ser", Log(filter=" Blue ")) == "blue"
-    assert told_filter(tmp_path / "x" / "Jup.ser", Log(filter="IR685")) is None
+    assert told_band(tmp_path / "R" / "Jup_G.ser", "B") == "green"
+    assert told_band(tmp_path / "R" / "Jup.ser", "B") == "red"
+    assert told_band(tmp_path / "x" / "Jup.ser", " Blue ") == "blue"
+    assert told_band(tmp_path / "x" / "Jup.ser", "H-alpha") == "ha"
+    assert told_band(tmp_path / "x" / "Jup.ser", "none") == ""
+
+
+def test_only_broad_bands_are_filters_of_a_colour_sky() -> None:
+    assert colour_filter(told_band(Path("x/Jup_CH4.ser"), "R")) is None, "the name counts, and it is no colour"
+    assert colour_filter("red") == "red"
 
 
 def test_what_is_mono(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from configs.load import load_config
 from configs.observatory import Site
 from configs.schema import Config
 from storage.captures.night import Recording
-from storage.captures.sessions import SessionGroup, filter_of, globe_of, session_aspects, sessions_in
+from storage.captures.sessions import SessionGroup, globe_of, session_aspects, sessions_in
 from storage.captures.sidecars import Log
 from storage.errors import Hopeless
 
@@ -78,11 +78,26 @@ def test_one_cycle_is_no_session_and_other_filters_have_their_own() -> None:
     assert all(set(g.slots) == {-1} for g in groups)
 
 
-def test_a_filter_is_taken_from_the_log_before_the_name() -> None:
-    assert filter_of(recording("Jup_R.ser", 0, log=Log(filter="Blue"))) == "blue"
-    assert filter_of(recording("Jup_R.ser", 0)) == "r"
-    assert filter_of(recording("Jup_R_IR.ser", 0)) == ""
-    assert filter_of(recording("2026-11-20-2214_3-Lum-Jup.ser", 0)) == "l"
+def test_the_filters_of_a_session_are_told_as_those_of_a_colour_sky_are() -> None:
+    words = ("rot", "grün", "azul", "rouge", "vert", "blau")
+    (group,) = found([recording(f"Jup_{word}_{k}.ser", k) for k, word in enumerate(words)])
+    assert group.slots == (0, 1, 2, 0, 1, 2)
+    assert found([recording("Jup_R_1.ser", 0, log=Log(filter="B")), recording("Jup_G_2.ser", 1)]) == [], (
+        "the name counts"
+    )
+    logged = [
+        recording(f"Jup_{k}.ser", k, log=Log(filter=f)) for k, f in enumerate(("IR685", "IR742", "IR685", "IR742"))
+    ]
+    assert [len(g.parts) for g in found(logged)] == [2, 2]
+
+
+def test_two_sessions_of_one_minute_have_folders_of_their_own() -> None:
+    scales = iter((0.2, 0.2, 0.1, 0.1))
+    captures = [recording(f"jupiter{k}.ser", 0.1 * k) for k in range(4)]
+    configs = {c.path: load_config(overrides=[f"telescope.pixel_scale_arcsec={next(scales)}"]) for c in captures}
+    names = [group.name for group in sessions_in(captures, lambda c: configs[c.path])]
+    assert len(set(names)) == 2
+    assert names[1] == f"{names[0]}-2"
 
 
 MOMENTS = [datetime(2026, 11, 20, 22, 14, tzinfo=UTC) + timedelta(minutes=10 * k) for k in range(3)]

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from configs.load import Sidecars, load_config
-from storage.captures.sidecars import MAX_LOG_BYTES, Log, log_of, profile_of, wavelength_nm
+from storage.captures.filter_names import wavelength_nm
+from storage.captures.sidecars import MAX_LOG_BYTES, Log, log_of, profile_of
 
 FIRECAPTURE = """FireCapture v2.6  Settings
 ------------------------------------
