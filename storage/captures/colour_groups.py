@@ -114,11 +114,9 @@ def _named(recording: Recording, colour: Colour) -> _Named | None:
     if colour.group == "off":
         return None
     if (found := band_in(stem)) is not None:
-        filter_, (start, stop) = colour_filter(found[0]), found[1]
-        if filter_ is None:
-            return None
+        own, (start, stop) = colour_filter(found[0]), found[1]
         title = f"{_escaped(stem[:start])}{{}}{_escaped(stem[stop:])}"
-        return _Named(filter_, (str(path.parent), *_words(stem[:start] + stem[stop:])), title, below)
+        return own and _Named(own, (str(path.parent), *_words(stem[:start] + stem[stop:])), title, below)
     if (folder := colour_filter(band_of(path.parent.name))) is not None:
         return _Named(folder, (str(path.parent.parent), *_words(stem)), f"{_escaped(stem)}_{{}}", below.parent)
     if (logged := colour_filter(band_of(recording.log.filter))) is not None:
