@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 
@@ -18,6 +19,22 @@ class Lattice:
     def of(self, values: Tensor) -> Tensor:
         """Their values (..., row, column) of a half-plane (..., y, x//2+1); a number holds for all of them."""
         return self.columns_of(values)[..., self.row :: self.stride, :] if values.ndim else values
+
+    def rows(self, size: int) -> Tensor:
+        """The frequencies of its rows, of half-planes of `size` px."""
+        return torch.arange(self.row, size, self.stride)
+
+    def columns(self, size: int) -> Tensor:
+        """The frequencies of its columns, of half-planes of `size` px."""
+        return torch.arange(self.column, size // 2 + 1, self.stride)
+
+    def index(self, row: Tensor, column: Tensor, size: int) -> Tensor:
+        """Where values of some of its frequencies lie in its flattened ones (row, column)."""
+        return (row - self.row) // self.stride * len(self.columns(size)) + (column - self.column) // self.stride
+
+    def is_closed(self, size: int, period: int) -> bool:
+        """Whether the aliases of its frequencies on a canvas of `size`, which a mask of `period` mixes, are on it, too."""
+        return size % (period * self.stride) == 0
 
     def columns_of(self, values: Tensor) -> Tensor:
         """The columns (..., column) of a half-plane (..., x//2+1)."""

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tasks.numerics.fourier.lattice import WHOLE, Lattice
 from tasks.numerics.fourier.rings import frequencies
 
 Offset = tuple[int, int]
@@ -55,6 +56,8 @@ class Sampling:
 
 FULL = Sampling(1, ((0, 0),))
 """Every pixel."""
+MIN_WEIGHT = 1e-6
+"""Smaller weights of aliases are rounding errors."""
 BAYER = ("RGGB", "GRBG", "GBRG", "BGGR")
 """The mosaics of red, green and blue, read row by row from pixel [0, 0]."""
 
@@ -73,56 +76,92 @@ def _cell(sampling: Sampling) -> NDArray[np.float32]:
     return cell
 
 
-@functools.lru_cache(maxsize=8)
-def _places(size: int, period: int, device: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Where each alias lies on the half-plane and whether as its conjugate twin; and the way back."""
-    m = size // period
-    qy, qx = torch.arange(m)[:, None], torch.arange(m // 2 + 1)[None]
+@functools.lru_cache(maxsize=32)
+def _places(size: int, period: int, lattice: Lattice, device: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Where each alias of a lattice's frequencies lies on it and whether as its conjugate twin; and the way back."""
+    m, half = size // period, size // 2
+    qy, qx = lattice.rows(m)[:, None], lattice.columns(m)[None]
     at, twin = [], []
     for a in range(period):
         for b in range(period):
             ky, kx = qy + a * m, qx + b * m
-            over = kx > size // 2
-            at.append(torch.where(over, (-ky) % size * (size // 2 + 1) + size - kx, ky * (size // 2 + 1) + kx))
-            twin.append(over.expand(m, -1))
-    ky, kx = torch.arange(size)[:, None], torch.arange(size // 2 + 1)[None]
-    flip = (kx % m > m // 2).expand(size, -1)
+            over = kx > half
+            at.append(lattice.index(torch.where(over, (-ky) % size, ky), torch.where(over, size - kx, kx), size))
+            twin.append(over.expand(len(qy), -1))
+    ky, kx = lattice.rows(size)[:, None], lattice.columns(size)[None]
+    flip = (kx % m > m // 2).expand(len(ky), -1)
     fy, fx = torch.where(flip, (-ky) % size, ky), torch.where(flip, (-kx) % size, kx)
-    slot = (fy // m * period + fx // m) * m * (m // 2 + 1) + fy % m * (m // 2 + 1) + fx % m
+    slot = (fy // m * period + fx // m) * (qy.shape[0] * qx.shape[1]) + lattice.index(fy % m, fx % m, m)
     found = torch.stack(at), torch.stack(twin), slot, flip
     return tuple(each.to(device) for each in found)  # type: ignore[return-value]
 
 
-def gather(values: Tensor, period: int) -> Tensor:
-    """Values (..., y, x//2+1) on the half-plane as aliases (..., alias, m, m//2+1)."""
-    at, twin, _, _ = _places(values.shape[-2], period, str(values.device))
+def alias_is_twin(size: int, period: int, lattice: Lattice, device: str) -> Tensor:
+    """(alias, m, m//2+1) whether `gather` finds each alias as its conjugate twin."""
+    return _places(size, period, lattice, device)[1]
+
+
+def gather(values: Tensor, period: int, lattice: Lattice = WHOLE) -> Tensor:
+    """Values (..., y, x//2+1) of a lattice of the half-plane as aliases (..., alias, m, m//2+1)."""
+    at, twin, _, _ = _places(values.shape[-2] * lattice.stride, period, lattice, str(values.device))
     found = values.flatten(-2)[..., at.reshape(-1)].view(*values.shape[:-2], *at.shape)
     return torch.where(twin, found.conj(), found) if values.is_complex() else found
 
 
-def scatter(aliases: Tensor, period: int) -> Tensor:
-    """Aliases (..., alias, m, m//2+1) on the half-plane (..., y, x//2+1)."""
-    _, _, slot, flip = _places(aliases.shape[-2] * period, period, str(aliases.device))
+def scatter(aliases: Tensor, period: int, lattice: Lattice = WHOLE) -> Tensor:
+    """Aliases (..., alias, m, m//2+1) on a lattice of the half-plane (..., y, x//2+1)."""
+    _, _, slot, flip = _places(aliases.shape[-2] * lattice.stride * period, period, lattice, str(aliases.device))
     found = aliases.flatten(-3)[..., slot.reshape(-1)].view(*aliases.shape[:-3], *slot.shape)
     return torch.where(flip, found.conj(), found) if aliases.is_complex() else found
 
 
-@functools.lru_cache(maxsize=8)
-def comb(sampling: Sampling, device: str = "cpu") -> Tensor:
-    """What the mask mixes: (alias, alias) complex, the cell's spectrum at the difference of two aliases."""
-    period = sampling.period
-    cell = torch.fft.fft2(torch.from_numpy(_cell(sampling)).double()) / period**2
-    alias = torch.arange(period**2)
-    a, b = alias // period, alias % period
-    return cell[(a[:, None] - a) % period, (b[:, None] - b) % period].to(torch.complex64).to(device)
+@dataclass(frozen=True)
+class Neighbour:
+    """The aliases at one distance from all frequencies of a lattice, in spectra (..., x//2+1, y)."""
+
+    step: Offset
+    """(y, x) their distance, in units of 1 / period cycles per pixel."""
+    weight: complex
+    """Of their light in that of the frequency."""
+    at: Tensor
+    """(x//2+1 * y) where they lie."""
+    sign: Tensor
+    """(x//2+1 * y) minus one where their conjugate twins lie there, else one."""
+
+    def of(self, spectra: Tensor) -> Tensor:
+        """The values (..., x//2+1, y) of spectra at these aliases."""
+        found = spectra.flatten(-2)[..., self.at]
+        torch.view_as_real(found)[..., 1].mul_(self.sign)
+        return found.view(spectra.shape)
+
+
+@functools.lru_cache(maxsize=32)
+def neighbours(size: int, sampling: Sampling, lattice: Lattice, device: str) -> tuple[Neighbour, ...]:
+    """The aliases of a canvas of `size` that a mask mixes into each frequency of a lattice; of a full sampling none."""
+    period, found = sampling.period, []
+    kx, ky = lattice.columns(size)[:, None], lattice.rows(size)[None]
+    weights = torch.fft.fft2(torch.from_numpy(_cell(sampling)).double()) / period**2
+    for a, b in (divmod(number, period) for number in range(1, period**2)):
+        weight = complex(weights[-a % period, -b % period])
+        if abs(weight) < MIN_WEIGHT:
+            continue
+        row, column = ky + a * (size // period), (kx + b * (size // period)) % size
+        twin = (column > size // 2).expand(-1, ky.shape[1])
+        row, column = torch.where(twin, -row, row) % size, torch.where(twin, size - column, column)
+        at = (column - lattice.column) // lattice.stride * ky.shape[1] + (row - lattice.row) // lattice.stride
+        found.append(Neighbour((a, b), weight, at.flatten().to(device), (1.0 - 2.0 * twin.flatten()).to(device)))
+    return tuple(found)
 
 
 def masked(spectra: Tensor, sampling: Sampling) -> Tensor:
     """Spectra (..., y, x//2+1) of pictures of which only the sampled pixels are left."""
     if sampling.is_full:
         return spectra
-    mixed = torch.einsum("ij,...jyx->...iyx", comb(sampling, str(spectra.device)), gather(spectra, sampling.period))
-    return scatter(mixed, sampling.period)
+    columns = spectra.mT.contiguous()
+    mixed = sampling.density * columns
+    for neighbour in neighbours(spectra.shape[-2], sampling, WHOLE, str(spectra.device)):
+        mixed += neighbour.weight * neighbour.of(columns)
+    return mixed.mT.contiguous()
 
 
 def alias_radius(shape: tuple[int, int], sampling: Sampling, own: bool = True) -> NDArray[np.float64]:

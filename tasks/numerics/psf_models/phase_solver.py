@@ -9,9 +9,11 @@ from torch import Tensor
 
 from tasks.numerics.adam import adam_step, cosine_rate
 from tasks.numerics.fourier.lattice import QUARTERS, WHOLE, Lattice
-from tasks.numerics.optics.pupil import Pupil
 from tasks.numerics.sky.likelihood import Gradient, Problem, gradient, sampled_gradient
 from tasks.numerics.sky.wiener import flattened_prior, floor_of, power_law, ring_power
+
+MOSAIC_ROOM = 9 / 8
+"""How much wider than a PSF half a mosaic's canvas has to be: where it just fits, a quarter of the frequencies costs 0.3 dB."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def advance(problem: Problem, state: State, phase_sigma: Tensor, noise: float, s
             power = flattened_prior(power, problem.pupil.size)
     else:
         level = _noise_and_floor(problem, state.sky_power, hot)
-        slope = sampled_gradient(problem, state.phases, *level, _lattice(problem.pupil, state.step))
+        slope = sampled_gradient(problem, state.phases, *level, _lattice(problem, state.step))
     slope = slope + state.phases / phase_sigma**2
     first, second, direction = adam_step(slope, state.first, state.second, state.step)
     phases = state.phases - cosine_rate(schedule.rate, state.step, schedule.steps) * direction
@@ -99,9 +101,12 @@ def advance(problem: Problem, state: State, phase_sigma: Tensor, noise: float, s
     return State(phases, first, second, power, done)
 
 
-def _lattice(pupil: Pupil, step: int) -> Lattice:
+def _lattice(problem: Problem, step: int) -> Lattice:
     """The frequencies at which a step looks: wide PSFs need all, or their halves would lie on each other."""
-    return QUARTERS[step % len(QUARTERS)] if 2 * pupil.grid <= pupil.size else WHOLE
+    pupil, sampling, quarter = problem.pupil, problem.sampling, QUARTERS[step % len(QUARTERS)]
+    room = 1.0 if sampling.is_full else MOSAIC_ROOM
+    fits = 2 * room * pupil.grid <= pupil.size and quarter.is_closed(pupil.size, sampling.period)
+    return quarter if fits else WHOLE
 
 
 def _noise_and_floor(problem: Problem, sky_power: Tensor, noise: float) -> tuple[Tensor, Tensor]:

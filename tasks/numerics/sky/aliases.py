@@ -6,27 +6,32 @@ G the diagonal matrix of noise over sky power. Arrays over aliases are (alias, m
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
+from tasks.numerics.fourier.lattice import WHOLE, Lattice
 from tasks.numerics.fourier.rings import multiplicity
-from tasks.numerics.fourier.sampling import Sampling, comb, gather, scatter
-
-MIN_COMB = 1e-6
-"""Smaller elements of the comb are rounding errors."""
+from tasks.numerics.fourier.sampling import Neighbour, Sampling, alias_is_twin, gather, scatter
 
 
-def fold_sums(spectra: Tensor, transfer: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
-    """A and B of frames whose spectra and transfer functions (frame, y, x//2+1) are given."""
-    mix, aliases = comb(sampling, str(spectra.device)), gather(transfer, sampling.period)
-    power = aliases.new_zeros(len(mix), *aliases.shape[1:])
-    conjugate = aliases.conj().resolve_conj()
-    for i in range(len(mix)):
-        for j in range(i, len(mix)):
-            if mix[i, j].abs() > MIN_COMB:
-                power[i, j] = mix[i, j] * (conjugate[:, i] * aliases[:, j]).sum(0)
-                power[j, i] = power[i, j].conj()
-    return power, gather((transfer.conj() * spectra).sum(0), sampling.period)
+def folded_power(
+    power: Tensor, mixed: Sequence[tuple[Neighbour, Tensor]], sampling: Sampling, lattice: Lattice
+) -> Tensor:
+    """A of the sum of |H|^2 and the sums of conj(H) H at each neighbour, all (y, x//2+1) on a lattice."""
+    period, none = sampling.period, torch.zeros(())
+    twin = alias_is_twin(power.shape[-2] * lattice.stride, period, lattice, str(power.device))
+    sums = {neighbour.step: gather(neighbour.weight * each, period, lattice) for neighbour, each in mixed}
+    sums[0, 0] = gather(sampling.density * power, period, lattice).to(torch.complex64)
+    whole = sums[0, 0].new_zeros(period**2, *sums[0, 0].shape)
+    for i, j in itertools.product(range(period**2), repeat=2):
+        a, b = j // period - i // period, j % period - i % period
+        ahead, back = sums.get((a % period, b % period), none), sums.get((-a % period, -b % period), none)
+        if ahead.ndim:
+            whole[i, j] = torch.where(twin[i], back[i], ahead[i])  # twins: conj(H) H at -k, as far away the other way
+    return whole
 
 
 def diagonal_of(power: Tensor, sampling: Sampling) -> Tensor:
@@ -34,9 +39,11 @@ def diagonal_of(power: Tensor, sampling: Sampling) -> Tensor:
     return scatter(torch.stack([power[i, i].real for i in range(len(power))]), sampling.period)
 
 
-def times_band(power: Tensor, cross: Tensor, band: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
-    """A and B of transfer functions that are multiplied by a real `band` (y, x//2+1)."""
-    factor = gather(band, sampling.period)
+def times_band(
+    power: Tensor, cross: Tensor, band: Tensor, sampling: Sampling, lattice: Lattice = WHOLE
+) -> tuple[Tensor, Tensor]:
+    """A and B of transfer functions that are multiplied by a real `band` (y, x//2+1), all on a lattice."""
+    factor = gather(band, sampling.period, lattice)
     return power * factor[:, None] * factor[None], cross * factor
 
 
@@ -49,10 +56,12 @@ def turned(power: Tensor, cross: Tensor, ramp: Tensor, sampling: Sampling) -> tu
 class Scaled:
     """A + G of every folded frequency, scaled to a unit diagonal: without it single precision would not do."""
 
-    def __init__(self, power: Tensor, floor: Tensor, sampling: Sampling, double: bool = False) -> None:
+    def __init__(
+        self, power: Tensor, floor: Tensor, sampling: Sampling, double: bool = False, lattice: Lattice = WHOLE
+    ) -> None:
         kind = torch.complex128 if double else torch.complex64
         self.sampling = sampling
-        self.floor = gather(floor.expand(power.shape[-2] * sampling.period, -1), sampling.period)
+        self.floor = gather(floor.expand(power.shape[-2] * sampling.period, -1), sampling.period, lattice)
         matrix = power.permute(2, 3, 0, 1).to(kind)
         diagonal = matrix.diagonal(dim1=-2, dim2=-1).real + self.floor.permute(1, 2, 0)
         self.scale = diagonal.clamp_min(1e-30).rsqrt()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import operator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,10 @@ from torch import Tensor
 
 from tasks.numerics.fourier.lattice import WHOLE, Lattice
 from tasks.numerics.fourier.rings import multiplicity
-from tasks.numerics.fourier.sampling import FULL, Sampling, masked, scatter
+from tasks.numerics.fourier.sampling import FULL, Sampling, gather, masked, neighbours, scatter
 from tasks.numerics.optics.propagation import Propagation, by_columns, by_rows
 from tasks.numerics.optics.pupil import Pupil, band_limited
-from tasks.numerics.sky.aliases import Scaled, diagonal_of, fold_sums, folded_loss, times_band
+from tasks.numerics.sky.aliases import Scaled, diagonal_of, folded_loss, folded_power, times_band
 
 
 @dataclass(frozen=True)
@@ -31,17 +31,25 @@ class Sums:
     """How many frames are summed."""
     sampling: Sampling = FULL
     """The pixels that the frames have, on the canvas."""
+    lattice: Lattice = WHOLE
+    """The frequencies that they are of."""
 
     def __add__(self, other: Sums) -> Sums:
-        return Sums(self.power + other.power, self.cross + other.cross, self.frames + other.frames, self.sampling)
+        power, cross, frames = self.power + other.power, self.cross + other.cross, self.frames + other.frames
+        return Sums(power, cross, frames, self.sampling, self.lattice)
 
     def __sub__(self, other: Sums) -> Sums:
-        return Sums(self.power - other.power, self.cross - other.cross, self.frames - other.frames, self.sampling)
+        power, cross, frames = self.power - other.power, self.cross - other.cross, self.frames - other.frames
+        return Sums(power, cross, frames, self.sampling, self.lattice)
 
     @property
     def size(self) -> int:
         """Side of the canvas, px."""
-        return int(self.power.shape[-2]) * self.sampling.period
+        return int(self.power.shape[-2]) * self.lattice.stride * self.sampling.period
+
+    def of(self, lattice: Lattice) -> Sums:
+        """Those of some of the frequencies."""
+        return Sums(lattice.of(self.power), lattice.of(self.cross), self.frames, self.sampling, lattice)
 
     @property
     def own_power(self) -> Tensor:
@@ -110,10 +118,7 @@ class Problem:
 
 def sums(spectra: Tensor, transfer: Tensor, sampling: Sampling = FULL) -> Sums:
     """A and B of frames whose spectra Y and transfer functions H, both (frame, y, x//2+1), are given."""
-    if not sampling.is_full:
-        return Sums(*fold_sums(spectra, transfer, sampling), len(spectra), sampling)
-    power = (transfer.real**2 + transfer.imag**2).sum(0)
-    return Sums(power, (transfer.conj() * spectra).sum(0), len(spectra))
+    return _added([(by_columns(spectra), by_columns(transfer.conj()).resolve_conj())], sampling, WHOLE)
 
 
 def loss_of(total: Sums, noise: Tensor, floor: Tensor, evidence: float = 1.0) -> Tensor:
@@ -133,44 +138,47 @@ def loss_of(total: Sums, noise: Tensor, floor: Tensor, evidence: float = 1.0) ->
 
 
 def best_sky(total: Sums, floor: Tensor) -> Tensor:
-    """Best sky spectrum (y, x//2+1) under a Gaussian prior: (A + g)^-1 B, g = noise / sky power."""
+    """Best sky spectrum (y, x//2+1) under a Gaussian prior: (A + g)^-1 B, g = noise / sky power; on the sums' lattice."""
     if total.sampling.is_full:
         return total.cross / (total.power + floor)
-    return scatter(Scaled(total.power, floor, total.sampling).solve(total.cross), total.sampling.period)
+    scaled = Scaled(total.power, floor, total.sampling, lattice=total.lattice)
+    return scatter(scaled.solve(total.cross), total.sampling.period, total.lattice)
 
 
 def band_limited_sums(pupil: Pupil, total: Sums) -> Sums:
-    """The sums without the little that PSFs on a smaller square leak beyond the cut-off."""
+    """The sums without the little that PSFs on a smaller square leak beyond the cut-off.
+
+    Limiting them once limits the sky, and with it every derivative.
+    """
+    lattice = total.lattice
     if total.sampling.is_full:
-        power, cross = band_limited(pupil, total.power), band_limited(pupil, total.cross)
+        power, cross = band_limited(pupil, total.power, lattice), band_limited(pupil, total.cross, lattice)
     else:
-        band = band_limited(pupil, torch.ones(total.size, total.size // 2 + 1, device=total.power.device))
-        power, cross = times_band(total.power, total.cross, band, total.sampling)
-    return Sums(power, cross, total.frames, total.sampling)
+        open_band = torch.ones(total.size, total.size // 2 + 1, device=total.power.device)
+        band = band_limited(pupil, lattice.of(open_band), lattice)
+        power, cross = times_band(total.power, total.cross, band, total.sampling, lattice)
+    return Sums(power, cross, total.frames, total.sampling, lattice)
 
 
 def gradient(problem: Problem, phases: Tensor, noise: Tensor, floor: Tensor) -> Gradient:
     """Loss and gradient at `phases` (frame, mode), with the best sky for these phases substituted."""
-    own = _own_sums(problem, phases)
+    own = _own_sums(problem, phases, WHOLE)
     total = own if problem.others is None else own + problem.others
-    by_phase = _by_phase(problem, Misfit(best_sky(total, floor), noise, problem.sampling), WHOLE)
+    by_phase = _by_phase(problem, total, noise, floor)
     return Gradient(float(loss_of(total, noise, floor, evidence=0.0)), by_phase, own)
 
 
 def sampled_gradient(problem: Problem, phases: Tensor, noise: Tensor, floor: Tensor, lattice: Lattice) -> Tensor:
-    """The gradient (frame, mode) as the frequencies of a lattice alone show it; a mosaic's aliases belong together: all."""
-    if not problem.sampling.is_full:
-        return gradient(problem, phases, noise, floor).phases
-    power, cross = _band_limited_sums(problem, phases, lattice)
-    if problem.others is not None:
-        power, cross = power + lattice.of(problem.others.power), cross + lattice.of(problem.others.cross)
-    misfit = Misfit(cross / (power + lattice.of(floor)), noise)
-    return _by_phase(problem, misfit, lattice) * lattice.stride**2
+    """The gradient (frame, mode) as the frequencies of a lattice alone show it."""
+    own = _own_sums(problem, phases, lattice)
+    total = own if problem.others is None else own + problem.others.of(lattice)
+    return _by_phase(problem, total, lattice.of(noise), lattice.of(floor)) * lattice.stride**2
 
 
-def _by_phase(problem: Problem, misfit: Misfit, lattice: Lattice) -> Tensor:
-    """The derivative (frame, mode) of the misfit by the phases whose transfer functions the optics still hold."""
-    optics, spectra = problem.propagation, problem.columns(lattice)
+def _by_phase(problem: Problem, total: Sums, noise: Tensor, floor: Tensor) -> Tensor:
+    """The derivative (frame, mode) of the misfit of the best sky by the phases whose transfer functions the optics hold."""
+    optics, lattice = problem.propagation, total.lattice
+    misfit, spectra = Misfit(best_sky(total, floor), noise, problem.sampling, lattice), problem.columns(lattice)
     grads = []
     for frames in optics.chunks():
         derivative = misfit.derivative(spectra[frames], optics.transfer_kept(frames))
@@ -178,49 +186,71 @@ def _by_phase(problem: Problem, misfit: Misfit, lattice: Lattice) -> Tensor:
     return torch.cat(grads)
 
 
-def _own_sums(problem: Problem, phases: Tensor) -> Sums:
-    """A and B of a problem's frames, band-limited; their transfer functions stay in its `propagation`."""
-    if problem.sampling.is_full:
-        return Sums(*_band_limited_sums(problem, phases, WHOLE), len(problem.spectra))
-    optics = problem.propagation
-    chunks = ((frames, optics.conjugate_transfer(frames, phases[frames])) for frames in optics.chunks())
-    total = functools.reduce(
-        operator.add, (sums(problem.spectra[frames], by_rows(each).conj(), problem.sampling) for frames, each in chunks)
-    )
-    return band_limited_sums(problem.pupil, total)
-
-
-def _band_limited_sums(problem: Problem, phases: Tensor, lattice: Lattice) -> tuple[Tensor, Tensor]:
-    """A and B (y, x//2+1) on a lattice: limiting them once limits the sky, and with it every derivative."""
+def _own_sums(problem: Problem, phases: Tensor, lattice: Lattice) -> Sums:
+    """A and B of a problem's frames, band-limited, on a lattice; their transfer functions stay in its `propagation`."""
     optics, spectra = problem.propagation, problem.columns(lattice)
-    cross = torch.zeros_like(spectra[0])
-    squares = torch.zeros_like(real_view(cross))
-    for frames in optics.chunks():
-        transfer = optics.conjugate_transfer(frames, phases[frames], lattice)
-        for one, frame in zip(transfer, spectra[frames], strict=True):  # a sum over frames at once would need memory
-            squares.addcmul_(real_view(one), real_view(one))
-            cross.addcmul_(one, frame)
-    power = squares.view(*cross.shape, 2).sum(-1)
-    return band_limited(problem.pupil, by_rows(power), lattice), band_limited(problem.pupil, by_rows(cross), lattice)
+    chunks = ((spectra[here], optics.conjugate_transfer(here, phases[here], lattice)) for here in optics.chunks())
+    return band_limited_sums(problem.pupil, _added(chunks, problem.sampling, lattice))
+
+
+def _added(chunks: Iterable[tuple[Tensor, Tensor]], sampling: Sampling, lattice: Lattice) -> Sums:
+    """A and B of chunks of spectra with their conj(H), both (frame, x//2+1, y) on a lattice."""
+    adding = None
+    for spectra, transfer in chunks:
+        adding = adding or _Adding(spectra[0], sampling, lattice)
+        adding.add(spectra, transfer)
+    assert adding is not None, "sums of no frames"
+    return adding.sums()
+
+
+class _Adding:
+    """A and B as they grow, laid out as the optics leave spectra."""
+
+    def __init__(self, spectrum: Tensor, sampling: Sampling, lattice: Lattice) -> None:
+        """Nothing yet; `spectrum` (x//2+1, y) shows size and kind."""
+        size, device = spectrum.shape[-1] * lattice.stride, str(spectrum.device)
+        self._sampling, self._lattice, self._frames = sampling, lattice, 0
+        self._cross, self._squares = torch.zeros_like(spectrum), torch.zeros_like(real_view(spectrum))
+        self._mixed = [(each, torch.zeros_like(spectrum)) for each in neighbours(size, sampling, lattice, device)]
+
+    def add(self, spectra: Tensor, transfer: Tensor) -> None:
+        """Some frames more, with their conj(H)."""
+        self._frames += len(spectra)
+        for one, frame in zip(transfer, spectra, strict=True):  # a sum over frames at once would need memory
+            self._squares.addcmul_(real_view(one), real_view(one))
+            self._cross.addcmul_(one, frame)
+            for neighbour, total in self._mixed:
+                total.addcmul_(one, neighbour.of(one).conj())
+
+    def sums(self) -> Sums:
+        """What has been added."""
+        power, cross = by_rows(self._squares.view(*self._cross.shape, 2).sum(-1)), by_rows(self._cross)
+        if not self._sampling.is_full:
+            mixed = [(neighbour, by_rows(total)) for neighbour, total in self._mixed]
+            power = folded_power(power, mixed, self._sampling, self._lattice)
+            cross = gather(cross, self._sampling.period, self._lattice)
+        return Sums(power, cross, self._frames, self._sampling, self._lattice)
 
 
 class Misfit:
     """The derivative of a fixed sky's squared residuals over the noise by the transfer functions."""
 
-    def __init__(self, sky: Tensor, noise: Tensor, sampling: Sampling = FULL) -> None:
-        """`sky` (y, x//2+1); `noise` is its power per coefficient."""
-        self._sky, self._sampling = sky, sampling
-        self._by_frame = by_columns(sky.conj() / -noise).resolve_conj()
-        power = by_columns((sky.real**2 + sky.imag**2) / noise)
+    def __init__(self, sky: Tensor, noise: Tensor, sampling: Sampling = FULL, lattice: Lattice = WHOLE) -> None:
+        """`sky` (y, x//2+1) on a lattice; `noise` is its power per coefficient."""
+        columns, size = by_columns(sky), sky.shape[-2] * lattice.stride
+        over_noise = columns.conj() / by_columns(noise) if noise.ndim else columns.conj() / noise
+        self._by_frame = (-over_noise).resolve_conj()
+        power = sampling.density * (columns * over_noise).real
         self._by_transfer = torch.stack([power, -power], -1).flatten(-2)  # conjugates while it multiplies
+        near = neighbours(size, sampling, lattice, str(sky.device))
+        self._by_neighbour = [(each, (each.weight * each.of(columns) * over_noise).resolve_conj()) for each in near]
 
     def derivative(self, spectra: Tensor, conjugate_transfer: Tensor) -> Tensor:
         """(H X - Y) conj(X) / noise of frames Y, from conj(H); all (frame, x//2+1, y)."""
-        if not self._sampling.is_full:
-            light = masked(self._sky * by_rows(conjugate_transfer).conj(), self._sampling)
-            return (spectra - by_columns(light)) * self._by_frame
         derivative = spectra * self._by_frame
         real_view(derivative).addcmul_(real_view(conjugate_transfer), self._by_transfer)
+        for neighbour, by_transfer in self._by_neighbour:
+            derivative.addcmul_(neighbour.of(conjugate_transfer).conj(), by_transfer)
         return derivative
 
 

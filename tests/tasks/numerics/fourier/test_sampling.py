@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from tasks.numerics.fourier.lattice import QUARTERS, Lattice
 from tasks.numerics.fourier.sampling import (
     BAYER,
     FULL,
@@ -25,6 +26,17 @@ def test_aliases_and_back(period: int) -> None:
     aliases = gather(spectrum, period)
     assert aliases.shape == (2, period**2, 24 // period, 24 // period // 2 + 1)
     assert torch.equal(scatter(aliases, period), spectrum)
+
+
+@pytest.mark.parametrize("lattice", QUARTERS)
+def test_aliases_of_a_quarter_of_the_frequencies_are_in_it(lattice: Lattice) -> None:
+    assert lattice.is_closed(24, 2)
+    assert not lattice.is_closed(26, 2)
+    spectrum = torch.fft.rfft2(torch.randn(24, 24, generator=torch.Generator().manual_seed(0)))
+    some = lattice.of(spectrum)
+    aliases = gather(some, 2, lattice)
+    torch.testing.assert_close(aliases, lattice.of(gather(spectrum, 2)))
+    torch.testing.assert_close(scatter(aliases, 2, lattice), some)
 
 
 @pytest.mark.parametrize("sampling", SAMPLINGS)

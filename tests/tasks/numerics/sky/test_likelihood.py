@@ -6,6 +6,7 @@ from torch import Tensor
 
 from tasks.numerics.fourier.lattice import QUARTERS
 from tasks.numerics.fourier.rings import multiplicity
+from tasks.numerics.fourier.sampling import FULL, Sampling, bayer_samplings, masked
 from tasks.numerics.optics.aperture import Aperture
 from tasks.numerics.optics.pupil import Pupil, make_pupil, otfs
 from tasks.numerics.sky.likelihood import Problem, Sums, chi2, gradient, loss_of, sampled_gradient, sums
@@ -49,12 +50,14 @@ def test_gradient_is_autograds(grid: int, held: bool) -> None:
     torch.testing.assert_close(found.sums.power, own.power.detach())
 
 
+@pytest.mark.parametrize("sampling", [FULL, *bayer_samplings("GRBG"), Sampling(3, ((0, 1), (2, 2), (2, 0)))])
 @pytest.mark.parametrize("grid", [SIZE, SIZE - 8])
 @pytest.mark.parametrize("held", [False, True])
-def test_the_gradients_of_the_quarters_average_to_that_of_the_whole(grid: int, held: bool) -> None:
+def test_the_gradients_of_the_quarters_average_to_that_of_the_whole(grid: int, held: bool, sampling: Sampling) -> None:
     pupil, truth, spectra = scene()
-    pupil = make_pupil(SIZE, Aperture(SIZE / 2, 0.3), truth.shape[1], grid)
-    problem = Problem(pupil, spectra, sums(spectra[:3], otfs(pupil, truth[:3])) if held else None)
+    pupil, spectra = make_pupil(SIZE, Aperture(SIZE / 2, 0.3), truth.shape[1], grid), masked(spectra, sampling)
+    others = sums(spectra[:3], otfs(pupil, truth[:3]), sampling) if held else None
+    problem = Problem(pupil, spectra, others, sampling)
     level = torch.tensor(0.09 * SIZE**2), torch.full((SIZE, SIZE // 2 + 1), 0.2)
     quarters = torch.stack([sampled_gradient(problem, truth + 0.1, *level, lattice) for lattice in QUARTERS])
     whole = gradient(problem, truth + 0.1, *level).phases
