@@ -10,9 +10,11 @@ from scipy import fft
 
 from configs.schema import Average
 from storage.product import Product
+from tasks.numerics.fourier.windows import edge_taper
+from tasks.numerics.frames.cutoff import NOT_FOUND, estimate_cutoff
 from tasks.numerics.frames.defects import bad_from_dark, bad_from_flat, bad_from_moments
 from tasks.numerics.frames.mosaic import join_sites, luma, split_sites
-from tasks.numerics.frames.noise import noise_variance, optical_cutoff
+from tasks.numerics.frames.noise import noise_variance
 from tasks.numerics.frames.quality import fluxes
 from tasks.numerics.frames.quantisation import code_step, rounding_noise, sky_noise_steps
 from tasks.products.colours import colours_of
@@ -23,7 +25,7 @@ from tasks.running.step import Work, step
 Image = NDArray[np.float32]
 
 
-@step(version="4")
+@step(version="5")
 def average(work: Work, frames: Product, settings: Average) -> None:
     """Reduce the whole stack chunk by chunk; find hot, dead and stuck pixels; measure each frame's light and noise."""
     with work.open(Frames, frames) as content:
@@ -44,7 +46,8 @@ def average(work: Work, frames: Product, settings: Average) -> None:
             noise[start:stop] = np.stack([noise_variance(sites[:, own]).mean(axis=1) for own in colours.sites], axis=1)
             power += _power(luma(block[usable[start:stop]], colours.period))
             work.progress(stop, stack.shape[0])
-    cutoff = optical_cutoff(power / max(int(usable.sum()), 1)) or 0.0
+    count = int(usable.sum())
+    cutoff = estimate_cutoff(power / count, stack.shape[2:], count) if colours.period == 1 else NOT_FOUND  # no aliases
     least = np.array([rounding.noise[colour.plane] for colour in colours.each])
     work.save(
         Mean(
@@ -53,7 +56,8 @@ def average(work: Work, frames: Product, settings: Average) -> None:
             bad=bad,
             flux=flux,
             noise=np.maximum(noise, least.astype(np.float32)),
-            optical_cutoff=cutoff,
+            optical_cutoff=cutoff.cutoff_cpp,
+            log_cutoff_sigma=cutoff.log_sigma,
             rounding_noise=least,
             code_step=rounding.step,
             sky_noise_steps=rounding.sky_noise_steps,
@@ -108,10 +112,11 @@ def _moments(
 
 
 def _power(block: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Sum of the power spectra (y, x//2+1) of a block, all channels together, the mean taken off."""
+    """Sum of the power spectra (y, x//2+1) of a block, all channels together, the mean taken off and tapered."""
     total = np.zeros((block.shape[-2], block.shape[-1] // 2 + 1))
+    taper = edge_taper((block.shape[-2], block.shape[-1]))
     for frame in block:  # one by one, what is transformed stays in the cache
         luma = frame.mean(axis=0)
-        spectrum = fft.rfft2(luma - luma.mean())
+        spectrum = fft.rfft2((luma - luma.mean()) * taper)
         total += spectrum.real**2 + spectrum.imag**2
     return total

@@ -56,7 +56,7 @@ class RegisteredColours:
         return laid_on_each_other(pictures, self.offsets, self.limits_cpp)
 
 
-@step(version="17")
+@step(version="18")
 def evaluate(
     work: Work,
     inputs: CaptureProducts,
@@ -177,7 +177,7 @@ def _decided(opened: Opened, verdicts: list[Verdict], notes: list[str]) -> tuple
 
 def _evidence(opened: Opened, verdicts: list[Verdict]) -> Evidence:
     """What the frames say in the colour that was solved; the residuals and the undershoot of all colours."""
-    solved, telescope, judge = opened.sky, opened.telescope, verdicts[opened.clean.colours.reference]
+    solved, judge = opened.sky, verdicts[opened.clean.colours.reference]
     sky, stack = solved.sky[:], opened.stack.stack[:]
     below = [each for each in (undershoot(*pair) for pair in zip(sky, stack, strict=True)) if each is not None]
     return Evidence(
@@ -187,10 +187,14 @@ def _evidence(opened: Opened, verdicts: list[Verdict]) -> Evidence:
         judges=judge.frames,
         chi2=max(v.sky for v in verdicts),
         rest=max(rest_of(v.sky, v.stack) for v in verdicts),
-        cutoff_is_known=telescope.aperture_m is not None and telescope.scale_arcsec is not None,
+        cutoff_is_known=_knows_telescope(opened),
         undershoot=max(below, default=None),
         coarse_is_worse=judge.coarse_is_worse,
     )
+
+
+def _knows_telescope(opened: Opened) -> bool:
+    return opened.telescope.aperture_m is not None and opened.telescope.scale_arcsec is not None
 
 
 def _agreeing_rings(opened: Opened, channel: int) -> int:
@@ -244,6 +248,7 @@ def _figures(opened: Opened, verdicts: list[Verdict], believed: list[int]) -> li
             "residual_whiteness": verdict.whiteness,
             "halves_agree_cutoff_cpp": frc_cutoff(half_agreement(solved, c)),
             "cutoff_cpp": float(seeing.cutoff_cpp[c]),
+            "cutoff_log_sigma": 0.0 if _knows_telescope(opened) else float(opened.mean.log_cutoff_sigma),
             "finest_believed_cpp": min(believed[c] / solved.spectrum.shape[1], float(seeing.cutoff_cpp[c])),
             "d_over_r0": float(seeing.d_over_r0[c]),
             "d_over_r0_uncertainty": float(seeing.log_d_over_r0_sigma[c]),

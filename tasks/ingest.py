@@ -15,7 +15,7 @@ from storage.errors import BadCapture
 from tasks.numerics.fourier.sampling import BAYER
 from tasks.numerics.frames.quality import black, fingerprints, saturated
 from tasks.products.contents import Frames
-from tasks.products.frames import flag, frames_within
+from tasks.products.frames import FLAGS, flag, frames_within
 from tasks.running.step import Work, step
 
 NEARLY_FULL = 0.995
@@ -63,11 +63,14 @@ def ingest(work: Work, capture: Capture, settings: Ingest) -> None:
 
 def _check_usable(capture: Capture, flags: NDArray[np.uint8]) -> None:
     usable = int((flags == 0).sum())
-    if usable < MIN_FRAMES:
-        raise BadCapture(
-            f"{capture.path}: {usable} usable frames of {len(flags)} (the others are black, saturated or repeated); "
-            f"at least {MIN_FRAMES} are needed: record a longer video"
-        )
+    if usable >= MIN_FRAMES:
+        return
+    counts = {name: int((flags & flag(name) > 0).sum()) for name in FLAGS}
+    lost = ", ".join(f"{many} {name}" for name, many in counts.items() if many)
+    raise BadCapture(
+        f"{capture.path}: {usable} usable frame{'s' * (usable != 1)} of {len(flags)}{f' ({lost})' if lost else ''}; "
+        f"at least {MIN_FRAMES} are needed: record a longer video"
+    )
 
 
 def _mosaic(capture: Capture, header: Header) -> str:

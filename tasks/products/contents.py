@@ -44,8 +44,9 @@ class Mean(Content):
     bad: Annotated[Flag, Array("channel, y, x", "", "Hot, dead and stuck pixels.")]
     flux: Annotated[F32, Array("frame, channel", "adu/px", "Mean light.")]
     noise: Annotated[F32, Array("frame, channel", "adu^2", "Noise variance per pixel.")]
-    optical_cutoff: Annotated[
-        float, Value("cycles/px", "Where the mean power spectrum falls to the noise; 0 if it never does.")
+    optical_cutoff: Annotated[float, Value("cycles/px", "The telescope's cut-off as the mean power spectrum shows it.")]
+    log_cutoff_sigma: Annotated[
+        float, Value("", "Standard deviation of its logarithm; above 0.15 it is mostly what is usual.")
     ]
     rounding_noise: Annotated[F64, Array("channel", "adu^2", "Noise of rounding to codes; 0: floats.")]
     code_step: Annotated[int, Value("adu", "Step between the camera's codes; 0: floats.")]

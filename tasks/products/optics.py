@@ -18,10 +18,10 @@ ratio of their wavelengths: light beyond 0.5 aliases in one of them."""
 def cutoff_cpp(telescope: Telescope, channel: int, mean: Mean) -> float:
     """Highest spatial frequency of a channel, cycles per pixel; of a single colour at most what the pixels can hold.
 
-    Without a telescope it is the frequency beyond which the frames' mean power spectrum is flat.
+    Without a telescope it is what the frames' mean power spectrum shows.
     """
     if telescope.aperture_m is None or telescope.scale_arcsec is None:
-        return min(mean.optical_cutoff or MAX_CUTOFF, MAX_CUTOFF)
+        return min(mean.optical_cutoff, MAX_CUTOFF)
     wavelength_m = telescope.wavelength_of(channel) * 1e-9
     limit = MAX_CUTOFF if mean.flux.shape[1] == 1 else MAX_CARRIED_CUTOFF
     return min(diameter_cells(1, telescope.aperture_m, wavelength_m, telescope.scale_arcsec * ARCSEC_RAD), limit)

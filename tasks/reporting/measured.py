@@ -24,7 +24,8 @@ def add_measured(store: Store, result: Product, report: dict[str, Any], telescop
     finest = row["finest_believed_cpp"]
     measured: dict[str, Any] = {
         "resolved_arcsec": scale / finest if scale and finest > 0 else None,
-        "resolved_lambda_over_d": row["cutoff_cpp"] / finest if finest > 0 else None,
+        "resolved_lambda_over_d": row["cutoff_cpp"] / finest if telescope.aperture_m and finest > 0 else None,
+        "resolved_px": 1 / finest if finest > 0 else None,
         "r0_cm": [100 * telescope.aperture_m / r["d_over_r0"] for r in rows] if telescope.aperture_m else None,
         "strehl": _strehl(store, result, telescope),
         "double_star": None,
@@ -41,6 +42,8 @@ def add_measured(store: Store, result: Product, report: dict[str, Any], telescop
 def sentences(measured: dict[str, Any]) -> list[str]:
     """The figures in words."""
     said, detail, pair = [], measured["resolved_lambda_over_d"], measured["double_star"]
+    if detail is None and measured["resolved_px"] is not None:
+        said.append(f"Detail is resolved down to a period of {measured['resolved_px']:.1f} px.")
     if detail is not None:
         angle = f"{measured['resolved_arcsec']:.2f} arcsec, " if measured["resolved_arcsec"] else ""
         said.append(

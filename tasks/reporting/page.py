@@ -250,8 +250,9 @@ def _figures(report: Mapping[str, Any], telescope: Telescope) -> dict[str, tuple
         "Time": (f"{report['seconds']['total']:.0f} s", "all steps together"),
     }
     measured = report["measured"]
-    if measured["resolved_lambda_over_d"]:
-        detail, arcsec = f"{measured['resolved_lambda_over_d']:.2f} λ/D", measured["resolved_arcsec"]
+    if measured["resolved_px"]:
+        share, arcsec = measured["resolved_lambda_over_d"], measured["resolved_arcsec"]
+        detail = f"{share:.2f} λ/D" if share else f"{measured['resolved_px']:.1f} px"
         figures["Detail"] = (
             f"{arcsec:.2f}″" if arcsec else detail,
             f"{detail}; Strehl {measured['strehl']['median']:.2f}",

@@ -1,6 +1,7 @@
 """What a run found, as plain JSON and in words: every metric, every timing, and why sky, blend or stack was published."""
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +15,7 @@ from storage.lineage import lineage
 from storage.product import Product
 from storage.store import Store
 from tasks.benchmark.oracle import psf_error
+from tasks.numerics.frames.cutoff import FOUND_LOG_SIGMA
 from tasks.numerics.judging.metrics import false_power, fourier_ring_correlation, frc_cutoff, match, ssim
 from tasks.products.contents import Evaluated, Frames, Mean, Psfs, Sky, Stack
 from tasks.products.frames import reasons
@@ -212,6 +214,17 @@ def _noise(report: dict[str, Any]) -> list[str]:
     return [line for line in (coloured, posterised(report)) if line]
 
 
+def _estimated_cutoff(cutoff_cpp: float, log_sigma: float) -> str:
+    """A sentence on the cut-off of a telescope that was not given."""
+    better = "[telescope] in a --config file makes the result better"
+    if log_sigma > FOUND_LOG_SIGMA:
+        return (
+            f"No telescope was given, and the frames do not show its cut-off well: {cutoff_cpp:.2f} cycles/px "
+            f"(± {log_sigma:.0%}) is taken, from them and from what is usual; {better}."
+        )
+    return f"No telescope was given: the frames show its cut-off at {cutoff_cpp:.2f} cycles/px (± {log_sigma:.0%}); {better}."
+
+
 def _unexplained(rows: list[dict[str, Any]]) -> list[str]:
     """A sentence on the frames that stand out in any channel, if there are such."""
     odd = sorted({k for row in rows for k in row["unexplained_frames"]})
@@ -233,6 +246,12 @@ def _figure(misfit: float) -> str:
     return f"{misfit:.2f}" if misfit < 10 else f"{misfit:,.0f}"
 
 
+def _once(figures: Iterable[str]) -> str:
+    """The figures of all channels, or one where they are the same."""
+    listed = list(figures)
+    return ", ".join(listed[:1] if len(set(listed)) == 1 else listed)
+
+
 def _counted(many: int, one: str, more: str) -> str:
     """So many of something, with its verb."""
     return f"{many} {one if many == 1 else more}"
@@ -246,7 +265,7 @@ def _verdict(report: dict[str, Any]) -> list[str]:
     why = f"{judges} explained by the sky to {_figure(sky)} and by the stack to {_figure(stack)} of their noise"
     lines = [_headline(report["published"], why, report["doubt"])]
     if report["published"] == "blend":
-        finest = ", ".join(f"{r['finest_believed_cpp']:.2f}" for r in rows)
+        finest = _once(f"{r['finest_believed_cpp']:.2f}" for r in rows)
         lines.append(
             f"From the sky comes what held-out frames support, up to {finest} cycles/px; from the stack the rest."
         )
@@ -264,11 +283,7 @@ def _verdict(report: dict[str, Any]) -> list[str]:
     if missing:
         lines.append(f"The capture ends early: {missing} of the frames it promises are missing.")
     if report["settings"].get("telescope", {}).get("aperture_m", 0) is None:
-        cutoffs = ", ".join(f"{r['cutoff_cpp']:.2f}" for r in rows)
-        lines.append(
-            f"No telescope was given: its cut-off is taken from the frames' mean power spectrum ({cutoffs} cycles/px); "
-            f"[telescope] in a --config file makes the result better."
-        )
+        lines.append(_estimated_cutoff(rows[0]["cutoff_cpp"], rows[0]["cutoff_log_sigma"]))
     if report["truth"]:
         gain = report["truth"]["solved"]["psnr_db"] - report["truth"]["stack"]["psnr_db"]
         lines.append(

@@ -13,7 +13,7 @@ from tasks.products.optics import aperture_of, check_wavelengths, cutoff_cpp, ma
 def average(optical_cutoff: float = 0.31) -> Mean:
     """An average product whose frames show this cut-off."""
     picture, frame = np.zeros((1, 2, 2), np.float32), np.zeros((4, 1), np.float32)
-    return Mean(picture, picture, picture > 0, frame, frame, optical_cutoff, np.zeros(1), 1, 2.0)
+    return Mean(picture, picture, picture > 0, frame, frame, optical_cutoff, 0.1, np.zeros(1), 1, 2.0)
 
 
 def telescope(scale_arcsec: float = 0.18) -> Telescope:
@@ -46,7 +46,7 @@ def test_the_pixels_hold_no_more_than_half_a_cycle() -> None:
 
 def test_unknown_telescope_takes_what_the_frames_show() -> None:
     assert cutoff_cpp(Telescope(), 0, average()) == 0.31
-    assert cutoff_cpp(Telescope(), 0, average(0.0)) == 0.5
+    assert cutoff_cpp(Telescope(), 0, average(0.6)) == 0.5
 
 
 def test_a_pupil_of_unknown_size_is_open() -> None:

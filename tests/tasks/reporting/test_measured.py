@@ -35,7 +35,16 @@ def test_a_double_star_is_said_with_its_errors_and_axes() -> None:
         "angle_deg": [31.0, 0.5],
         "delta_magnitude": [1.2, 0.03],
     }
-    said = sentences({"resolved_lambda_over_d": None, "resolved_arcsec": None, "double_star": pair})
+    said = sentences(
+        {"resolved_lambda_over_d": None, "resolved_px": None, "resolved_arcsec": None, "double_star": pair}
+    )
     assert said == [
         "A double star: 4.000 ± 0.020 px apart, angle 31.0 ± 0.5° (image axes: from up counter-clockwise), Δm 1.20 ± 0.03."
     ]
+
+
+def test_detail_is_in_pixels_where_the_telescope_is_not_known() -> None:
+    said = sentences(
+        {"resolved_lambda_over_d": None, "resolved_px": 5.26, "resolved_arcsec": None, "double_star": None}
+    )
+    assert said == ["Detail is resolved down to a period of 5.3 px."]

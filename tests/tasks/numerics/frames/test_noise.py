@@ -4,12 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from tasks.numerics.fourier.windows import edge_taper
-from tasks.numerics.frames.noise import (
-    dark_corners,
-    noise_variance,
-    optical_cutoff,
-)
+from tasks.numerics.frames.noise import dark_corners, noise_variance
 
 N = 128
 
@@ -53,19 +48,3 @@ def test_row_noise_and_hot_pixels_do_not_count():
 
 def test_an_undersampled_telescope_still_leaves_some_corners():
     assert dark_corners((N, N), 0.9).sum() > 0.005 * N * N
-
-
-@pytest.mark.parametrize("cutoff", [0.25, 0.4])
-def test_the_cut_off_of_bright_targets_is_found(cutoff):
-    rng = np.random.default_rng(7)
-    power = np.zeros((N, N // 2 + 1))
-    for seed in range(20):
-        frame = band_limited(seed, cutoff) + rng.normal(0, 1, (N, N))
-        power += np.abs(np.fft.rfft2((frame - frame.mean()) * edge_taper((N, N)))) ** 2
-    assert optical_cutoff(power) == pytest.approx(cutoff, rel=0.15)
-
-
-def test_white_noise_has_no_cut_off():
-    rng = np.random.default_rng(8)
-    power = np.mean([np.abs(np.fft.rfft2(rng.normal(size=(N, N)))) ** 2 for _ in range(20)], axis=0)
-    assert optical_cutoff(power) is None
