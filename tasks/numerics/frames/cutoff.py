@@ -202,8 +202,6 @@ def _ring_means(power: NDArray[np.floating], shape: tuple[int, int]) -> tuple[F6
     along_y, along_x = np.abs(fft.fftfreq(shape[0]))[:, None], fft.rfftfreq(shape[1])[None]
     kept = ((along_y > AXIS_CPP) & (along_x > AXIS_CPP) & (along_x < 0.5)).astype(np.float64)
     count = int(0.7 / width)
-    values, total = (
-        np.bincount(number.ravel(), each.ravel(), count)[:count]
-        for each in (kept, kept * np.asarray(power, np.float64))
-    )
+    weights = np.stack([kept, kept * np.asarray(power, np.float64)])
+    values, total = (np.bincount(number.ravel(), each.ravel(), count)[:count].astype(np.float64) for each in weights)
     return np.arange(count) * width, total / np.maximum(values, 1e-30), values
