@@ -204,4 +204,4 @@ def _ring_means(power: NDArray[np.floating], shape: tuple[int, int]) -> tuple[F6
     count = int(0.7 / width)
     weights = np.stack([kept, kept * np.asarray(power, np.float64)])
     values, total = (np.bincount(number.ravel(), each.ravel(), count)[:count].astype(np.float64) for each in weights)
-    return np.arange(count) * width, total / np.maximum(values, 1e-30), values
+    return np.arange(count, dtype=np.float64) * width, total / np.maximum(values, 1e-30), values
