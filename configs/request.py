@@ -151,8 +151,9 @@ class NightRequest(Request):
 
     @property
     def title(self) -> str:
-        """Name of its run."""
-        return printable(f"night in {self.folder.name or self.folder}")
+        """Name of its run: the folder, and the night where it is one only."""
+        one = f", {self.since}" if self.since and self.since == self.until else ""
+        return printable(f"night in {self.folder.name or self.folder}{one}")
 
 
 class ServeRequest(Request):

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import click
 
 from flows.cli.options import DEVICE, STORE, FolderPath
-from flows.cli.progress import Progress, progress_bars
+from flows.cli.progress import Progress, echo_sentences, progress_bars
 from flows.cli.restore import restore
 
 SCENE = {"n_frames": 120, "size_px": 160, "d_over_r0": 5.0, "drift_px": (6.0, -4.0), "seed": 1}
@@ -40,7 +40,8 @@ class Demonstration:
             for name, label in NAMES.items()
             if name in truth
         ]
-        return [*scores, *self.report["verdict"], f"{self.seconds:.0f} s; everything is in {self.folder}"]
+        page = self.folder / "report.html"
+        return [*scores, *self.report["verdict"], f"{self.seconds:.0f} s; everything is in {self.folder}; open {page}"]
 
 
 @click.command("demo", short_help="Simulate a planet, restore it, compare with the truth.")
@@ -51,8 +52,7 @@ def demo_command(out: Path, device: Any, store: Path | None) -> None:
     """Simulate a small planet through turbulence, restore it, and measure how much nearer to the truth it came."""
     with progress_bars() as progress:
         demonstration = run_demo(out, store, device, progress)
-    for line in demonstration.lines:
-        click.echo(line)
+    echo_sentences(demonstration.lines)
 
 
 def run_demo(

@@ -1,9 +1,11 @@
 """What commands print while they work: bars on a terminal, lines elsewhere, and the verdict at the end."""
 
 import logging
+import shutil
 import sys
+import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -83,7 +85,7 @@ class _Lines(_Watch):
         since = self.begun.setdefault(label, self.left.begun if self.left else now)
         if self.left:
             self.left.update(label, done, total, now)
-        if (step := self.steps.get(label)) is None or step.is_done or label in self.finished:
+        if (step := self.steps.get(label)) is None or step.is_done or label in self.finished or not step.work.count:
             return
         if done == total == 1:
             self.finished.add(label)
@@ -114,6 +116,8 @@ class _Bars(_Watch):
     def __call__(self, label: str, done: float, total: int) -> None:
         """Move the bar of the step, and that of all."""
         now = time.monotonic()
+        if label in self.steps and not self.steps[label].work.count:
+            return
         if label not in self.rows:
             self.rows[label] = self.bars.add_task(label, total=total or None, count="", left="")
         fraction = min(1.0, done / total) if total else 0.0
@@ -153,10 +157,17 @@ def echo_line(text: str) -> None:
 
 
 def echo_verdict(report: dict[str, Any], out: Path) -> None:
-    """The result in a few lines."""
-    for line in report["verdict"]:
-        click.echo(line)
+    """The result in a few lines, and where to look."""
+    echo_sentences(report["verdict"])
     click.echo(f"{out / 'sky.png'}")
+    click.echo(f"{out / 'report.html'}")
+
+
+def echo_sentences(lines: Iterable[str]) -> None:
+    """A line each; on a terminal broken between words, the rest of a sentence indented."""
+    for line in lines:
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else len(line) + 1
+        click.echo(textwrap.fill(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
 
 
 def printable(text: str) -> str:

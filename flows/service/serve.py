@@ -142,7 +142,7 @@ class Service:
         if self.request.inbox is None or self.request.results is None:
             return runs, None
         watch = StabilityCheck(config.night.settle_s, config.night.poll_s)
-        return runs, Inbox(self.request.inbox, self.request.results, [self.root], watch)
+        return runs, Inbox(self.request.inbox, self.request.results, [self.root], watch, config.colour)
 
     def _poll(self, client: "SyncPrefectClient", deployed: "Deployments", runs: "Runs", inbox: "Inbox | None") -> None:
         """Check everything once. A server that does not answer is checked again later."""
@@ -174,7 +174,7 @@ class Service:
         from flows.service.deployments import as_parameters, request_defaults
 
         try:
-            sent = inbox.send(client, deployed.capture, as_parameters(request_defaults(self.request, self.root)))
+            sent = inbox.send(client, deployed, as_parameters(request_defaults(self.request, self.root)))
         except (StillskyError, OSError) as error:
             inbox_error = str(error)
         else:

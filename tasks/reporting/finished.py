@@ -132,8 +132,8 @@ def _enhanced_words(enhanced: Enhanced) -> list[str]:
     light = max((abs(row["light_ratio"] - 1) for row in rows if row["light_ratio"] is not None), default=0.0)
     new = sum(row["new_sources"] for row in rows)
     return [
-        f"An enhanced picture is in sky_enhanced.fits: {METHODS[enhanced.used]} ({enhanced.used}: {enhanced.reason}){finer}; "
-        f"sky.fits is not changed.",
+        f"An enhanced picture is in sky_enhanced.fits: {METHODS[enhanced.used]}{finer}; sky.fits is not changed.",
+        f"It is the {enhanced.used} answer: {enhanced.reason}.",
         f"Checked without the truth: blurred again by its PSF ({width:.1f} px wide at half maximum) it is {chi2:.2f} times its "
         f"standard error away from the published picture (chi2); its light differs by {light:.1%}; "
         f"{new} point sources that the published picture does not show.",

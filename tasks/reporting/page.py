@@ -155,10 +155,11 @@ def _stages(
 ) -> tuple[Stage, ...]:
     """The stages on the way: what each took, and what it reached."""
     channel, kept = opened.channel, len(opened.stack.order)
+    of_one = "PSNR, green" if judged.stack.shape[0] == 3 else "PSNR"
 
     def against(picture: Image) -> dict[str, str]:
         known = None if truth is None else match(truth[min(channel, len(truth) - 1)], picture).psnr_db
-        return {} if known is None else {"PSNR": f"{known:.1f} dB"}
+        return {} if known is None else {of_one: f"{known:.1f} dB"}
 
     lucky = max(1, round(opened.stack.share * kept))
     stages = [

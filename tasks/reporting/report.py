@@ -275,7 +275,7 @@ def _verdict(report: dict[str, Any]) -> list[str]:
     used = report["frames"]
     lines.append(
         f"{used['used']} of {report['capture']['frames']} frames used, {used['held_out']} of them only to judge; "
-        f"seeing D/r0 = {strengths}."
+        f"seeing D/r0 = {strengths}{' in red, green and blue' if len(rows) == 3 else ''}."
     )
     lines += _unexplained(rows)
     lines += [f"{note}." for note in report["notes"]]

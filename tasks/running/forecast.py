@@ -73,7 +73,7 @@ class StepWork:
     count: int
     """The same as people count it."""
     unit: str
-    """What is counted: frames, or frames x passes."""
+    """What is counted: frames, frames x starts, frames x passes."""
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,8 @@ def _work(step: str, number: int, config: Config, size: Size, rows: Sequence[tup
         if step == "solve_psfs":
             amount = float(new) * settings.psfs.steps * size.height * size.width
             kind = "solve_psfs fresh" if number == 1 else "solve_psfs later"
-            return StepWork(label, kind, amount, new, "frames")
+            unit = "frames x starts" if number == 1 and settings.psfs.starts > 1 else "frames"
+            return StepWork(label, kind, amount, new, unit)
         passes = settings.sky.cg_iterations + 1
         kind = "solve_sky extended" if passes > 1 else "solve_sky"
         return StepWork(label, kind, float(solves) * passes * size.samples, solves * passes, "frames x passes")

@@ -113,7 +113,7 @@ def test_colour_is_shown_in_colour(coloured: Any) -> None:
     assert {picture.light.shape for picture in page.pictures} == {(3, 48, 64)}
     assert page.misfit is not None
     assert page.misfit.ratio.shape == (48, 64)
-    assert rendered(page).count("<h3>Channel ") == 3
+    assert [rendered(page).count(f"<h3>{name}</h3>") for name in ("Red", "Green", "Blue")] == [1, 1, 1]
 
 
 def test_spoiled_frames_say_why(spoiled: Any) -> None:
