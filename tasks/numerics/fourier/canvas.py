@@ -1,5 +1,7 @@
 """The square canvas on which spectra are taken: frames on it with tapered borders, and the way back to the frame."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -13,6 +15,8 @@ MIN_BOX_PX = 192
 """Smallest side to which a frame is cut: PSFs are wide, 192 px hold 99 % of their light at D/r0 = 16."""
 MAX_SHARE = 0.8
 """Largest share of the canvas that a smaller square may need; above it the whole canvas is used, as little time is saved."""
+MAX_SHARE_OF_FREQUENCIES = 0.9
+"""The same of the side of a canvas of wider pixels."""
 MIN_BRIGHTNESS = 0.02
 """Light below this fraction of the target's counts as sky background."""
 
@@ -33,6 +37,15 @@ def fast_even(size: int, period: int = 1) -> int:
     while size % 2 or size % period or next_fast_len(size, real=True) != size:
         size += 1
     return size
+
+
+def sufficient_size(size: int, diameter: float) -> int:
+    """Side of the smallest canvas, in wider pixels, that holds the frequencies of a pupil of `diameter` cells.
+
+    The canvas of `size` itself where a smaller one would save little.
+    """
+    smaller = fast_even(math.ceil(2 * diameter) + 2)
+    return smaller if smaller <= MAX_SHARE_OF_FREQUENCIES * size else size
 
 
 def psf_size(size: int, diameter: float, d_over_r0: float) -> int:

@@ -45,3 +45,11 @@ WHOLE = Lattice()
 """Every frequency."""
 QUARTERS = tuple(Lattice(2, row, column) for row in (0, 1) for column in (0, 1))
 """Four lattices that together hold every frequency once."""
+
+
+def inner(spectra: Tensor, size: int) -> Tensor:
+    """The coarse frequencies (..., y, x//2+1) of half-planes: those of `size` wider pixels over the same field."""
+    if spectra.shape[-2] == size:
+        return spectra
+    half = size // 2
+    return torch.cat([spectra[..., :half, : half + 1], spectra[..., -half:, : half + 1]], -2)

@@ -10,7 +10,7 @@ from torch import Tensor
 from tasks.numerics.adam import adam_step, cosine_rate
 from tasks.numerics.fourier.lattice import QUARTERS, WHOLE, Lattice
 from tasks.numerics.sky.likelihood import Gradient, Problem, gradient, sampled_gradient
-from tasks.numerics.sky.wiener import flattened_prior, floor_of, power_law, ring_power
+from tasks.numerics.sky.wiener import flattened_prior, floor_of, ring_power
 
 MOSAIC_ROOM = 9 / 8
 """How much wider than a PSF half a mosaic's canvas has to be: where it just fits, a quarter of the frequencies costs 0.3 dB."""
@@ -65,10 +65,8 @@ def draw_phases(frames: int, phase_sigma: Tensor, seed: int, tilt: float = 0.1) 
     return unit * phase_sigma
 
 
-def begin(problem: Problem, phases: Tensor, sky_power: Tensor | None = None) -> State:
-    """State before the first step; without `sky_power` the prior starts as a power law."""
-    if sky_power is None:
-        sky_power = power_law(problem.spectra.mean(0) / problem.sampling.density)
+def begin(phases: Tensor, sky_power: Tensor) -> State:
+    """State before the first step."""
     return State(phases, torch.zeros_like(phases), torch.zeros_like(phases), sky_power)
 
 
@@ -90,6 +88,9 @@ def advance(problem: Problem, state: State, phase_sigma: Tensor, noise: float, s
         power = ring_power(here.sums if problem.others is None else here.sums + problem.others, hot)
         if hot > noise:
             power = flattened_prior(power, problem.pupil.size)
+        power = torch.cat(
+            [power, state.sky_power[len(power) :]]
+        )  # of frequencies beyond the telescope's nothing is learned
     else:
         level = _noise_and_floor(problem, state.sky_power, hot)
         slope = sampled_gradient(problem, state.phases, *level, _lattice(problem, state.step))

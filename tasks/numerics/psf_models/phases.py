@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tasks.numerics.fourier.canvas import sufficient_size
+from tasks.numerics.fourier.lattice import inner
 from tasks.numerics.optics.aperture import Aperture
 from tasks.numerics.optics.kolmogorov import noll_variances, phase_sigma
 from tasks.numerics.optics.propagation import CHUNK
@@ -19,6 +21,7 @@ from tasks.numerics.psf_models import phase_solver
 from tasks.numerics.psf_models.base import PORTRAIT_SAMPLING, Batch, Image, Memory, Plan, Solved
 from tasks.numerics.psf_models.phase_solver import Schedule, State, draw_phases
 from tasks.numerics.sky.likelihood import Problem, sums
+from tasks.numerics.sky.wiener import power_law
 
 STORED = ("phases", "first", "second", "sky_power")
 
@@ -31,7 +34,8 @@ def begin(batch: Batch, plan: Plan) -> Memory:
     count = len(batch.spectra)
     rows = count if plan.drawn_rows is None else plan.drawn_rows
     phases = draw_phases(rows, _phase_sigma(batch, plan), plan.seed)[plan.first_row : plan.first_row + count]
-    return _stored(phase_solver.begin(_problem(batch, plan), phases, batch.sky_power))
+    power = power_law(batch.spectra.mean(0) / batch.sampling.density) if batch.sky_power is None else batch.sky_power
+    return _stored(phase_solver.begin(phases, power))
 
 
 def advance(batch: Batch, plan: Plan, memory: Memory, steps: int) -> Memory:
@@ -94,12 +98,18 @@ def _portraits(pupil: Pupil, phases: Image) -> Image:
     return np.asarray(torch.fft.fftshift(shapes[1:] / shapes[0].max(), dim=(-2, -1)).numpy(), np.float32)
 
 
-def _pupil(batch: Batch, plan: Plan) -> Pupil:
-    return pupil_in_air(batch.size, batch.aperture, plan.modes, batch.d_over_r0).to(batch.spectra.device)
+def _pupil(batch: Batch, plan: Plan, size: int = 0) -> Pupil:
+    return pupil_in_air(size or batch.size, batch.aperture, plan.modes, batch.d_over_r0).to(batch.spectra.device)
 
 
 def _problem(batch: Batch, plan: Plan) -> Problem:
-    return Problem(_pupil(batch, plan), batch.spectra, batch.others, batch.sampling)
+    """The frames on the smallest canvas that holds the telescope's frequencies: others tell nothing about phases.
+
+    The aliases of a mosaic lie beyond them, too.
+    """
+    size = sufficient_size(batch.size, batch.aperture.diameter_cells) if batch.sampling.is_full else batch.size
+    others = None if batch.others is None else batch.others.inner(size)
+    return Problem(_pupil(batch, plan, size), inner(batch.spectra, size), others, batch.sampling)
 
 
 def _phase_sigma(batch: Batch, plan: Plan) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tasks.numerics.fourier.lattice import WHOLE, Lattice
+from tasks.numerics.fourier.lattice import WHOLE, Lattice, inner
 from tasks.numerics.fourier.rings import multiplicity
 from tasks.numerics.fourier.sampling import FULL, Sampling, gather, masked, neighbours, scatter
 from tasks.numerics.optics.propagation import Propagation, by_columns, by_rows
@@ -60,6 +60,10 @@ class Sums:
     def own_cross(self) -> Tensor:
         """(y, x//2+1) B on the half-plane."""
         return self.cross if self.sampling.is_full else scatter(self.cross, self.sampling.period)
+
+    def inner(self, size: int) -> Sums:
+        """Those of the coarse frequencies that a canvas of `size` wider pixels has."""
+        return Sums(inner(self.power, size), inner(self.cross, size), self.frames, self.sampling)
 
     def on(self, device: torch.device | str) -> Sums:
         """The same sums on another device."""

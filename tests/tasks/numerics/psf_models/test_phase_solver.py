@@ -18,7 +18,7 @@ from tasks.numerics.psf_models.phase_solver import (
     temperature,
 )
 from tasks.numerics.sky.likelihood import Problem, sums
-from tasks.numerics.sky.wiener import corner_noise, floor_of, wiener
+from tasks.numerics.sky.wiener import corner_noise, floor_of, power_law, wiener
 
 SIZE, MODES, STRENGTH = 48, 20, 3.0
 
@@ -54,7 +54,7 @@ def test_solve_from_scratch_is_sharper_than_the_mean() -> None:
     pupil, _, spectra, sky = capture(24)
     noise = corner_noise(spectra, 0.5)
     problem = Problem(pupil, spectra)
-    found = solve(problem, begin(problem, draw_phases(24, sigma(), 0)), noise, Schedule(steps=150))
+    found = solve(problem, begin(draw_phases(24, sigma(), 0), power_law(spectra.mean(0))), noise, Schedule(steps=150))
     spectrum = wiener(sums(spectra, otfs(pupil, found.phases)), floor_of(found.sky_power, noise, SIZE))
     image = torch.fft.irfft2(spectrum * diffraction_otf(pupil), s=(SIZE, SIZE))
     clear = torch.fft.irfft2(torch.fft.rfft2(sky) * diffraction_otf(pupil), s=(SIZE, SIZE))
@@ -70,7 +70,7 @@ def test_a_batch_against_the_sums_of_others_finds_its_psfs() -> None:
     held = sums(spectra[:16], otfs(pupil, truth[:16]))
     problem = Problem(pupil, spectra[16:], held)
     schedule = Schedule(steps=150, hot=30.0)
-    found = solve(problem, begin(problem, 0.01 * draw_phases(4, sigma(), 1)), noise, schedule)
+    found = solve(problem, begin(0.01 * draw_phases(4, sigma(), 1), power_law(spectra[16:].mean(0))), noise, schedule)
     right, mine = otfs(pupil, truth[16:]), otfs(pupil, found.phases)
     error = ((mine - right).abs() ** 2).sum() / (right.abs() ** 2).sum()
     blind = ((diffraction_otf(pupil) - right).abs() ** 2).sum() / (right.abs() ** 2).sum()
@@ -80,7 +80,7 @@ def test_a_batch_against_the_sums_of_others_finds_its_psfs() -> None:
 def test_a_resumed_solve_has_the_same_result() -> None:
     pupil, _, spectra, _ = capture(6)
     problem, schedule = Problem(pupil, spectra), Schedule(steps=12, renew=5)
-    first = begin(problem, draw_phases(6, sigma(), 2))
+    first = begin(draw_phases(6, sigma(), 2), power_law(spectra.mean(0)))
     whole = solve(problem, first, 50.0, schedule)
     half = first
     for _ in range(7):
@@ -105,7 +105,7 @@ def test_the_solve_cools_to_one() -> None:
 def test_held_prior_stays_put() -> None:
     pupil, _, spectra, _ = capture(4)
     problem = Problem(pupil, spectra)
-    first = begin(problem, draw_phases(4, sigma(), 2))
+    first = begin(draw_phases(4, sigma(), 2), power_law(spectra.mean(0)))
     found = solve(problem, first, 50.0, Schedule(steps=3, renew=0))
     assert torch.equal(found.sky_power, first.sky_power)
 
@@ -113,7 +113,7 @@ def test_held_prior_stays_put() -> None:
 def test_the_prior_is_flattened_while_the_temperature_is_high() -> None:
     """Fine rings may be brighter than estimated until the temperature is one."""
     pupil, _, spectra, _ = capture(6)
-    problem, first = Problem(pupil, spectra), begin(Problem(pupil, spectra), draw_phases(6, sigma(), 2))
+    problem, first = Problem(pupil, spectra), begin(draw_phases(6, sigma(), 2), power_law(spectra.mean(0)))
     hot, cold = (
         solve(problem, first, 50.0, Schedule(steps=3, rate=0.0, hot=heat, cooling=1.0, renew=3)).sky_power
         for heat in (1.0001, 1.0)

@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 import torch
 
+from tasks.numerics.fourier.canvas import sufficient_size
+from tasks.numerics.fourier.lattice import inner
 from tasks.numerics.optics.aperture import Aperture
 from tasks.numerics.optics.kolmogorov import phase_sigma
-from tasks.numerics.optics.pupil import make_pupil, psfs
+from tasks.numerics.optics.pupil import make_pupil, otfs, psfs
 from tasks.numerics.psf_models import phases as model
 from tasks.numerics.psf_models import pixels
 from tasks.numerics.psf_models.base import PORTRAIT_SAMPLING, Batch, Plan
 from tasks.numerics.psf_models.phase_solver import draw_phases
+from tasks.numerics.sky.wiener import power_law
 
 APERTURE, SIZE, MODES = Aperture(32.0, 0.3), 64, 28
 
@@ -71,3 +74,25 @@ def test_a_shift_moves_the_psf() -> None:
     there = model.shifted(still, (3.0, -2.0), APERTURE, SIZE)
     one, two = (psfs(make_pupil(SIZE, APERTURE, MODES), phases) for phases in (still, there))
     torch.testing.assert_close(two, one.roll((3, -2), (1, 2)), rtol=0, atol=0.02 * float(one.max()))
+
+
+def test_frequencies_beyond_the_telescopes_tell_nothing_about_phases() -> None:
+    """Pixels half as wide as the telescope needs: the solve is that of the coarser pixels, whatever noise the others have."""
+    dice = torch.Generator().manual_seed(4)
+    phases = draw_phases(6, torch.from_numpy(phase_sigma(MODES, 3.0)), 5)
+    sky = torch.fft.rfft2(10 * torch.rand(SIZE, SIZE, generator=dice))
+    spectra = otfs(make_pupil(SIZE, Aperture(16.0, 0.3), MODES), phases) * sky
+    outer = torch.fft.rfft2(torch.randn(6, SIZE, SIZE, generator=dice))
+    outer[:, :19, :19] = outer[:, -19:, :19] = 0
+    coarse = inner(spectra, 36)
+    assert sufficient_size(SIZE, 16.0) == 36
+    plan = Plan(modes=MODES, steps=20, rate=0.05, temperature=10.0, seed=2)
+    given = Batch(spectra, Aperture(16.0, 0.3), 3.0, 1.0, None, sky, power_law(sky))
+    batches = [
+        given,
+        replace(given, spectra=spectra + 50 * outer),
+        replace(given, spectra=coarse, sky_power=power_law(inner(sky, 36))),
+    ]
+    found = [model.advance(batch, plan, model.begin(batch, plan), 20)["phases"] for batch in batches]
+    assert torch.equal(found[0], found[1])
+    torch.testing.assert_close(found[2], found[0], rtol=0, atol=1e-4)
