@@ -1,13 +1,15 @@
 """How much of a planet's rotation a session undoes, and what it gains: `python benchmarks/session.py FOLDER [--files 6]`.
 
-Jupiter turns through a simulated session. Every capture is restored by itself, then all become one sky. Two figures follow: the
-share of the rotation between the captures that is undone, from the angle by which each capture's surface, brought to the
-middle of the session, still stands off the truth there; and the gain in dB over the best single capture.
+Jupiter turns through a simulated session. Every capture is restored by itself, then all become one sky. Told are: the share
+of the rotation that is undone, from the angle by which each capture's surface stands off the truth of the middle once the
+picture is registered on it; where the discs and north were found; the gain in dB; how the gain grows where one thing after the
+other is replaced by the truth; and what the errors of the single skies, which partly are the same, leave to any session.
 """
 
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.session_errors import Truth, allowed, costs_db, places, registered_single, rotation_left
 from configs.load import load_config
 from configs.schema import Config
 from flows.recipe import restore_capture
@@ -22,17 +25,16 @@ from storage.captures.capture import capture_at
 from storage.captures.sessions import globe_of, session_aspects
 from storage.product import Product
 from storage.results.export import save_json, save_png
-from storage.results.truth import beside, truth_beside
+from storage.results.truth import beside
 from storage.store import Store
 from tasks.benchmark.simulate import simulate
 from tasks.benchmark.turning import Turning
-from tasks.merge import merge
-from tasks.numerics.globe.derotation import derotated
+from tasks.merge import merge, opened_part
+from tasks.numerics.globe.session import SkyPart
 from tasks.numerics.globe.spheroid import View
 from tasks.numerics.judging.metrics import match
 from tasks.numerics.simulator.observe import canvas_px, truth
 from tasks.numerics.simulator.scene import SimulatedScene
-from tasks.products.contents import Evaluated
 from tasks.products.session_contents import SessionSky
 from tasks.running.step import Run
 
@@ -49,7 +51,7 @@ def film(folder: Path, wanted: argparse.Namespace) -> list[tuple[Path, datetime]
         out = folder / f"jupiter_{started:%H%M%S}.ser"
         fields: dict[str, Any] = {
             "n_frames": wanted.frames, "size_px": wanted.size, "fps": wanted.fps, "d_over_r0": wanted.d_over_r0,
-            "photons_peak": wanted.photons, "seed": number, "exposure_s": 0.004,
+            "photons_peak": wanted.photons, "seed": wanted.seed + number, "exposure_s": 0.004,
         }  # fmt: skip
         fields |= {"started": started.isoformat(), "rotation": True, "north_deg": NORTH_DEG, "force": True}
         if not out.exists():
@@ -80,20 +82,11 @@ def psf_px(wanted: argparse.Namespace) -> int:
     return 2 * int(np.ceil(max(48.0, 6 * wanted.d_over_r0)))
 
 
-def rotation_left(picture: Image, truths: Sequence[Image], weight: Image) -> float:
-    """By how many degrees a surface stands off its true place: least squares on truths at -1, 0 and 1 degree."""
-    slope = (truths[2] - truths[0]) / 2
-    used = weight > 0.5
-    terms = np.stack([slope[used], truths[1][used], np.ones(used.sum())], -1)
-    found = np.linalg.lstsq(terms, picture[used], rcond=None)[0]
-    return float(found[0] / found[1])
-
-
 def main() -> None:
     """Simulate, restore, merge, compare."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    for name, usual in (("files", 6), ("frames", 64), ("size", 128)):
+    for name, usual in (("files", 6), ("frames", 64), ("size", 128), ("seed", 0)):
         parser.add_argument(f"--{name}", type=int, default=usual)
     for name, value in (("minutes", 20.0), ("fps", 1.0), ("d-over-r0", 5.0), ("photons", 2000.0)):
         parser.add_argument(f"--{name}", type=float, default=value)
@@ -117,44 +110,51 @@ def compared(
     """The figures of a session against its truth."""
     begin, end = captures[0][1], captures[-1][1]
     middle = begin + (end - begin) / 2
-    want, view = true_sky(wanted, middle)
-    near = [true_sky(wanted, middle, degrees)[0] for degrees in (-1.0, 0.0, 1.0)]
+    want, *around = (Truth(*true_sky(wanted, middle, degrees)) for degrees in (0.0, -1.0, 1.0))
     with store.view(SessionSky, product) as made:
-        merged_sky, stack, found = made.published[0], made.stack[0], made.figures
-        moves = made.moves[:]
-    singles, left, turns = [], [], []
-    for (path, moment), one, _ in zip(captures, products, moves, strict=True):
-        own = truth_beside(path)
-        assert own is not None
-        with store.view(Evaluated, one) as judged:
-            picture = judged.published[:]
-        singles.append(match(own[0], picture[0]).psnr_db)
-        _, seen = true_sky(wanted, moment)
-        north, mirrored = found["north_deg"], found["mirrored"]
-        pole = [v.oriented(north, mirrored) for v in (seen, view)]
-        back = derotated(picture, *pole, found["darkening"])
-        left.append(rotation_left(back.turned[0], near, back.source * back.target))
-        turns.append((seen.meridian_deg - view.meridian_deg + 180) % 360 - 180)
-    fit = match(want, merged_sky)
-    save_png(wanted.folder / "truth_single_session.png", side_by_side(want, picture, merged_sky), "gamma")
+        sky, stack, figures = made.published[0], made.stack[0], made.figures
+    found = [_view(want.view, disc, figures["mirrored"]) for disc in figures["discs"]]
+    parts = [sky_part(store, one, view) for one, view in zip(products, found, strict=True)]
+    singles = [registered_single(p, Truth(*true_sky(wanted, m))) for p, (_, m) in zip(parts, captures, strict=True)]
+    target = _view(want.view, figures, figures["mirrored"])
+    near = (around[0].picture, want.picture, around[1].picture)
+    left = [rotation_left(p, v, target, figures["darkening"], near) for p, v in zip(parts, found, strict=True)]
+    turns = [(s.view.meridian_deg - want.view.meridian_deg + 180) % 360 - 180 for s in singles]
+    fit, bound = match(want.picture, sky), allowed(singles, want)
+    shown = [want.picture, singles[-1].picture, sky]
+    save_png(wanted.folder / "truth_single_session.png", side_by_side(shown), "gamma")
     return {
-        "north_deg": [found["north_deg"], found["mirrored"], NORTH_DEG],
-        "agreement": found["agreement"],
         "turned_deg": np.round(turns, 2).tolist(),
         "left_deg": np.round(left, 3).tolist(),
         "undone": 1 - float(np.sqrt(np.mean(np.square(left)) / np.mean(np.square(turns)))),
-        "single_db": np.round(singles, 2).tolist(),
+        "places": places(singles, found),
+        "agreement": figures["agreement"],
+        "single_db": [round(single.psnr_db, 2) for single in singles],
         "session_db": fit.psnr_db,
-        "session_stack_db": match(want, stack).psnr_db,
-        "gain_db": fit.psnr_db - max(singles),
+        "session_stack_db": match(want.picture, stack).psnr_db,
+        "gain_over_best_db": fit.psnr_db - max(single.psnr_db for single in singles),
+        "gain_over_mean_db": fit.psnr_db - bound["mean_single_db"],
         "ten_log_files_db": 10 * float(np.log10(len(captures))),
+        "one_after_the_other_db": costs_db(singles, found, want, figures["darkening"]),
+        "allowed": bound,
     }
 
 
-def side_by_side(want: Image, single: Image, session: Image) -> Image:
-    """(1, y, x) truth, last capture, session, each with the truth's brightness."""
-    shown = [want, single[0], session]
-    return np.concatenate([each / each.mean() for each in shown], axis=1)[None].astype(np.float32)
+def sky_part(store: Store, product: Product, view: View) -> SkyPart:
+    """A restored capture as the session takes it."""
+    opened = opened_part(store, product)
+    return SkyPart(opened.published, opened.stack, opened.belief, view, opened.known, opened.amplitude_sigma)
+
+
+def _view(like: View, disc: dict[str, Any], mirrored: bool) -> View:
+    """The disc as the session found it."""
+    place = {name: disc[name] for name in ("radius_px", "meridian_deg", "north_deg")}
+    return replace(like, centre_px=tuple(disc["centre_px"]), mirrored=mirrored, **place)
+
+
+def side_by_side(pictures: Sequence[Image]) -> Image:
+    """(1, y, x) pictures beside each other, of one brightness."""
+    return np.concatenate([each / each.mean() for each in pictures], axis=1)[None].astype(np.float32)
 
 
 if __name__ == "__main__":

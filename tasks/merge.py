@@ -9,13 +9,16 @@ from numpy.typing import NDArray
 
 from configs.finishing import Session
 from storage.errors import Hopeless, NothingToDo
-from storage.product import Product
+from storage.product import CaptureProducts, Product
+from storage.store import Store
+from tasks.numerics.fourier.rings import RINGS
 from tasks.numerics.frames.colours import colour_offsets, laid_on_each_other
 from tasks.numerics.globe.derotation import Rings
 from tasks.numerics.globe.session import SkyPart
+from tasks.numerics.globe.spheroid import View
 from tasks.numerics.globe.whole_session import Aspect, SessionMade, session_sky, views_of
 from tasks.numerics.judging.disc import disc_of
-from tasks.products.contents import Evaluated, Sky
+from tasks.products.contents import Evaluated, Seeing, Sky
 from tasks.products.half_sums import half_agreement
 from tasks.products.session_contents import SessionSky
 from tasks.running.step import Work, step
@@ -28,7 +31,7 @@ SHARES = 129
 
 
 @dataclass(frozen=True)
-class _Opened:
+class OpenedPart:
     """A capture's result."""
 
     published: Image
@@ -36,6 +39,8 @@ class _Opened:
     belief: Image
     known: NDArray[np.float64]
     """(channel, ring) share of the sky's power that its sums know; 0 where it is not believed."""
+    amplitude_sigma: NDArray[np.float64]
+    """(channel, ring) standard deviation of the logarithm of its amplitude."""
     verdict: str
     stretch: str
 
@@ -45,7 +50,7 @@ class _Opened:
         return np.asarray(self.published.mean(axis=0), np.float32)
 
 
-@step(version="1")
+@step(version="2")
 def merge(
     work: Work,
     parts: tuple[Product, ...],
@@ -60,7 +65,7 @@ def merge(
     the session and then for each part, the numbers of `whole_session.Aspect`. `globe` is the flattening, and inner and outer
     radius of rings (0: none).
     """
-    opened = [_opened(work, part) for part in parts]
+    opened = [opened_part(work.store, part) for part in parts]
     if len({len(each.published) for each in opened}) > 1:
         raise Hopeless(
             "captures of one colour and of three do not make one session; restore them in folders of their own"
@@ -72,7 +77,10 @@ def merge(
         raise NothingToDo(
             "no session: the disc has no limb that could be measured, and no pixel scale was given; set [telescope]"
         )
-    skies = [SkyPart(o.published, o.stack, o.belief, view, o.known) for o, view in zip(opened, views, strict=True)]
+    skies = [
+        SkyPart(o.published, o.stack, o.belief, view, o.known, o.amplitude_sigma)
+        for o, view in zip(opened, views, strict=True)
+    ]
     groups = [[sky for sky, slot in zip(skies, slots, strict=True) if slot == wanted] for wanted in sorted(set(slots))]
     given = None if session.north_deg is None else (session.north_deg, session.mirrored)
     made = session_sky(groups, middle, rings, given)
@@ -81,15 +89,25 @@ def merge(
     work.save(_content(opened, slots, made, _nearest(own, middle)))
 
 
-def _opened(work: Work, part: Product) -> _Opened:
-    name, key = work.store.recipe(part)["arguments"]["sky"]
-    with work.open(Evaluated, part) as judged, work.open(Sky, Product(name, key)) as sky:
+def opened_part(store: Store, part: Product) -> OpenedPart:
+    """The result of a capture, with what its sums and its seeing know."""
+    made_from = store.recipe(part)["arguments"]
+    sky, seeing = Product(*made_from["sky"]), CaptureProducts(*(Product(*each) for each in made_from["inputs"])).seeing
+    with store.view(Evaluated, part) as judged, store.view(Sky, sky) as solved, store.view(Seeing, seeing) as air:
         believed = [row["finest_believed_cpp"] for row in judged.figures["channels"]]
-        known = np.stack([_known(half_agreement(sky, channel), cpp) for channel, cpp in enumerate(believed)])
+        known = np.stack([_known(half_agreement(solved, channel), cpp) for channel, cpp in enumerate(believed)])
         share = 0.0 if judged.verdict == "stack" else 1.0
-        return _Opened(
-            judged.published[:], judged.stack[:], judged.belief[:], share * known, judged.verdict, judged.stretch
-        )
+        return OpenedPart(
+            judged.published[:], judged.stack[:], judged.belief[:], share * known, _amplitude_sigma(air), judged.verdict,
+            judged.stretch,
+        )  # fmt: skip
+
+
+def _amplitude_sigma(air: Seeing) -> NDArray[np.float64]:
+    """Standard deviation (channel, ring) of the logarithm of the sky's amplitude, at SHARES steps: half that of the power."""
+    frequency = np.linspace(0, 0.5, SHARES)
+    pairs = zip(air.cutoff_cpp[:], air.log_power_sigma[:], strict=True)
+    return np.stack([np.interp(frequency, RINGS * cutoff, sigma) / 2 for cutoff, sigma in pairs])
 
 
 def _known(agreement: NDArray[np.float64], believed_cpp: float) -> NDArray[np.float64]:
@@ -99,7 +117,7 @@ def _known(agreement: NDArray[np.float64], believed_cpp: float) -> NDArray[np.fl
     return np.where(frequency <= believed_cpp, common, 0.0)
 
 
-def _disc(opened: _Opened, rings: Rings | None) -> tuple[float, float, float] | None:
+def _disc(opened: OpenedPart, rings: Rings | None) -> tuple[float, float, float] | None:
     """(y, x, diameter) of the disc; rings leave no limb that could be measured."""
     found = disc_of(opened.picture) if rings is None else None
     return (*found.centre_px, found.diameter_px) if found else None
@@ -110,7 +128,7 @@ def _nearest(own: Sequence[Aspect], middle: Aspect) -> int:
     return int(np.argmin([abs((a.meridian_deg - middle.meridian_deg + 180) % 360 - 180) for a in own]))
 
 
-def _content(opened: Sequence[_Opened], slots: Sequence[int], made: SessionMade, nearest: int) -> SessionSky:
+def _content(opened: Sequence[OpenedPart], slots: Sequence[int], made: SessionMade, nearest: int) -> SessionSky:
     """The product; the groups of filters become its channels, laid on green."""
     pictures, stacks, errors = (
         np.concatenate([getattr(sky, name) for sky in made.skies]) for name in ("picture", "stack", "error")
@@ -121,6 +139,7 @@ def _content(opened: Sequence[_Opened], slots: Sequence[int], made: SessionMade,
     order = [k for slot in sorted(set(slots)) for k, other in enumerate(slots) if other == slot]
     weights, moves = (np.concatenate([getattr(sky, name) for sky in made.skies]) for name in ("weights", "moves_px"))
     back = np.argsort(order)
+    views = [view for sky in made.skies for view in sky.views]
     verdicts = {each.verdict for each in opened}
     return SessionSky(
         published=pictures,
@@ -131,8 +150,18 @@ def _content(opened: Sequence[_Opened], slots: Sequence[int], made: SessionMade,
         moves=moves[back].astype(np.float32),
         verdict=verdicts.pop() if len(verdicts) == 1 else "blend",
         stretch=opened[nearest].stretch,
-        figures=_figures(made, nearest),
+        figures=_figures(made, nearest) | {"discs": [_told(views[k]) for k in back]},
     )
+
+
+def _told(view: View) -> dict[str, Any]:
+    """Where the disc of a part is, px, and how it stands."""
+    return {
+        "centre_px": list(view.centre_px),
+        "radius_px": view.radius_px,
+        "meridian_deg": view.meridian_deg,
+        "north_deg": view.north_deg,
+    }
 
 
 def _figures(made: SessionMade, nearest: int) -> dict[str, Any]:

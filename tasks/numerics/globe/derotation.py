@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from tasks.numerics.globe.spheroid import View, grid, pixels_of, plane_of, plane_of_surface, surface_at
+from tasks.numerics.globe.spheroid import View, coordinates, grid, pixels_of, plane_of, plane_of_surface, surface_at
 
 Image = NDArray[np.float32]
 Values = NDArray[np.float64]
@@ -17,6 +17,8 @@ much of the surface at once, and its blur reaches beyond the disc."""
 SPLINE = 5
 """Order of the interpolation: a critically sampled picture loses less than a hundredth of its finest believed detail."""
 
+BAND_DEG = 4.0
+"""Width of the bands of latitude in which the darkening is measured."""
 MAX_GAIN = 3.0
 """Most by which brightness is changed for another angle of sight."""
 
@@ -98,16 +100,26 @@ def covered_in_plane(view: View, rings: Rings, west: Values, north: Values) -> N
 
 
 def darkening_of(picture: Image, view: View) -> float:
-    """Exponent of the cosine of the angle of sight that follows the brightness of a disc (y, x) best, 0 .. 1.5."""
+    """Exponent of the cosine of the angle of sight that follows the brightness of a disc (y, x) best, 0 .. 1.5.
+
+    Compared is what lies on one circle of latitude, along which a planet turns: belts, and poles that are dark by
+    themselves, are no darkening towards the limb.
+    """
     y, x = grid(picture.shape)
-    mu = surface_at(view, y, x).mu
+    surface = surface_at(view, y, x)
+    mu = surface.mu
     dark = float(np.median(picture[mu <= 0])) if (mu <= 0).any() else 0.0
     light = picture - dark
     used = (mu > 0.3) & (light > 0)
     if used.sum() < 20:
         return 0.0
-    slope = np.polyfit(np.log(mu[used]), np.log(light[used]), 1)[0]
-    return float(np.clip(slope, 0.0, 1.5))
+    latitude, _ = coordinates(view, surface.points[:, used])
+    band = ((latitude + 90) / BAND_DEG).astype(int)
+    counts = np.maximum(np.bincount(band), 1)
+    curves = np.log(mu[used]), np.log(light[used])
+    along, bright = (each - (np.bincount(band, each) / counts)[band] for each in curves)
+    spread = float((along**2).sum())
+    return float(np.clip((along * bright).sum() / spread, 0.0, 1.5)) if spread > 0 else 0.0
 
 
 def _sampled(plane: Image, way: tuple[Values, Values] | list[Values]) -> Values:

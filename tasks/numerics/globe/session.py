@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
+from tasks.numerics.globe.amplitudes import MIN_KNOWN, levelled
 from tasks.numerics.globe.derotation import Derotated, Rings, derotated
+from tasks.numerics.globe.ring_means import at_rings, ring_mean, rings_of
 from tasks.numerics.globe.spheroid import View
 
 Image = NDArray[np.float32]
@@ -15,8 +17,8 @@ Values = NDArray[np.float64]
 
 INNER_RINGS = 3
 """Up to this ring the light is known to every part, and is averaged."""
-MIN_KNOWN, MAX_KNOWN = 0.03, 0.999
-"""A part that knows less of a ring's power does not enter it; none knows more."""
+MAX_KNOWN = 0.999
+"""No part knows more of a ring's power; one that knows less than MIN_KNOWN does not enter it."""
 MIN_ERROR = 0.05
 """No part's error is taken to be smaller than this share of the mean error: it is an estimate from a few coefficients."""
 RINGS_OF_ERROR = 7
@@ -45,6 +47,8 @@ class SkyPart:
     """How the planet stands in it."""
     known: Values
     """(channel, ring) share of the sky's power that its own sums know, at 0 .. 0.5 cycles/px in equal steps; 0: not believed."""
+    amplitude_sigma: Values
+    """(channel, ring) standard deviation of the logarithm of the sky's amplitude, as its seeing tells it, at the same steps."""
 
 
 @dataclass(frozen=True)
@@ -61,18 +65,30 @@ class Merged:
     """(part, channel, ring) with which each part entered, at rings of the frame's longer side."""
     moves_px: Values
     """(part, 2) dy, dx by which each disc stood off its measured place."""
+    views: tuple[View, ...]
+    """The disc of each part, registered."""
 
 
 def merged(parts: Sequence[SkyPart], wanted: View, darkening: float, rings: Rings | None = None) -> Merged:
     """The parts brought to the view `wanted` and put together, each ring of spatial frequency by what is known of it."""
-    parts, moves = registered(parts, wanted, darkening, rings)
+    standing, moves = registered(parts, wanted, darkening, rings)
+    return put_together(standing, moves, wanted, darkening, rings)
+
+
+def put_together(
+    parts: Sequence[SkyPart], moves: Values, wanted: View, darkening: float, rings: Rings | None = None
+) -> Merged:
+    """The same of parts that are registered, and were moved so far."""
     brought = [_brought(part, wanted, darkening, rings) for part in parts]
     light = [float(each.filled.mean()) for each in brought]
     scales = np.median(light) / np.maximum(light, 1e-30)
+    told = [part.known for part in parts], [part.amplitude_sigma for part in parts]
     pictures, errors, weights = [], [], []
     for channel in range(len(parts[0].picture)):
         planes = filled([each.picture(channel) for each in brought], scales, [_belief(p, channel) for p in parts])
-        share = ring_weights(planes, np.stack([part.known[channel] for part in parts]))
+        known, sigma = (np.stack([each[channel] for each in curves]) for curves in told)
+        planes = levelled(planes, known, sigma)
+        share = ring_weights(planes, known)
         picture = combined(planes, share)
         pictures.append(picture)
         own = np.stack([s * each.error[channel] for s, each in zip(scales, brought, strict=True)])
@@ -81,7 +97,7 @@ def merged(parts: Sequence[SkyPart], wanted: View, darkening: float, rings: Ring
     stack = np.mean([s * each.stack for s, each in zip(scales, brought, strict=True)], axis=0)
     return Merged(
         np.stack(pictures).astype(np.float32), stack.astype(np.float32), np.stack(errors).astype(np.float32),
-        np.stack(weights, axis=1).astype(np.float32), moves,
+        np.stack(weights, axis=1).astype(np.float32), moves, tuple(part.view for part in parts),
     )  # fmt: skip
 
 
@@ -194,8 +210,8 @@ def ring_weights(planes: Values, known: Values) -> Values:
     its own sums say. With S the sky's power the weights are (1 / k e) / (sum of 1 / e + 1 / S): those of one Wiener filter over
     the sums of all parts. Where no part knows anything they are equal shares.
     """
-    bins = _rings_of(planes.shape[-2:])
-    share = np.clip(_at_rings(known, int(bins.max()) + 1, max(planes.shape[-2:])), 0, MAX_KNOWN)
+    bins = rings_of(planes.shape[-2:])
+    share = np.clip(at_rings(known, int(bins.max()) + 1, max(planes.shape[-2:])), 0, MAX_KNOWN)
     used = share > MIN_KNOWN
     share = np.maximum(share, MIN_KNOWN)
     spectra = fft.rfft2(planes - planes.mean(axis=(-2, -1), keepdims=True))
@@ -217,7 +233,7 @@ def _powers(
     """
     count = used.sum(0)
     total, others = spectra.sum(0), np.maximum(count - 1, 1)
-    apart = np.stack([_ring_mean(np.abs(s - (total - s) / others[bins]) ** 2, bins) for s in spectra]) * used
+    apart = np.stack([ring_mean(np.abs(s - (total - s) / others[bins]) ** 2, bins) for s in spectra]) * used
     every = apart.sum(0) * (count - 1) / np.maximum(count, 1)  # sum of the errors' powers
     one_of_two = every * told / np.maximum(told.sum(0), 1e-300)
     error = np.where(
@@ -226,7 +242,7 @@ def _powers(
         np.where(count == 2, one_of_two, 0),
     )
     error = np.maximum(error, MIN_ERROR * every / np.maximum(count, 1))
-    mean_power = _ring_mean(np.abs(total) ** 2, bins) / np.maximum(count, 1) ** 2
+    mean_power = ring_mean(np.abs(total) ** 2, bins) / np.maximum(count, 1) ** 2
     sky = _smooth(np.maximum(mean_power - every / np.maximum(count, 1) ** 2, 0), 3)
     sky = np.maximum(sky, max(1e-12 * float(mean_power.max()), 1e-300))
     return np.exp(_smooth(np.log(np.maximum(error, 1e-12 * sky)), RINGS_OF_ERROR)), sky
@@ -234,7 +250,7 @@ def _powers(
 
 def combined(planes: Values, weights: Values) -> Values:
     """The sum (y, x) of pictures (part, y, x), their rings weighted (part, ring); the mean light is that of the mean picture."""
-    bins = _rings_of(planes.shape[-2:])
+    bins = rings_of(planes.shape[-2:])
     total = sum(w[bins] * fft.rfft2(p) for w, p in zip(weights, planes, strict=True))
     picture: Values = fft.irfft2(total, s=planes.shape[-2:])
     return picture + planes.mean() - picture.mean()
@@ -248,23 +264,6 @@ def standard_error(planes: Values, picture: Values, own: Values) -> Values:
         return np.asarray(told)
     scatter = ndimage.gaussian_filter(((planes - picture) ** 2).sum(0) / (parts - 1) / parts, SMOOTH_PX)
     return np.maximum(told, np.sqrt(scatter))
-
-
-def _rings_of(shape: tuple[int, ...]) -> NDArray[np.intp]:
-    """Ring (y, x//2+1) of every coefficient: cycles per the longer side."""
-    frequency = np.hypot(fft.fftfreq(shape[0])[:, None], fft.rfftfreq(shape[1])[None])
-    return np.rint(frequency * max(shape)).astype(np.intp)
-
-
-def _ring_mean(values: Values, bins: NDArray[np.intp]) -> Values:
-    counts = np.bincount(bins.ravel())
-    return np.asarray(np.bincount(bins.ravel(), weights=values.ravel()) / np.maximum(counts, 1))
-
-
-def _at_rings(known: Values, rings: int, side: int) -> Values:
-    """Shares (part, ring), given at 0 .. 0.5 cycles/px, at the rings of a picture; beyond 0.5 the last one holds."""
-    given = np.linspace(0, 0.5, known.shape[1])
-    return np.stack([np.interp(np.arange(rings) / side, given, each) for each in known])
 
 
 def _smooth(curve: Values, rings: int) -> Values:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from tasks.numerics.globe.ring_means import rings_of
 from tasks.numerics.globe.session import Plane as SessionPlane
 from tasks.numerics.globe.session import SkyPart, combined, filled, merged, ring_weights, standard_error
 from tasks.numerics.globe.spheroid import View
@@ -23,17 +24,29 @@ def parts_of(film: Film, degrees: float, count: int = 6) -> list[SkyPart]:
         picture, known = wiener(film(view, NOISE, k))
         error = np.full_like(picture, NOISE / 2)
         parts.append(
-            SkyPart(picture[None], picture[None], error[None], view.moved(-0.3 * (-1) ** k, -0.2), known[None])
+            SkyPart(
+                picture[None],
+                picture[None],
+                error[None],
+                view.moved(-0.3 * (-1) ** k, -0.2),
+                known[None],
+                sigma_of(known),
+            )
         )
     return parts
 
 
-def wiener(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def sigma_of(known: np.ndarray, sigma: float = 0.0) -> np.ndarray:
+    """(channel, ring) standard deviation of the logarithm of an amplitude, growing with the frequency."""
+    return sigma * np.linspace(0.0, 2.0, len(known))[None]
+
+
+def wiener(picture: np.ndarray, noise: float = NOISE) -> tuple[np.ndarray, np.ndarray]:
     """The picture with each ring multiplied by the share of its power that is no noise, and that share."""
     number = np.rint(np.hypot(np.fft.fftfreq(72)[:, None], np.fft.rfftfreq(72)[None]) * 72).astype(int)
     spectrum = np.fft.rfft2(picture)
     power = np.bincount(number.ravel(), (np.abs(spectrum) ** 2).ravel()) / np.bincount(number.ravel())
-    share = ndimage.uniform_filter1d(1 - NOISE**2 * 72**2 / power, 5).clip(0.01, 1)
+    share = ndimage.uniform_filter1d(1 - noise**2 * 72**2 / power, 5).clip(0.01, 1)
     return np.fft.irfft2(share[number] * spectrum, s=(72, 72)).astype(np.float32), share[:37]
 
 
@@ -47,10 +60,25 @@ def test_a_session_is_better_than_its_best_part_and_than_the_mean_that_ignores_t
     single = min(loss(p.picture[0], film(VIEW.turned(12.0 * (k / 5 - 0.5)).moved(0.3 * (-1) ** k, 0.2), 0.0, 0))
                  for k, p in enumerate(parts))  # fmt: skip
     middle = np.mean([p.picture[0] for p in parts], axis=0)
-    assert loss(result.picture[0], truth) < 0.75 * single
+    still, _ = wiener(film(VIEW.moved(0.0, 0.2), NOISE / np.sqrt(6), 9), NOISE / np.sqrt(6))
+    assert loss(result.picture[0], truth) < 1.1 * loss(still, truth), "as six times the light without rotation"
+    assert loss(result.picture[0], truth) < 0.6 * single
     assert loss(result.picture[0], truth) < 0.8 * loss(middle, truth)
     assert result.weights.shape[:2] == (6, 1)
     assert np.ptp(result.moves_px[:, 0]) == pytest.approx(0.6, abs=0.15), "the discs were measured 0.3 px off"
+
+
+def test_amplitudes_that_seeing_told_wrong_are_averaged_as_noise_is(film: Film) -> None:
+    """Each sky's amplitude is wrong by a tenth and more: by far the largest error of a single sky."""
+    wrong = np.random.default_rng(5).normal(0, 0.12, 6)
+    parts, truth = [], film(VIEW.moved(0.0, 0.2), 0.0, 0)
+    ring = rings_of(truth.shape)
+    for part, error in zip(parts_of(film, 12.0), wrong - wrong.mean(), strict=True):
+        gain = np.exp(error * np.interp(np.arange(ring.max() + 1) / 72, np.linspace(0, 0.5, 37), np.linspace(0, 2, 37)))
+        picture = np.fft.irfft2(np.fft.rfft2(part.picture[0]) * gain[ring], s=truth.shape)[None].astype(np.float32)
+        parts.append(replace(part, picture=picture, amplitude_sigma=sigma_of(part.known[0], 0.12)))
+    right = merged(parts_of(film, 12.0), VIEW, 0.75)
+    assert loss(merged(parts, VIEW, 0.75).picture[0], truth) < 1.1 * loss(right.picture[0], truth)
 
 
 def test_what_came_into_view_later_is_taken_from_those_that_saw_it(film: Film) -> None:

@@ -28,7 +28,8 @@ def parts_of(film: Film, told: Sequence[Aspect], north_deg: float, noise: float 
     for k, view in enumerate(views):
         true = replace(view, centre_px=(36.0, 35.0), north_deg=north_deg + view.north_deg)
         picture = film(true, noise, k)[None]
-        parts.append(SkyPart(picture, picture, np.full_like(picture, noise), view, np.full((1, 37), 0.998)))
+        known, sigma = np.full((1, 37), 0.998), np.full((1, 37), 0.05)
+        parts.append(SkyPart(picture, picture, np.full_like(picture, noise), view, known, sigma))
     return parts
 
 
@@ -62,7 +63,7 @@ def test_noise_makes_no_session_and_says_what_would_help() -> None:
     views = views_of(pictures, [(36.0, 36.0, 54.0)] * 4, told, 0.065)
     assert views is not None
     parts = [
-        SkyPart(p[None], p[None], np.ones_like(p[None]), v, np.full((1, 37), 0.998))
+        SkyPart(p[None], p[None], np.ones_like(p[None]), v, np.full((1, 37), 0.998), np.full((1, 37), 0.05))
         for p, v in zip(pictures, views, strict=True)
     ]
     made = session_sky([parts], MIDDLE)
