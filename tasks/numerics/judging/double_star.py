@@ -17,7 +17,13 @@ MAX_SIDE_PX = 96
 BRIGHT, MAX_AREA = 0.1, 30.0
 """Stars have few pixels brighter than this fraction of the peak: at most so many squares of side lambda/D."""
 MIN_EXPLAINED = 0.97
-"""Fraction of the light's power that two stars must explain."""
+"""Fraction of the light's power that the stars must explain."""
+MAX_OTHERS = 6
+"""Stars beside the pair that are fitted with it: a field star left out would be light that nothing explains."""
+OTHERS_OVER_NOISE = 8.0
+"""How far the brightest rest must stand out, in robust standard deviations of the rest, to be looked at as another star."""
+OTHERS_APART = 1.5
+"""Wavelengths / D that another star is away from all: what is nearer belongs to the shape of something that is no star."""
 MIN_IMPROVEMENT = 30.0
 """Fall of chi2, in units of the noise found, from one star to two, below which no companion is claimed."""
 MAX_MAGNITUDE_ERROR = 0.15
@@ -98,7 +104,7 @@ def annular_transfer(fraction: F64, obstruction: float) -> F64:
 
 
 def double_star(picture: Image, sigma: Image, cutoff_cpp: float, obstruction: float) -> DoubleStar | None:
-    """The pair in a picture (y, x), None where it shows one star, or something that is none.
+    """The two brightest stars of a picture (y, x), None where it shows one star, or something that is none.
 
     `sigma` (y, x) is the standard error; its scale does not matter, for the noise is taken from what the fit leaves.
     """
@@ -110,11 +116,12 @@ def double_star(picture: Image, sigma: Image, cutoff_cpp: float, obstruction: fl
     model = _Model(data, np.maximum(error, 1e-6 * float(np.ptp(data)) + 1e-30), cutoff_cpp, obstruction)
     single = model.fit([*_peak(data), max(float((data - dark).sum()), 1e-30), dark, 0.3])
     pair = min((model.fit(start) for start in _starts(model, single, cutoff_cpp)), key=lambda fit: fit.chi2)
-    left = data - model.picture(pair.values)
-    noise = max(pair.chi2 / data.size, 1e-30)
+    stars = _with_others(model, pair, cutoff_cpp)
+    left = data - model.picture(stars.values)
+    noise = max(stars.chi2 / data.size, 1e-30)
     if left.var() > (1 - MIN_EXPLAINED) * data.var() or (single.chi2 - pair.chi2) / noise < MIN_IMPROVEMENT:
         return None
-    found = _measured(model, pair)
+    found = _measured(model, stars)
     return found if found.delta_magnitude_error < MAX_MAGNITUDE_ERROR else None
 
 
@@ -144,6 +151,28 @@ def _starts(model: _Model, single: _Fit, cutoff_cpp: float) -> list[list[float]]
         dy, dx = step * math.sin(angle), step * math.cos(angle)
         starts.append([y - dy, x - dx, flux / 2, y + dy, x + dx, flux / 2, background, 0.3])
     return starts
+
+
+def _with_others(model: _Model, pair: _Fit, cutoff_cpp: float) -> _Fit:
+    """The pair with the other stars of the picture, the two brightest first."""
+    best = pair
+    for _ in range(MAX_OTHERS):
+        rest = model.data - model.picture(best.values)
+        row, column = _peak(rest)
+        spread = float(np.median(np.abs(rest - np.median(rest)))) / 0.6745
+        stars = best.values[:-2].reshape(-1, 3)
+        apart = np.hypot(stars[:, 0] - row, stars[:, 1] - column).min() * cutoff_cpp
+        if rest.max() < OTHERS_OVER_NOISE * spread or apart < OTHERS_APART:
+            break
+        shown = float(model.picture(np.array([*stars[0], 0.0, best.values[-1]])).max())
+        flux = stars[0, 2] * float(rest.max()) / max(shown, 1e-30)
+        more = model.fit([*best.values[:-2], row, column, flux, *best.values[-2:]])
+        if best.chi2 - more.chi2 < MIN_IMPROVEMENT * more.chi2 / model.data.size:
+            break
+        best = more
+    stars = best.values[:-2].reshape(-1, 3)
+    order = np.argsort(-stars[:, 2], kind="stable")
+    return _Fit(np.concatenate([stars[order].ravel(), best.values[-2:]]), best.chi2)
 
 
 def _measured(model: _Model, pair: _Fit) -> DoubleStar:

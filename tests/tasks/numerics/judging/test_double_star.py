@@ -17,6 +17,27 @@ def test_pairs_are_found_without_bias_and_with_true_errors(separation: float, ma
     assert (np.abs(off.mean(0)) < 3 / np.sqrt(6)).all()
 
 
+def test_fainter_stars_beside_a_pair_do_not_hide_it() -> None:
+    """A third star of a quarter of the light is 4 per cent of its power: more than a pair may leave unexplained."""
+    rng = np.random.default_rng(5)
+    third = pair(0.0, 30, 0, rng) + np.roll(pair(0.0, 30, 0, rng) * 0.5, (18, -15), (0, 1))
+    picture = np.roll(pair(6, 0.3, 200, rng), (-8, 4), (0, 1)) * 2 + np.roll(third, (10, 8), (0, 1)) * 0.5
+    found = double_star(picture.astype(np.float32), SIGMA, CUTOFF_CPP, OBSTRUCTION)
+    assert found is not None
+    assert abs(found.separation_px - 6) < 4 * found.separation_error_px
+    assert abs(found.delta_magnitude - 0.3) < 4 * found.delta_magnitude_error
+
+
+def test_a_small_body_is_not_taken_for_many_stars() -> None:
+    y, x = np.mgrid[:SIDE_PX, :SIDE_PX] - SIDE_PX / 2
+    body = ((np.abs(y) < 2.5) & (np.abs(x + 0.4 * y) < 5)).astype(float)
+    seen = np.fft.irfft2(
+        np.fft.rfft2(body) * np.exp(-8 * (np.fft.fftfreq(SIDE_PX)[:, None] ** 2 + np.fft.rfftfreq(SIDE_PX) ** 2))
+    )
+    noisy = 300 * seen + np.random.default_rng(6).normal(size=seen.shape)
+    assert double_star(noisy.astype(np.float32), SIGMA, CUTOFF_CPP, OBSTRUCTION) is None
+
+
 def test_angles_go_from_up_counter_clockwise() -> None:
     found = double_star(pair(8, 1, 90, np.random.default_rng(1)), SIGMA, CUTOFF_CPP, OBSTRUCTION)
     assert found is not None
