@@ -20,11 +20,13 @@ from tasks.running.step import Work, step
 
 NEARLY_FULL = 0.995
 """Cameras have been seen to clip one code below the top."""
+LEVEL_PIXELS = 5000
+"""Pixels, spread over a frame, that tell its dark level."""
 COMPRESSION = {"lzf": "lzf", "none": None}
 """HDF5 filter of each value of ingest.compression."""
 
 
-@step(version="3", retries=2)
+@step(version="4", retries=2)
 def ingest(work: Work, capture: Capture, settings: Ingest) -> None:
     """Read every frame once, in blocks; mark black, saturated and duplicated ones; keep dark and flat beside them."""
     with open_capture(capture.path) as reader:
@@ -114,7 +116,7 @@ def _repeats(block: NDArray[Any], digests: set[str]) -> NDArray[np.uint8]:
 def _flux(block: NDArray[Any]) -> NDArray[np.float32]:
     """(frame,) mean above the first percentile: light without the camera's offset."""
     flat = block.reshape(len(block), -1)
-    low = np.percentile(flat[:, :: max(1, flat.shape[1] // 20000)], 1, axis=1)
+    low = np.percentile(flat[:, :: max(1, flat.shape[1] // LEVEL_PIXELS)], 1, axis=1)
     return np.asarray(flat.mean(axis=1, dtype=np.float64) - low, np.float32)
 
 

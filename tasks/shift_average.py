@@ -1,5 +1,6 @@
 """shift_average: the shift-average and the lucky stack, the first skies, which every later result must beat."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +14,7 @@ from tasks.numerics.fourier.binning import binned
 from tasks.numerics.frames import stacking
 from tasks.numerics.frames.mosaic import on_finer_grid
 from tasks.numerics.frames.noise_curve import FREQUENCIES_CPP, LearntNoise, learn_noise
-from tasks.numerics.frames.quality import Lucky, lucky_share, ranking, upper_outliers
+from tasks.numerics.frames.quality import Lucky, Run, lucky_share, ranking, upper_outliers
 from tasks.products.clean_frames import CleanFrames, open_clean_frames
 from tasks.products.contents import Mean, Shifts, Stack
 from tasks.products.cutout import cutout_of
@@ -21,10 +22,12 @@ from tasks.products.frames import flag
 from tasks.products.optics import check_scale, check_wavelengths, cutoff_cpp
 from tasks.running.step import Work, step
 
-NOISE_FRAMES = 1024
+NOISE_FRAMES = 256
 """Consecutive frames, from the middle of the capture, that tell whether the noise is white."""
-Sets = tuple[stacking.Numbers, stacking.Numbers, stacking.Numbers]
-"""Numbers of all frames, of those of the stack, and of the luckiest of these."""
+RANKED_PHASES = 4
+"""Fractions of a pixel along each axis that are told apart where shares of the sharpest frames are compared."""
+SAMPLE_FRAMES = 256
+"""Random frames with whose mean each frame is compared."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Ranked:
     """Pixels of the stacks for one of the camera's, along each axis."""
 
 
-@step(version="7")
+@step(version="8")
 def shift_average(
     work: Work,
     frames: Product,
@@ -65,19 +68,19 @@ def shift_average(
             cutoff, rounding = cutoff_cpp(telescope, 0, average), average.rounding_noise[:]
         size = clean.few(settings.block_frames)
         looked_at = np.flatnonzero(flags == 0)
-        everything = stacking.shifted_sum(clean.chosen_lumas(looked_at, size), moves)
-        scores = _scores(clean, moves, looked_at, everything.mean(), cutoff, size)
+        scores = _scores(clean, moves, looked_at, cutoff, size)
         ok = _without_streaks(flags, scores.residual_outlier_score)
         held = stacking.draw_heldout(np.flatnonzero(ok), settings.heldout_share, settings.seed)
         order = ranking(scores.sharpness, ok)[: int(ok.sum())]
         rest = order[~np.isin(order, held)]
-        lucky = lucky_share(clean.lumas(size), np.nan_to_num(moves), rest, cutoff, settings.seed)
+        runs = _runs(clean, moves, np.sort(rest), size)
+        lucky = lucky_share(runs, rest, clean.shape[-2:], cutoff, settings.seed)
         work.progress(4, 5)
-        sets = looked_at, rest, rest[: max(1, round(lucky.share * len(rest)))]
+        chosen = rest, rest[: max(1, round(lucky.share * len(rest)))]
         if scale == 1 and all(sampling.is_full for sampling in clean.samplings):
-            stacks = _stacks(clean, moves, sets, everything, size)
+            stacks = _stacks(clean, moves, *chosen, size)
         else:
-            stacks = _drizzled(clean, moves, sets, scale, size)
+            stacks = _drizzled(clean, moves, *chosen, scale, size)
         ranked = Ranked(*stacks, rest, held, flags, moves, scale)
         content = replace(_content(clean, scores, lucky, ranked), rounding_noise=rounding)
         on_camera = replace(content, stack=binned(content.stack[:], scale), shifts=moves, scale=1)
@@ -122,29 +125,25 @@ def _with_noise(content: Stack, on_camera: Stack, clean: CleanFrames, usable: ND
 
 
 def _stacks(
-    clean: CleanFrames,
-    moves: NDArray[np.float32],
-    sets: Sets,
-    everything: stacking.ShiftedSum,
-    size: int,
+    clean: CleanFrames, moves: stacking.Image, rest: stacking.Numbers, luckiest: stacking.Numbers, size: int
 ) -> tuple[stacking.Image, stacking.Image]:
-    """Mean of the stack's frames and of the luckiest.
-
-    What is left out is read again and taken off the sum of all.
-    """
-    everyone, rest, luckiest = (np.sort(each) for each in sets)
+    """Mean of the stack's frames and of the luckiest."""
 
     def sum_of(chosen: stacking.Numbers) -> stacking.ShiftedSum:
-        return stacking.shifted_sum(clean.chosen_blocks(chosen, size), moves)
+        return stacking.shifted_sum(clean.chosen_blocks(stacking.by_phase(np.sort(chosen), moves), size), moves)
 
-    stack = everything - sum_of(np.setdiff1d(everyone, rest))
-    few = len(luckiest) <= len(rest) // 2
-    lucky = sum_of(luckiest) if few else stack - sum_of(np.setdiff1d(rest, luckiest))
-    return stack.mean(), lucky.mean()
+    lucky = sum_of(luckiest)
+    others = np.setdiff1d(rest, luckiest)
+    return (lucky + sum_of(others) if len(others) else lucky).mean(), lucky.mean()
 
 
 def _drizzled(
-    clean: CleanFrames, moves: NDArray[np.float32], sets: Sets, scale: int, size: int
+    clean: CleanFrames,
+    moves: stacking.Image,
+    rest: stacking.Numbers,
+    luckiest: stacking.Numbers,
+    scale: int,
+    size: int,
 ) -> tuple[stacking.Image, stacking.Image]:
     """The same on a grid of `scale` times as many pixels along both axes, of each colour's own samples."""
 
@@ -153,21 +152,25 @@ def _drizzled(
         finer = ((numbers, on_finer_grid(block, scale)) for numbers, block in blocks)
         return stacking.average_colours(finer, moves * np.float32(scale), clean.samplings_at(scale))
 
-    return mean_of(sets[1]), mean_of(sets[2])
+    return mean_of(rest), mean_of(luckiest)
 
 
 def _scores(
-    clean: CleanFrames,
-    moves: NDArray[np.float32],
-    usable: NDArray[np.int64],
-    stack: stacking.Image,
-    cutoff: float,
-    size: int,
+    clean: CleanFrames, moves: stacking.Image, usable: stacking.Numbers, cutoff: float, size: int
 ) -> stacking.FrameScores:
-    """Scores of the usable frames against the mean of them all."""
-    placed = np.full_like(moves, np.nan)
-    placed[usable] = moves[usable]
-    return stacking.score_frames(clean.chosen_lumas(usable, size), placed, stack, cutoff)
+    """Scores of the usable frames against the mean of a random sample of them."""
+    sample = np.sort(np.random.default_rng(0).permutation(usable)[:SAMPLE_FRAMES])
+    mean = stacking.shift_average(clean.chosen_lumas(stacking.by_phase(sample, moves), size), moves)
+    return stacking.score_frames(clean.chosen_lumas(usable, size), moves, mean, cutoff, sample)
+
+
+def _runs(clean: CleanFrames, moves: stacking.Image, chosen: stacking.Numbers, size: int) -> Iterator[Run]:
+    """The chosen frames without colour, registered to the pixel."""
+    for numbers in stacking.phase_runs(chosen, moves, RANKED_PHASES):
+        blocks = clean.chosen_lumas(numbers, size)
+        lumas = ((some, stacking.placed(block, moves[some]).mean(axis=1)) for some, block in blocks)
+        frames = (pair for some, block in lumas for pair in zip(some, block, strict=True))
+        yield Run(stacking.fractions(moves[numbers]).mean(axis=0), frames)
 
 
 def _without_streaks(flags: NDArray[np.uint8], scores: stacking.Image) -> NDArray[np.bool_]:

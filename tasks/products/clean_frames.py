@@ -67,10 +67,14 @@ class CleanFrames:
     def _taken(
         self, frames: Sequence[int] | NDArray[np.int64], planes: int | slice, shape: tuple[int, ...]
     ) -> NDArray[np.float32]:
-        """Planes of the named frames, one by one: fancy indexing of chunked data is twenty times slower."""
-        out = np.empty((len(frames), *shape), np.float32)
-        for i, k in enumerate(frames):
-            out[i] = self.read(int(k), int(k) + 1)[0, planes]
+        """Planes of the named frames, neighbours together: fancy indexing of chunked data is twenty times slower."""
+        chosen = np.asarray(frames, np.int64)
+        out = np.empty((len(chosen), *shape), np.float32)
+        start = 0
+        for run in np.split(chosen, np.flatnonzero(np.diff(chosen) != 1) + 1):
+            if len(run):
+                out[start : start + len(run)] = self.read(int(run[0]), int(run[-1]) + 1)[:, planes]
+            start += len(run)
         return out
 
     def alone(self, frames: NDArray[np.int64], channel: int, level: float) -> NDArray[np.float32]:

@@ -96,13 +96,13 @@ def isolated_outliers(image: Image, noise: float | Image, share_of_range: float)
     noise_map = np.broadcast_to(np.asarray(noise, np.float32), image.shape)
     found = np.zeros(image.shape, bool)
     # Whatever base is, an outlier is above its third brightest neighbour by 12 noise + step.
-    above = image - _no_more_than_third(image)
-    candidates = above > 12 * noise_map
-    if not candidates.any():
+    at = _candidates(image, noise_map)
+    if not len(at[0]):
         return found
     lowest, highest = np.percentile(image, (1, 99.9))
     step = np.float32(share_of_range) * np.float32(highest - lowest)
-    at_y, at_x = np.nonzero(candidates & (above > 12 * noise_map + step))
+    above = image[at] - _no_more_than_third(image, *at) > 12 * noise_map[at] + step
+    at_y, at_x = at[0][above], at[1][above]
     if at_y.size == 0:
         return found
     base, third, scatter = _surroundings(image, at_y, at_x)
@@ -112,19 +112,31 @@ def isolated_outliers(image: Image, noise: float | Image, share_of_range: float)
     return found
 
 
-def _no_more_than_third(image: Image) -> Image:
-    """A lower bound of the third brightest of each pixel's 8 neighbours, without sorting.
+def _candidates(image: Image, noise_map: Image) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of the pixels that stand above their faintest neighbour in y and x by 12 noise.
+
+    The third brightest of the 8 neighbours is no fainter than that one.
+    """
+    faintest = np.full_like(image, np.inf)
+    for axis in (0, 1):
+        low, here = faintest.swapaxes(0, axis), image.swapaxes(0, axis)
+        np.minimum(low[1:], here[:-1], out=low[1:])
+        np.minimum(low[:-1], here[1:], out=low[:-1])
+    at = np.flatnonzero(image - faintest > 12 * noise_map)
+    rows, columns = np.unravel_index(at, image.shape)
+    return rows, columns
+
+
+def _no_more_than_third(image: Image, at_y: NDArray[np.intp], at_x: NDArray[np.intp]) -> Image:
+    """A lower bound of the third brightest of the 8 neighbours of some pixels, without sorting.
 
     Of the four pairs of opposite neighbours, the two whose fainter members are brightest hold four values that are no
     less than the second of these.
     """
     padded = np.pad(image, 1, mode="reflect")
-    ny, nx = image.shape
 
     def fainter(dy: int, dx: int) -> Image:
-        one = padded[1 + dy : 1 + dy + ny, 1 + dx : 1 + dx + nx]
-        other = padded[1 - dy : 1 - dy + ny, 1 - dx : 1 - dx + nx]
-        return np.minimum(one, other)
+        return np.minimum(padded[at_y + 1 + dy, at_x + 1 + dx], padded[at_y + 1 - dy, at_x + 1 - dx])
 
     a, b, c, d = fainter(0, 1), fainter(1, 0), fainter(1, 1), fainter(1, -1)
     tops = np.minimum(np.maximum(a, b), np.maximum(c, d))
@@ -158,8 +170,10 @@ def spikes(block: Image, noise: NDArray[np.float32] | float) -> Mask:
 
 def fill(block: Image, bad: Mask, sigma_px: float = 1.0) -> Image:
     """The block with its `bad` pixels (broadcastable) replaced by the Gaussian mean of the good ones around."""
-    bad = np.broadcast_to(bad, block.shape)
     filled = np.array(block, dtype=np.float32)
+    if not bad.any():
+        return filled
+    bad = np.broadcast_to(bad, block.shape)
     for index in np.ndindex(*block.shape[:-2]):
         if bad[index].any():
             filled[index] = _fill_plane(filled[index], bad[index], sigma_px)
@@ -185,4 +199,4 @@ def clean(block: Image, bad: Mask, noise: NDArray[np.float32] | float) -> tuple[
     """The block (frame, channel, y, x) with bad pixels filled first, then the spikes of each frame; and where these were."""
     filled = fill(block, bad)
     found = spikes(filled, noise)
-    return fill(filled, found), found
+    return (fill(filled, found) if found.any() else filled), found

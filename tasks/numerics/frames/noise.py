@@ -6,9 +6,11 @@ from scipy import fft
 
 from tasks.numerics.fourier.rings import radius
 from tasks.numerics.fourier.windows import edge_taper
+from tasks.numerics.frames.spectra import rfft2
 
 Image = NDArray[np.float32]
 
+_AT_ONCE = 8  # frames that are transformed together: their spectra fit into the cache
 _MARGIN = 1.03  # noise is measured beyond 1.03 x the cut-off
 _MIN_SHARE = 0.02  # of all coefficients: fewer are too few for a median
 
@@ -33,7 +35,11 @@ def noise_variance(block: Image, cutoff: float = 0.5) -> NDArray[np.float32]:
     size = (block.shape[-2], block.shape[-1])
     window = edge_taper(size)
     corners = dark_corners(size, cutoff)
-    middle = block.mean(axis=(-2, -1), keepdims=True)
-    power = np.abs(fft.rfft2((block - middle) * window)[..., corners]) ** 2
-    typical = np.median(power, axis=-1) / (np.log(2) * float((window**2).sum()))
-    return np.asarray(typical, dtype=np.float32)
+    scale = np.log(2) * float((window**2).sum())
+    typical = np.zeros(block.shape[:-2], np.float32)
+    for start in range(0, len(block), _AT_ONCE):
+        some = block[start : start + _AT_ONCE]
+        spectra = rfft2((some - some.mean(axis=(-2, -1), keepdims=True)) * window)[..., corners]
+        power = spectra.real**2 + spectra.imag**2
+        typical[start : start + _AT_ONCE] = np.median(power, axis=-1, overwrite_input=True) / scale
+    return typical

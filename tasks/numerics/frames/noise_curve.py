@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 from scipy.ndimage import gaussian_filter1d, median_filter
 
 from tasks.numerics.fourier.rings import radius
+from tasks.numerics.frames.spectra import rfft2
 
 F64 = NDArray[np.float64]
 Image = NDArray[np.float32]
@@ -57,7 +57,7 @@ def learn_noise(blocks: Iterable[Image], count: int, area: float) -> LearntNoise
     total, power, squared = np.zeros(()), np.zeros(()), np.zeros(())
     for block in blocks:
         shape = (block.shape[-2], block.shape[-1])
-        for spectrum in fft.rfft2(np.asarray(block, np.float32)):
+        for spectrum in rfft2(block):
             total, power = total + spectrum, power + np.abs(spectrum) ** 2
             if len(before) == lag:
                 squared = squared + np.abs(spectrum - before[0]) ** 2 / 2

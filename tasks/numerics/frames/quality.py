@@ -12,6 +12,7 @@ from tasks.numerics.fourier.rings import radius, ring_sums
 from tasks.numerics.fourier.shifts import phase_ramp
 from tasks.numerics.fourier.windows import edge_taper
 from tasks.numerics.frames.noise import noise_variance
+from tasks.numerics.frames.spectra import rfft2
 from tasks.numerics.robust import MAD_TO_SIGMA
 
 Image = NDArray[np.float32]
@@ -21,6 +22,7 @@ Flags = NDArray[np.bool_]
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
 _FOLDS = 5
 _SMOOTH_BINNED = float(np.sqrt(1.5**2 - 0.25)) / 2  # with the mean of 2x2 pixels (variance 1/4 px) it smooths by 1.5 px
+_AT_ONCE = 8  # frames that are transformed together: their spectra fit into the cache
 _BEST = 4  # of the held-out frames those within SHARES[4], the sharpest 20 %, serve as the test set
 
 
@@ -43,29 +45,48 @@ def sharpness(block: Image, noise: Values | None = None, cutoff: float = 0.5) ->
     return np.asarray(np.maximum(above[0], 0) / np.maximum(above[1], least), dtype=np.float32)
 
 
-def coherent_sharpness(aligned: Image, mean: Image, count: int, cutoff: float = 0.5) -> Values:
+@dataclass(frozen=True)
+class MeanOf:
+    """A shift-average with which frames are compared that were moved to the whole pixel."""
+
+    picture: Image
+    """(channel, y, x)."""
+    count: int
+    """Frames it is the mean of."""
+    members: Flags
+    """(frame,) which of the compared frames are among these."""
+    fractions: Values
+    """(frame, 2) what is left of their shifts, px."""
+
+
+def coherent_sharpness(aligned: Image, mean: MeanOf, cutoff: float = 0.5) -> Values:
     """(frame,) fine over coarse power in the cross spectrum of a frame and the mean of the others.
 
-    For faint captures: noise, streaks and cosmic rays do not correlate with the sky. `mean` (channel, y, x) is
-    the aligned mean of `count` frames, this one among them.
+    For faint captures: noise, streaks and cosmic rays do not correlate with the sky.
     """
     size = (aligned.shape[-2], aligned.shape[-1])
+    rows = np.flatnonzero(np.abs(fft.fftfreq(size[0])) < 0.6 * cutoff)
+    columns = np.flatnonzero(fft.rfftfreq(size[1]) < 0.6 * cutoff)
+    part = rows[:, None], columns
     window = edge_taper(size)
-    bands = np.stack(_bands(size, cutoff)).reshape(2, -1)
-    sky = _windowed(mean, window)
+    bands = np.stack([band[part].ravel() for band in _bands(size, cutoff)], axis=1).astype(np.float32)
+    sky = np.conj(_windowed(mean.picture, window)[..., *part])
     powers = np.zeros((len(aligned), 2))
-    for k, frame in enumerate(aligned):  # one by one, what is transformed stays in the cache
-        spectrum = _windowed(frame, window)
-        common = count * (spectrum * np.conj(sky)).real - (spectrum.real**2 + spectrum.imag**2)
-        powers[k] = bands @ common.sum(axis=0, dtype=np.float64).reshape(-1) / max(count - 1, 1)
+    for start in range(0, len(aligned), _AT_ONCE):
+        some = slice(start, start + _AT_ONCE)
+        spectra = _windowed(aligned[some], window)[..., *part]
+        ramps = np.stack([phase_ramp(size, -fraction)[part] for fraction in mean.fractions[some]])
+        own = mean.members[some, None, None].astype(np.float32)
+        cross = ((spectra * sky).sum(axis=1) * ramps).real
+        others = mean.count * cross - own * (spectra.real**2 + spectra.imag**2).sum(axis=1)
+        powers[some] = (others / np.maximum(mean.count - own, 1)).reshape(len(others), -1) @ bands
     fine, coarse = powers.T
     return np.asarray(np.where(coarse > 0, np.maximum(fine, 0) / np.where(coarse > 0, coarse, 1), 0), dtype=np.float32)
 
 
-def _windowed(picture: Image, window: Image) -> NDArray[np.complex64]:
-    """Spectrum (channel, y, x//2+1) of a picture (channel, y, x), its mean taken off, under a window."""
-    spectrum: NDArray[np.complex64] = fft.rfft2((picture - picture.mean(axis=(-2, -1), keepdims=True)) * window)
-    return spectrum
+def _windowed(pictures: Image, window: Image) -> NDArray[np.complex64]:
+    """Spectra (..., y, x//2+1) of pictures (..., y, x), their means taken off, under a window."""
+    return rfft2((pictures - pictures.mean(axis=(-2, -1), keepdims=True)) * window)
 
 
 def _bands(size: tuple[int, int], cutoff: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -97,29 +118,39 @@ def saturated(block: Image, full_scale: float) -> Values:
     return np.asarray((block >= full_scale).mean(axis=(1, 2, 3)), dtype=np.float32)
 
 
-def residual_outlier_score(aligned: Image, mean: Image) -> Values:
+def residual_outlier_score(aligned: Image, mean: MeanOf) -> Values:
     """(frame,) 99.7th percentile of |frame - gain * mean - offset| smoothed by 1.5 px, over the mean's contrast.
 
-    `mean` (channel, y, x) is of all frames, registered as the block is. High for frames with the trail of an
-    aeroplane or a satellite. Looked at are means of 2x2 pixels, which hold all that the smoothing leaves.
+    High for frames with the trail of an aeroplane or a satellite. Looked at are means of 2x2 pixels, which hold all that
+    the smoothing leaves.
     """
-    sky = _quartered(mean.mean(axis=0, dtype=np.float32)).astype(np.float64)
-    centred = sky - sky.mean()
-    contrast = float(np.sqrt((centred**2).mean())) + 1e-30
-    found = np.zeros(len(aligned), np.float32)
-    for k, frame in enumerate(aligned):
-        luma = _quartered(frame.mean(axis=0, dtype=np.float32)).astype(np.float64)
-        gain = float((luma * centred).mean()) / contrast**2
-        rest = ndimage.gaussian_filter(luma - luma.mean() - gain * centred, _SMOOTH_BINNED)
-        found[k] = np.percentile(np.abs(rest), 99.7) / (contrast * max(abs(gain), 1e-3))
-    return found
+    sky = _moved_means(mean.picture.mean(axis=0, dtype=np.float32), mean.fractions)
+    sky -= sky.mean(axis=(1, 2), keepdims=True)
+    contrast = np.sqrt((sky**2).mean(axis=(1, 2), dtype=np.float64)).astype(np.float32) + np.float32(1e-30)
+    luma = _quartered(aligned.mean(axis=1, dtype=np.float32) if aligned.shape[1] > 1 else aligned[:, 0])
+    luma -= luma.mean(axis=(1, 2), keepdims=True)
+    gain = np.einsum("nyx,nyx->n", luma, sky) / (sky[0].size * contrast**2)
+    luma -= gain[:, None, None] * sky
+    rest = np.abs(ndimage.gaussian_filter(luma, (0, _SMOOTH_BINNED, _SMOOTH_BINNED)))
+    high = np.percentile(rest.reshape(len(rest), -1), 99.7, axis=1, overwrite_input=True)
+    return np.asarray(high / (contrast * np.maximum(np.abs(gain), 1e-3)), np.float32)
 
 
-def _quartered(picture: Image) -> Image:
-    """Means of 2x2 pixels; an odd last row or column is left out."""
-    ny, nx = (n // 2 * 2 for n in picture.shape)
-    rows = picture[0:ny:2, :nx] + picture[1:ny:2, :nx]
-    return np.asarray((rows[:, 0::2] + rows[:, 1::2]) / 4, np.float32)
+def _moved_means(picture: Image, fractions: Values) -> Image:
+    """(frame, y, x) means of 2x2 pixels of a picture moved by fractions (frame, 2) of a pixel: its series to second order."""
+    along_y, along_x = np.gradient(picture)
+    terms = (picture, along_y, along_x, *np.gradient(along_y), np.gradient(along_x)[1])
+    maps = _quartered(np.stack(terms))
+    y, x = fractions.T
+    weights = np.stack([np.ones_like(y), -y, -x, y * y / 2, y * x, x * x / 2], axis=1).astype(np.float32)
+    return (weights @ maps.reshape(6, -1)).reshape(-1, *maps.shape[1:])
+
+
+def _quartered(pictures: Image) -> Image:
+    """Means of 2x2 pixels (..., y, x); an odd last row or column is left out."""
+    ny, nx = (n // 2 * 2 for n in pictures.shape[-2:])
+    rows = pictures[..., 0:ny:2, :nx] + pictures[..., 1:ny:2, :nx]
+    return np.asarray((rows[..., 0::2] + rows[..., 1::2]) / 4, np.float32)
 
 
 def upper_outliers(values: Values, limit_mad: float = 8.0) -> Flags:
@@ -139,6 +170,16 @@ def ranking(sharp: Values, ok: Flags, scores: Values | None = None) -> NDArray[n
 
 
 @dataclass(frozen=True)
+class Run:
+    """Frames registered to the pixel, of whose shifts about the same fraction of a pixel is left."""
+
+    fraction: Values
+    """(2,) the mean of what is left, dy, dx px."""
+    frames: Iterable[tuple[np.int64, Image]]
+    """Their numbers, and the frames (y, x)."""
+
+
+@dataclass(frozen=True)
 class Lucky:
     """Result of `lucky_share`."""
 
@@ -151,34 +192,32 @@ class Lucky:
 
 
 def lucky_share(
-    blocks: Iterable[Image], shifts: NDArray[np.float32], order: NDArray[np.int64], cutoff: float = 0.5, seed: int = 0
+    runs: Iterable[Run], order: NDArray[np.int64], size: tuple[int, int], cutoff: float = 0.5, seed: int = 0
 ) -> Lucky:
     """The share of the sharpest frames whose mean has the most information about sharp held-out frames.
 
     Five-fold cross-validation over `order` (usable frames, sharpest first). The mean of each share is compared with the
     mean of the sharpest held-out frames, ring by ring: a correlation c is worth -log2(1 - c^2) / 2 bits per coefficient,
     independent of the transfer function between the two. A stack is thus not penalised for being soft, which a filter
-    reverses, but for detail below its noise and speckles. One pass over `blocks`.
+    reverses, but for detail below its noise and speckles. One pass over frames of `size` (y, x) in runs: one transform
+    for all frames of a run that share a fold and a step of the shares.
     """
     edges = np.maximum(np.rint(np.array(SHARES) * len(order)), 1).astype(np.int64)
-    fold = (
-        np.random.default_rng(seed).permutation(len(order)) % _FOLDS
-    )  # random, because neighbours in time are correlated
+    # Random, because neighbours in time are correlated.
+    fold = np.random.default_rng(seed).permutation(len(order)) % _FOLDS
     place = {int(k): (int(np.searchsorted(edges, rank, side="right")), fold[rank]) for rank, k in enumerate(order)}
-    sums = np.zeros((len(SHARES), _FOLDS, 0, 0), np.complex64)
-    size, window, done = (0, 0), np.zeros((0, 0), np.float32), 0
-    for block in blocks:
-        if not done:
-            size = (block.shape[-2], block.shape[-1])
-            window = edge_taper(size)
-            sums = np.zeros((len(SHARES), _FOLDS, size[0], size[1] // 2 + 1), np.complex64)
-        for k, frame in enumerate(block, start=done):
-            if k in place:
-                luma = frame.mean(axis=0)
-                sums[place[k]] += fft.rfft2((luma - luma.mean()) * window) * phase_ramp(size, -shifts[k])
-        done += len(block)
-    if not place or not done:
+    if not place:
         raise ValueError("0 usable frames to choose from, at least 1 is needed: check what was dropped before")
+    window = edge_taper(size)
+    sums = np.zeros((len(SHARES), _FOLDS, size[0], size[1] // 2 + 1), np.complex64)
+    for run in runs:
+        ramp = phase_ramp(size, -run.fraction)
+        totals: dict[tuple[int, int], Image] = {}
+        for number, frame in run.frames:
+            where = place[int(number)]
+            totals[where] = totals[where] + frame if where in totals else frame
+        for where, total in totals.items():
+            sums[where] += _windowed(total, window) * ramp
     bits = np.sum([_bits(sums, size, cutoff, i) for i in range(_FOLDS)], axis=0)
     good = [s for s, b in zip(SHARES, bits, strict=True) if b >= 0.99 * bits.max()]
     return Lucky(max(good), SHARES, tuple(float(b) for b in bits))

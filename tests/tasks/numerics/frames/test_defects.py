@@ -5,6 +5,7 @@ import pytest
 from scipy import ndimage, special
 
 from tasks.numerics.frames.defects import (
+    _candidates,
     _no_more_than_third,
     bad_from_dark,
     bad_from_flat,
@@ -146,7 +147,12 @@ def test_the_fast_preselection_loses_no_spike():
     image = rng.normal(100, 3, (40, 41)).astype(np.float32)
     padded = np.pad(image, 1, mode="reflect")
     near = np.stack([padded[y : y + 40, x : x + 41] for y in range(3) for x in range(3) if (y, x) != (1, 1)])
-    assert (_no_more_than_third(image) <= np.sort(near, axis=0)[-3]).all()
+    at = [each.ravel() for each in np.indices(image.shape)]
+    third = np.sort(near, axis=0)[-3].ravel()
+    assert (_no_more_than_third(image, *at) <= third).all()
+    for noise in (0.1, 1.0):
+        above = image.ravel() - third > 12 * noise
+        assert np.isin(np.flatnonzero(above), np.ravel_multi_index(_candidates(image, noise), image.shape)).all()
     image[0, 0] = image[39, 40] = image[20, 0] = 400
     found = isolated_outliers(image, 3.0, 0.02)
     assert np.argwhere(found).tolist() == [[0, 0], [20, 0], [39, 40]]

@@ -9,7 +9,15 @@ from scipy import ndimage
 
 from tasks.numerics.fourier.sampling import FULL, bayer_samplings
 from tasks.numerics.fourier.shifts import shift_frames
-from tasks.numerics.frames.stacking import average_colours, draw_heldout, relative_light, score_frames, shift_average
+from tasks.numerics.frames.stacking import (
+    average_colours,
+    by_phase,
+    draw_heldout,
+    placed,
+    relative_light,
+    score_frames,
+    shift_average,
+)
 
 Image = NDArray[np.float32]
 COUNT, SIZE = 12, 48
@@ -57,6 +65,27 @@ def test_blocks_do_not_change_the_mean(frames: Image, shifts: Image) -> None:
     np.testing.assert_allclose(one, other, rtol=1e-5)
 
 
+def test_frames_moved_together_make_the_same_mean(sky: Image) -> None:
+    """Many frames whose shifts have about the same fraction of a pixel are moved at once: against each by itself."""
+    count = 300
+    shifts = np.random.default_rng(6).uniform(-3, 3, (count, 2)).astype(np.float32)
+    frames = shift_frames(np.repeat(sky[None], count, axis=0), shifts)
+    alone = shift_frames(frames, -shifts).mean(0)
+    numbers = by_phase(np.arange(count), shifts)
+    assert sorted(numbers) == list(range(count))
+    found = shift_average(blocks(frames, numbers, 32), shifts)
+    np.testing.assert_allclose(found[:, 4:-4, 4:-4], alone[:, 4:-4, 4:-4], atol=0.005 * np.ptp(sky))
+    np.testing.assert_allclose(found[:, 4:-4, 4:-4], sky[:, 4:-4, 4:-4], atol=0.005 * np.ptp(sky))
+
+
+@pytest.mark.parametrize("most", [5, 40])
+def test_frames_are_placed_to_the_pixel_between_mirror_images(sky: Image, most: int) -> None:
+    shifts = np.random.default_rng(7).uniform(-most, most, (6, 2)).astype(np.float32)
+    frames = np.repeat(sky[None], 6, axis=0)
+    whole = np.rint(shifts)
+    np.testing.assert_allclose(placed(frames, shifts), shift_frames(frames, -whole), atol=0.01)
+
+
 def test_a_pixel_is_the_mean_of_the_frames_that_cover_it() -> None:
     """Of two frames, the second moved by ten rows: its ten rows count once, and no mirror image is seen."""
     frames = np.full((2, 1, 32, 32), 5, np.float32)
@@ -82,9 +111,8 @@ def test_scores_tell_blurred_streaked_and_clouded_frames(sky: Image, frames: Ima
     frames[6] = 10 + 0.6 * (frames[6] - 10)
     frames[9] += ndimage.gaussian_filter(600 * np.eye(SIZE), 1.5).astype(np.float32)
     numbers = np.delete(np.arange(COUNT), 4)
-    placed = shifts.copy()
-    placed[4] = np.nan
-    scores = score_frames(blocks(frames, numbers, 5), placed, shift_average(blocks(frames, numbers, 5), shifts), 0.5)
+    stack = shift_average(blocks(frames, numbers, 5), shifts)
+    scores = score_frames(blocks(frames, numbers, 5), shifts, stack, 0.5, numbers)
     assert scores.sharpness[numbers].argmin() == list(numbers).index(2)
     assert scores.residual_outlier_score.argmax() == 9
     assert scores.gains[6, 0] / np.median(scores.gains[numbers, 0]) == pytest.approx(0.6, abs=0.03)
