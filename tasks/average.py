@@ -18,7 +18,7 @@ from tasks.numerics.frames.quantisation import code_step, rounding_noise, sky_no
 from tasks.numerics.frames.spectra import rfft2
 from tasks.products.colours import colours_of
 from tasks.products.contents import Frames, Mean
-from tasks.products.frames import CalibratedFrames, frames_within
+from tasks.products.frames import CalibratedFrames
 from tasks.products.read_ahead import read_ahead
 from tasks.running.step import Work, step
 
@@ -40,8 +40,7 @@ def average(work: Work, frames: Product, settings: Average) -> None:
         noise = np.zeros_like(flux)
         power = np.zeros((stack.shape[2], stack.shape[3] // 2 + 1))
         looked_at = np.flatnonzero(usable)[:: max(1, count // POWER_FRAMES)]
-        blocks = stack.blocks(frames_within(stack.shape[1:], settings.block_frames))
-        for start, block in read_ahead(blocks):
+        for start, block in read_ahead(stack.blocks(settings.block_frames)):
             stop = start + len(block)
             moments.add(block[usable[start:stop]])
             sites = split_sites(block, colours.period)
@@ -50,16 +49,15 @@ def average(work: Work, frames: Product, settings: Average) -> None:
             some = looked_at[(looked_at >= start) & (looked_at < stop)] - start
             power += _power(luma(block[some], colours.period))
             work.progress(stop, stack.shape[0])
-        mean, variance = moments.mean, moments.variance
-        rounding = _rounding(content, np.flatnonzero(usable), variance)
-        bad = _bad(content, mean, variance, count, colours.period)
+        rounding = _rounding(content, np.flatnonzero(usable), moments.variance)
+        bad = _bad(content, moments.mean, moments.variance, count, colours.period)
     seen = len(looked_at)
     cutoff = estimate_cutoff(power / seen, stack.shape[2:], seen) if colours.period == 1 else NOT_FOUND  # no aliases
     least = np.array([rounding.noise[colour.plane] for colour in colours.each])
     work.save(
         Mean(
-            mean=mean,
-            variance=variance,
+            mean=moments.mean,
+            variance=moments.variance,
             bad=bad,
             flux=flux,
             noise=np.maximum(noise, least.astype(np.float32)),
