@@ -84,7 +84,7 @@ class Piece:
         return self.colours[0].solved.sums.frames
 
 
-@step(version="16")
+@step(version="17")
 def solve_psfs(work: Work, inputs: CaptureProducts, sky: Product, telescope: Telescope, settings: schema.Psfs) -> None:
     """Fit the PSFs of the chosen frames that have none yet; leave their parameters and the sums A, B of each batch.
 

@@ -28,7 +28,7 @@ class Schedule:
     """Temperature at the start: the noise power is multiplied by it, so that coarse structure settles first."""
     cooling: float = 0.6
     """Fraction of the steps over which the temperature falls geometrically to one."""
-    renew: int = 15
+    renew: int = 30
     """Steps between two updates of the sky's ring prior; 0 keeps it."""
 
 
