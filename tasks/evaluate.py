@@ -12,7 +12,7 @@ from configs.schema import Evaluate, Telescope
 from storage.product import CaptureProducts, Product
 from tasks.numerics.frames.colours import colour_offsets, laid_on_each_other, luma_limits
 from tasks.numerics.judging.blend import INNER_RINGS, believed_rings, blended, ring_products
-from tasks.numerics.judging.heldout import HeldoutFit, HeldoutFrames, Verdict, fit_frames, verdict_of
+from tasks.numerics.judging.heldout import HeldoutFit, HeldoutFrames, Verdict, fit_frames, judging_noise, verdict_of
 from tasks.numerics.judging.metrics import frc_cutoff, is_nearer
 from tasks.numerics.judging.undershoot import above_black, undershoot
 from tasks.numerics.judging.unexplained import unexplained_frames
@@ -21,7 +21,7 @@ from tasks.numerics.optics.propagation import frame_spectra
 from tasks.numerics.optics.pupil import pupil_in_air
 from tasks.products.belief import standard_error_of
 from tasks.products.contents import Evaluated, Sky, Stack
-from tasks.products.cutout import cutout_of
+from tasks.products.cutout import Cutout, cutout_of
 from tasks.products.half_sums import half_agreement
 from tasks.products.inputs import Inputs, open_inputs
 from tasks.products.optics import aperture_of, max_modes
@@ -56,7 +56,7 @@ class RegisteredColours:
         return laid_on_each_other(pictures, self.offsets, self.limits_cpp)
 
 
-@step(version="18")
+@step(version="19")
 def evaluate(
     work: Work,
     inputs: CaptureProducts,
@@ -133,7 +133,14 @@ def _judges(opened: Opened, channel: int) -> HeldoutFrames:
     pupil = pupil_in_air(cutout.size, aperture, max_modes(MODES, aperture), d_over_r0).to(device)
     held = opened.stack.held[: opened.settings.frames]
     spectra = frame_spectra(torch.from_numpy(cutout.frames(opened.clean, held)).to(device))
-    return HeldoutFrames(pupil, spectra, cutout.noise_of(spectra, pupil.cutoff), cutout.sampling)
+    return HeldoutFrames(pupil, spectra, _noise(opened, cutout, spectra, pupil.cutoff), cutout.sampling)
+
+
+def _noise(opened: Opened, cutout: Cutout, spectra: torch.Tensor, cutoff: float) -> float:
+    """Noise power per coefficient of held-out frames."""
+    least = cutout.least_noise * float((cutout.taper.astype(np.float64) ** 2).sum())
+    read = cutout.noise_of(spectra, cutoff)
+    return judging_noise(read, float(opened.sky.noise[cutout.channel]), least, cutout.sampling)
 
 
 def _verdict(opened: Opened, channel: int, notes: list[str]) -> Verdict:
@@ -169,9 +176,10 @@ def _decided(opened: Opened, verdicts: list[Verdict], notes: list[str]) -> tuple
         return decision, [0 for _ in channels]
     if decision.word == "sky":
         return decision, [_agreeing_rings(opened, channel) for channel in channels]
-    believed = [_supported_rings(opened, channel, notes) for channel in channels]
+    believed = [min(_supported_rings(opened, channel, notes), _agreeing_rings(opened, channel)) for channel in channels]
     if max(believed) <= INNER_RINGS:
-        return Decision("stack", f"{decision.reason}; and held-out frames support no ring of it"), [0 for _ in channels]
+        reason = f"{decision.reason}; and held-out frames and half-sets support no ring of it"
+        return Decision("stack", reason), [0 for _ in channels]
     return decision, believed
 
 

@@ -84,7 +84,7 @@ class Piece:
         return self.colours[0].solved.sums.frames
 
 
-@step(version="17")
+@step(version="18")
 def solve_psfs(work: Work, inputs: CaptureProducts, sky: Product, telescope: Telescope, settings: schema.Psfs) -> None:
     """Fit the PSFs of the chosen frames that have none yet; leave their parameters and the sums A, B of each batch.
 
@@ -93,10 +93,11 @@ def solve_psfs(work: Work, inputs: CaptureProducts, sky: Product, telescope: Tel
     with work.open(Stack, inputs.stack) as stack:
         cutouts = [cutout_of(stack, channel) for channel in range(len(stack.stack))]
         order, size, samplings = stack.order[:], cutouts[0].size, [cutout.sampling for cutout in cutouts]
+        apart = stack.noise_curve is not None  # what a coder leaves of a frame depends on its neighbours
     todo = order[: settings.frames] if settings.frames else order
     fresh = sky.step == Stack.step
     if fresh:
-        batches = fresh_batches(todo, settings.batch_frames, settings.starts)
+        batches = fresh_batches(todo, settings.batch_frames, settings.starts, apart)
     else:
         with work.open(Sky, sky) as before:
             todo = todo[~np.isin(todo, before.frames[:])]

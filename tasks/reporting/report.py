@@ -267,7 +267,7 @@ def _verdict(report: dict[str, Any]) -> list[str]:
     if report["published"] == "blend":
         finest = _once(f"{r['finest_believed_cpp']:.2f}" for r in rows)
         lines.append(
-            f"From the sky comes what held-out frames support, up to {finest} cycles/px; from the stack the rest."
+            f"From the sky comes what held-out frames and half-sets support, up to {finest} cycles/px; from the stack the rest."
         )
     lines += _noise(report) + _grid_words(report["sky_grid"])
     strengths = ", ".join(f"{r['d_over_r0']:.1f}" for r in rows)

@@ -1,4 +1,4 @@
-"""A blend of sky and stack: the sky's rings as far as held-out frames support them, the stack's beyond."""
+"""A blend of sky and stack: the sky's rings as far as held-out frames and half-sets support them, the stack's beyond."""
 
 from __future__ import annotations
 

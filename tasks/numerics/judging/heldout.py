@@ -100,6 +100,14 @@ def fit_frames(
     return HeldoutFit(torch.stack(chi2s), power, torch.stack(coarse_chi2s))
 
 
+def judging_noise(read: float, left: float, least: float, sampling: Sampling) -> float:
+    """Noise of held-out frames: as `read` from them, but where light aliases as it was `left` of solved frames.
+
+    There no frequency is dark, and the light of the darkest raises the reading. Rounding leaves at `least` so much.
+    """
+    return read if sampling.is_full else min(read, max(left, least))
+
+
 def verdict_of(fits: Sequence[HeldoutFit], cutoff: float) -> Verdict:
     """What all held-out frames say together; `cutoff` in cycles per pixel."""
     sky, stack = torch.cat([part.chi2 for part in fits], dim=1)

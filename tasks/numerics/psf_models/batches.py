@@ -14,6 +14,9 @@ from tasks.numerics.psf_models.base import Batch
 from tasks.numerics.sky.likelihood import Sums, loss_of
 from tasks.numerics.sky.wiener import floor_of, ring_power
 
+MIN_HALF_FRAMES = 16
+"""Fewer frames than this do not find a sky by themselves."""
+
 
 @dataclass(frozen=True)
 class FrameBatch:
@@ -24,16 +27,30 @@ class FrameBatch:
     """0 or 1: batches of one half-set never learn of the other's sky, so that the two can be compared."""
 
 
-def fresh_batches(todo: NDArray[np.int64], batch_frames: int, starts: int) -> list[FrameBatch]:
+def fresh_batches(
+    todo: NDArray[np.int64], batch_frames: int, starts: int, halves_apart: bool = False
+) -> list[FrameBatch]:
     """Batches of frames that are solved from nothing, each with its share of the luckiest, `starts` times over.
 
     They are about as large as asked for: less than half a batch waits for the sky that the luckier frames find. The
-    half-sets are every second batch, or every second start where there is one batch.
+    half-sets are every second batch, or every second start where there is one batch. `halves_apart` makes them the first
+    and the second half of the time: neighbours in time may share an error that is no sky.
     """
+    if halves_apart and len(todo) >= 2 * MIN_HALF_FRAMES:
+        return _batches_apart(todo, batch_frames, starts)
     count = max(1, round(len(todo) / batch_frames))
     kept = todo[: count * batch_frames]
     numbers = itertools.product(range(starts), range(count))
     return [FrameBatch(kept[first::count], (first if count > 1 else start) % 2) for start, first in numbers]
+
+
+def _batches_apart(todo: NDArray[np.int64], batch_frames: int, starts: int) -> list[FrameBatch]:
+    """As many batches of the frames before the median time as of those after it."""
+    count = max(1, round(len(todo) / batch_frames / 2))
+    kept = todo[: 2 * count * batch_frames]
+    late = kept > np.median(kept)
+    numbers = itertools.product(range(starts), range(count), (0, 1))
+    return [FrameBatch(kept[late == bool(half)][first::count], half) for _, first, half in numbers]
 
 
 def later_batches(todo: NDArray[np.int64], batch_frames: int, halves: int) -> list[FrameBatch]:

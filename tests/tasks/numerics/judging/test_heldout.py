@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from tasks.numerics.fourier.rings import frequencies
-from tasks.numerics.judging.heldout import HeldoutFit, Verdict, fit, fit_frames, verdict_of
+from tasks.numerics.fourier.sampling import FULL, Sampling
+from tasks.numerics.judging.heldout import HeldoutFit, Verdict, fit, fit_frames, judging_noise, verdict_of
 from tasks.numerics.optics.aperture import Aperture
 from tasks.numerics.optics.kolmogorov import phase_sigma
 from tasks.numerics.optics.propagation import CHUNK
@@ -117,3 +118,11 @@ def test_one_stuck_frame_does_not_decide() -> None:
 
 def test_noise_alone_is_white() -> None:
     assert verdict([1.0], [1.0]).whiteness == pytest.approx(0, abs=1e-6)
+
+
+def test_aliased_light_does_not_count_as_noise() -> None:
+    assert judging_noise(2.0, 1.5, 0.1, FULL) == 2.0  # the corners are dark: what they hold is noise
+    aliased = Sampling(2, ((0, 0),))
+    assert judging_noise(2.0, 1.5, 0.1, aliased) == 1.5
+    assert judging_noise(2.0, 1.5, 1.8, aliased) == 1.8  # rounding leaves no less
+    assert judging_noise(1.2, 1.5, 0.1, aliased) == 1.2

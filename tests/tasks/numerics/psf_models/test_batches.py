@@ -41,6 +41,22 @@ def test_starts_repeat_every_batch_and_are_the_halves_of_a_single_one() -> None:
     assert [batch.half for batch in single] == [0, 1]
 
 
+def test_halves_apart_are_the_first_and_the_second_half_of_the_time() -> None:
+    luckiest_first = np.random.default_rng(1).permutation(100)
+    found = fresh_batches(luckiest_first, 30, starts=2, halves_apart=True)
+    for half, inside in ((0, lambda frames: frames < 50), (1, lambda frames: frames >= 50)):
+        mine = [batch.frames for batch in found if batch.half == half]
+        assert inside(np.concatenate(mine)).all()
+        np.testing.assert_array_equal(np.unique(np.concatenate(mine)), np.flatnonzero(inside(np.arange(100))))
+        assert max(map(len, mine)) - min(map(len, mine)) <= 1
+
+
+def test_halves_of_few_frames_are_not_torn_apart() -> None:
+    few = fresh_batches(FRAMES, 64, starts=2, halves_apart=True)
+    assert numbers(few) == [FRAMES.tolist(), FRAMES.tolist()]
+    assert [batch.half for batch in few] == [0, 1]
+
+
 @pytest.mark.parametrize(("count", "halves", "sizes"), [(7, 2, [3, 2, 2]), (5, 2, [3, 2]), (2, 2, [1, 1]), (1, 2, [1])])
 def test_later_batches_take_every_frame_and_leave_no_half_empty(count: int, halves: int, sizes: list[int]) -> None:
     found = later_batches(FRAMES[:count], 3, halves)
