@@ -68,7 +68,7 @@ class Channel:
         }
 
 
-@step(version="3", passes="evaluated")
+@step(version="4", passes="evaluated")
 def enhance(
     work: Work,
     evaluated: Product,

@@ -8,11 +8,10 @@ from tasks.numerics.finishing.transfer import F64, Transfer, blended_transfer, s
 from tasks.numerics.fourier.rings import ring_mean, rings
 from tasks.numerics.judging.blend import ring_weights
 from tasks.numerics.optics.pupil import diffraction_otf, make_pupil
-from tasks.numerics.sky.wiener import known_fraction, wiener
-from tasks.products.belief import amplitude_gain
+from tasks.numerics.sky.half_agreement import common_power_fraction
 from tasks.products.contents import Evaluated, Mean, Seeing, Sky
 from tasks.products.cutout import Cutout
-from tasks.products.half_sums import read_floor, read_sums
+from tasks.products.half_sums import read_floor, read_half_sums
 from tasks.products.optics import aperture_of
 
 
@@ -36,10 +35,14 @@ def transfer_of(
 
 
 def _kept_by_the_solve(sky: Sky, channel: int) -> F64:
-    """Fraction (ring,) of the true amplitude that the solved sky holds: the Wiener filter and the amplitude correction."""
-    total, floor = read_sums(sky, channel), read_floor(sky, channel)
-    kept = known_fraction(total, floor) * amplitude_gain(sky, channel, wiener(total, floor))
-    return np.clip(_ring_curve(kept), 0.0, 1.0)
+    """Fraction (ring,) of the true amplitude that the solved sky holds.
+
+    The amplitude correction scales each ring so that its squared error is least. With w the fraction of the power that
+    both half-sets share, the light in it is then w times the true one: neither the Wiener filter nor the factor of the
+    correction, which also mends what the solve got wrong, says that.
+    """
+    common = common_power_fraction(read_half_sums(sky, channel), read_floor(sky, channel))
+    return np.asarray(common.double().numpy())
 
 
 def _ring_curve(values: Tensor) -> F64:

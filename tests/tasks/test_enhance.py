@@ -46,11 +46,11 @@ def test_off_gives_the_evaluated_product(planet: Any) -> None:
     assert enhanced(planet, mode="off") == planet.result
 
 
-def test_as_near_to_the_truth_and_explains_the_published(planet: Any) -> None:
+def test_no_farther_from_the_truth_and_explains_the_published(planet: Any) -> None:
     product = enhanced(planet, mode="classical")
     with planet.store.view(Enhanced, product) as finished, planet.store.view(Evaluated, planet.result) as judged:
         before, after = (match(planet.truth, each).psnr_db for each in (judged.published[0], finished.enhanced[0]))
-        assert after > before - 0.3
+        assert after > before - 0.02  # nearly all of this sky was kept: nothing may be spoilt
         (row,) = finished.figures
         assert row["reblurred_chi2"] < 3
         assert row["light_ratio"] == pytest.approx(1, abs=0.01)

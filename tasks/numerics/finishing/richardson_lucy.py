@@ -1,4 +1,4 @@
-"""Richardson-Lucy deconvolution of a finished picture, shown again through the perfect telescope."""
+"""Richardson-Lucy deconvolution of a finished picture: only what its PSF took from it is added."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, signal
+from scipy import fft
 
 from tasks.numerics.finishing.transfer import Transfer
 
@@ -16,8 +16,6 @@ PAD_PX = 32
 """Mirrored border around the picture: without it the periodic convolution would carry light to the other side."""
 OFFSET_SIGMA = 3.0
 """Added to the light in units of its standard error: the ratios stay positive, and dark sky is not sharpened into grains."""
-REST_WINDOW_PX = 5
-"""Side of the window in which the power of a residual is compared with its standard error."""
 MIN_GAIN = 1e-3
 """Improvement of chi2, as a fraction, below which an iteration is the last."""
 
@@ -27,22 +25,33 @@ class Deconvolved:
     """A sharpened picture and how well it explains the one it came from."""
 
     picture: Image
-    """(y, x) as the perfect telescope would show it."""
+    """(y, x) nearer to what the perfect telescope would show."""
     chi2: float
     """Mean squared difference of the picture and the blurred result, over the squared standard error."""
     iterations: int
 
 
 def deconvolved(picture: Image, transfer: Transfer, sigma: Image, background: float, limit: int) -> Deconvolved:
-    """The picture (y, x) without the blur of its effective PSF, at most `limit` iterations.
+    """The picture (y, x) and the part of a positive sky that its effective PSF took from it, at most `limit` iterations.
 
-    `sigma` (y, x) is the standard error. It stops when the blurred result explains the picture to its standard error, or when
-    an iteration hardly improves that: further iterations would sharpen noise.
+    The picture holds a fraction of each frequency of the true light; the iterations find a positive sky that explains it,
+    and the missing fraction is taken from that sky. Where the picture kept all, nothing is added, whatever the sky is. The
+    iterations stop when the blurred sky explains the picture to `sigma` (y, x), its standard error, or when one hardly
+    improves that: further iterations would sharpen noise.
     """
     light = _padded(picture - np.float32(background))
     shape = (light.shape[0], light.shape[1])
-    blur, shown = (transfer.on(curve, shape) for curve in (transfer.effective, transfer.telescope))
+    blur, whole = (transfer.on(curve, shape) for curve in (transfer.effective, transfer.telescope))
     error = np.maximum(_padded(sigma), 1e-6 * float(np.ptp(picture)) + 1e-30)
+    guess, chi2, done = _positive_sky(light, blur, error, limit)
+    inner = (slice(PAD_PX, PAD_PX + picture.shape[0]), slice(PAD_PX, PAD_PX + picture.shape[1]))
+    out = picture + _filtered(guess, np.maximum(whole - blur, 0.0))[inner]
+    out = np.maximum(out, np.minimum(picture, np.float32(background)))  # nothing gets darker than black
+    return Deconvolved(np.asarray(same_light(out, picture, background), np.float32), chi2, done)
+
+
+def _positive_sky(light: Image, blur: NDArray[np.float32], error: Image, limit: int) -> tuple[Image, float, int]:
+    """(sky (y, x) before the telescope, chi2 of the blurred sky, iterations)."""
     offset = np.float32(max(-float(light.min()), 0.0) + OFFSET_SIGMA * float(np.median(error)))
     guess = np.maximum(light, offset * np.float32(1e-3))
     model = _filtered(guess, blur)
@@ -51,18 +60,11 @@ def deconvolved(picture: Image, transfer: Transfer, sigma: Image, background: fl
         ratio = (light + offset) / np.maximum(model + offset, 1e-3 * offset)
         better = guess * np.maximum(_filtered(ratio, blur), 0.0)
         tried = _filtered(better, blur)
-        before, chi2 = chi2, _chi2(light, tried, error)
-        if chi2 > before:
-            chi2 = before
+        now = _chi2(light, tried, error)
+        if not now < chi2 * (1 - MIN_GAIN):
             break
-        guess, model, done = better, tried, done + 1
-        if chi2 > before * (1 - MIN_GAIN):
-            break
-    inner = (slice(PAD_PX, PAD_PX + picture.shape[0]), slice(PAD_PX, PAD_PX + picture.shape[1]))
-    rest = _significant((light - model)[inner], error[inner])
-    out = _filtered(guess, shown)[inner] + rest + np.float32(background)
-    out = np.maximum(out, np.minimum(picture, np.float32(background)))  # nothing gets darker than black
-    return Deconvolved(np.asarray(same_light(out, picture, background), np.float32), chi2, done)
+        guess, model, chi2, done = better, tried, now, done + 1
+    return guess, chi2, done
 
 
 def reblurred_chi2(result: Image, picture: Image, transfer: Transfer, sigma: Image) -> float:
@@ -90,14 +92,6 @@ def same_light(result: Image, picture: Image, background: float) -> Image:
     wanted, light = float((picture - background).sum()), float((result - background).sum())
     gain = wanted / light if light > 0 and wanted > 0 else 1.0
     return np.asarray((result - background) * gain + background, np.float32)
-
-
-def _significant(rest: Image, error: Image) -> Image:
-    """What a residual (y, x) holds beyond its standard error, by a local Wiener filter: the rest is noise."""
-    ratio = np.asarray(rest / error, np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):  # where nothing is left at all
-        kept = np.nan_to_num(signal.wiener(ratio, REST_WINDOW_PX, noise=1.0))
-    return np.asarray(kept * error, np.float32)
 
 
 def _chi2(light: Image, model: Image, error: Image) -> float:

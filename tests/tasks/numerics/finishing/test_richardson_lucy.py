@@ -35,7 +35,7 @@ def error(picture: Image, truth: Image) -> float:
 def test_nearer_to_the_truth_than_the_picture(family: str) -> None:
     picture, truth, sigma = noisy(family)
     found = deconvolved(picture, TRANSFER, sigma, BACKGROUND, 20)
-    assert error(found.picture, truth) < 0.75 * error(picture, truth)
+    assert error(found.picture, truth) < 0.8 * error(picture, truth)
     assert float((found.picture - BACKGROUND).sum()) == pytest.approx(float((picture - BACKGROUND).sum()), rel=1e-3)
 
 
@@ -48,13 +48,29 @@ def test_a_target_that_fills_the_frame_has_no_edge(family: str) -> None:
     assert border[:3].mean() < 3 * border[20:-20].mean()
 
 
-def test_a_picture_that_lost_nothing_stays() -> None:
-    """Where the solve kept the telescope's own spectrum only noise may go."""
-    sky = TARGETS["planet"](96, np.random.default_rng(5))
-    whole = Transfer(F, TELESCOPE, TELESCOPE)
+@pytest.mark.parametrize("family", sorted(TARGETS))
+def test_a_picture_that_lost_nothing_stays(family: str) -> None:
+    """However fine the sky is that explains it, and however small its standard error is said to be."""
+    sky = TARGETS[family](96, np.random.default_rng(5))
     picture = seen(sky, TELESCOPE) + np.random.default_rng(6).normal(0, SIGMA, sky.shape).astype(np.float32)
-    found = deconvolved(picture, whole, np.full(sky.shape, SIGMA, np.float32), BACKGROUND, 10)
-    assert error(found.picture, picture) < 3 * SIGMA
+    for sigma in (SIGMA, SIGMA / 30):
+        found = deconvolved(
+            picture, Transfer(F, TELESCOPE, TELESCOPE), np.full(sky.shape, sigma, np.float32), BACKGROUND, 20
+        )
+        assert error(found.picture, picture) < 0.3 * SIGMA  # noise below black goes
+
+
+@pytest.mark.parametrize("family", sorted(TARGETS))
+def test_a_picture_that_lost_little_gains_or_stays(family: str) -> None:
+    """The solve left out 5 % of the light at fine scales: no family of targets may lose by what is guessed of it."""
+    sky = TARGETS[family](96, np.random.default_rng(5))
+    kept = 1 - 0.05 * np.clip(F / 0.3, 0, 1)
+    picture = seen(sky, TELESCOPE * kept) + np.random.default_rng(6).normal(0, SIGMA, sky.shape).astype(np.float32)
+    truth = seen(sky, TELESCOPE)
+    found = deconvolved(
+        picture, Transfer(F, TELESCOPE, TELESCOPE * kept), np.full(sky.shape, SIGMA / 4, np.float32), BACKGROUND, 5
+    )
+    assert error(found.picture, truth) < 1.005 * error(picture, truth)
 
 
 def test_it_stops_once_the_picture_is_explained() -> None:
