@@ -10,8 +10,8 @@ import numpy as np
 
 
 def config(telescope: dict, size: int, told: dict) -> dict:
-    """torchmfbd's own settings: centimetres, arc seconds and Angstroem."""
-    return {
+    """torchmfbd's own settings, centimetres, arc seconds and Angstroem; `told["sections"]` is laid on them."""
+    given = {
         "telescope": {
             "diameter": 100 * telescope["aperture_m"],
             "central_obscuration": 100 * telescope["aperture_m"] * telescope["obstruction"],
@@ -23,19 +23,15 @@ def config(telescope: dict, size: int, told: dict) -> dict:
             "apodization_border": told["apodization_px"],
             "remove_gradient_apodization": False,
         },
-        "object1": {
-            "wavelength": 10 * telescope["wavelength_nm"],
-            "image_filter": told["image_filter"],
-            "cutoff": told["cutoff"],
-        },
-        "optimization": {
-            "gpu": -1, "transform": "none", "softplus_scale": 1.0, "lr_obj": 0.02, "lr_modes": told["lr_modes"],
-        },
+        "object1": {"wavelength": 10 * telescope["wavelength_nm"]},
+        "optimization": {"gpu": -1, "transform": "none", "softplus_scale": 1.0, "lr_obj": 0.02},
         "regularization": {"iuwt1": {"variable": "object", "lambda": 0.0, "nbands": 5}},
         "psf": {"model": "kl", "nmax_modes": told["modes"]},
         "initialization": {"object": "contrast", "modes_std": 0.0},
-        "annealing": {"type": "linear", "start_pct": told["start_pct"], "end_pct": told["end_pct"]},
-    }  # fmt: skip
+    }
+    for name, section in told["sections"].items():
+        given.setdefault(name, {}).update(section)
+    return given
 
 
 def main() -> None:
