@@ -1,9 +1,10 @@
 """How much of a planet's rotation a session undoes, and what it gains: `python benchmarks/session.py FOLDER [--files 6]`.
 
-Jupiter turns through a simulated session. Every capture is restored by itself, then all become one sky. Told are: the share
-of the rotation that is undone, from the angle by which each capture's surface stands off the truth of the middle once the
-picture is registered on it; where the discs and north were found; the gain in dB; how the gain grows where one thing after the
-other is replaced by the truth; and what the errors of the single skies, which partly are the same, leave to any session.
+A planet (`--planet`) turns through a simulated session, before a mount that may turn the field (`--mount altaz`). Every capture
+is restored by itself, then all become one sky. Told are: the share of the rotation that is undone, from the angle by which each
+capture's surface stands off the truth of the middle once the picture is registered on it; where the discs and north were found;
+the gain in dB; how the gain grows where one thing after the other is replaced by the truth; and what the errors of the single
+skies, which partly are the same, leave to any session.
 """
 
 import argparse
@@ -19,17 +20,20 @@ from numpy.typing import NDArray
 
 from benchmarks.session_errors import Truth, allowed, costs_db, places, registered_single, rotation_left
 from configs.load import load_config
+from configs.observatory import Site
 from configs.schema import Config
 from flows.recipe import restore_capture
 from storage.captures.capture import capture_at
+from storage.captures.planets import GLOBES, aspect, field_rotation_deg
 from storage.captures.sessions import globe_of, session_aspects
 from storage.product import Product
 from storage.results.export import save_json, save_png
 from storage.results.truth import beside
 from storage.store import Store
-from tasks.benchmark.simulate import simulate
+from tasks.benchmark.simulate import pixel_scale, simulate
 from tasks.benchmark.turning import Turning
 from tasks.merge import merge, opened_part
+from tasks.numerics.globe.derotation import Rings
 from tasks.numerics.globe.session import SkyPart
 from tasks.numerics.globe.spheroid import View
 from tasks.numerics.judging.metrics import match
@@ -41,6 +45,8 @@ from tasks.running.step import Run
 Image = NDArray[np.float32]
 BEGIN = datetime(2026, 11, 20, 22, 14)
 NORTH_DEG = 25.0
+SITE = Site(latitude_deg=48.0, longitude_deg=75.0)
+"""Where the alt-azimuth mount stands."""
 
 
 def film(folder: Path, wanted: argparse.Namespace) -> list[tuple[Path, datetime]]:
@@ -48,17 +54,27 @@ def film(folder: Path, wanted: argparse.Namespace) -> list[tuple[Path, datetime]
     captures = []
     for number in range(wanted.files):
         started = BEGIN + timedelta(minutes=wanted.minutes * number / (wanted.files - 1))
-        out = folder / f"jupiter_{started:%H%M%S}.ser"
+        out = folder / f"{wanted.planet}_{started:%H%M%S}.ser"
         fields: dict[str, Any] = {
             "n_frames": wanted.frames, "size_px": wanted.size, "fps": wanted.fps, "d_over_r0": wanted.d_over_r0,
             "photons_peak": wanted.photons, "seed": wanted.seed + number, "exposure_s": 0.004,
+            "aperture_m": wanted.aperture_m, "planet": wanted.planet, "north_deg": north_at(wanted, started),
         }  # fmt: skip
-        fields |= {"started": started.isoformat(), "rotation": True, "north_deg": NORTH_DEG, "force": True}
+        fields |= {"started": started.isoformat(), "rotation": True, "force": True}
         if not out.exists():
             fields["size"] = str(fields.pop("size_px"))
             simulate(out, fields)
         captures.append((out, started + timedelta(seconds=wanted.frames / wanted.fps / 2)))
     return captures
+
+
+def north_at(wanted: argparse.Namespace, moment: datetime) -> float:
+    """Direction of the planet's north in the frame: with an alt-azimuth mount it follows the zenith."""
+    if wanted.mount != "altaz":
+        return NORTH_DEG
+    first, now = (aspect(wanted.planet, each) for each in (BEGIN, moment))
+    turned = [field_rotation_deg(SITE, seen, each) or 0.0 for seen, each in ((first, BEGIN), (now, moment))]
+    return NORTH_DEG - (turned[1] - turned[0])
 
 
 def restored(store: Store, path: Path) -> tuple[Product, Config]:
@@ -69,9 +85,12 @@ def restored(store: Store, path: Path) -> tuple[Product, Config]:
 
 def true_sky(wanted: argparse.Namespace, moment: datetime, turned_deg: float = 0.0) -> tuple[Image, View]:
     """The truth at a moment, or with the planet turned further, and the disc in it."""
-    scene = SimulatedScene(size_px=wanted.size, psf_px=psf_px(wanted))
-    width, turning = canvas_px(scene), Turning(NORTH_DEG)
-    moved = moment + timedelta(days=turned_deg / 870.27)
+    scene = SimulatedScene(size_px=wanted.size, psf_px=psf_px(wanted), aperture_m=wanted.aperture_m)
+    begun = moment - timedelta(seconds=wanted.frames / wanted.fps / 2)
+    turning = Turning(north_at(wanted, begun), planet=wanted.planet).to_scale(
+        begun, wanted.size, pixel_scale(scene, 550.0)
+    )
+    width, moved = canvas_px(scene), moment + timedelta(days=turned_deg / GLOBES[wanted.planet].rate_deg_per_day)
     offset = (width - wanted.size) / 2
     picture = truth(turning.sky(width, moved)(0.0), scene).diffraction
     return picture, turning.view(width, moment).moved(-offset, -offset)
@@ -86,9 +105,11 @@ def main() -> None:
     """Simulate, restore, merge, compare."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--planet", choices=sorted(GLOBES), default="Jupiter")
+    parser.add_argument("--mount", choices=("equatorial", "altaz"), default="equatorial")
     for name, usual in (("files", 6), ("frames", 64), ("size", 128), ("seed", 0)):
         parser.add_argument(f"--{name}", type=int, default=usual)
-    for name, value in (("minutes", 20.0), ("fps", 1.0), ("d-over-r0", 5.0), ("photons", 2000.0)):
+    for name, value in (("minutes", 20.0), ("fps", 1.0), ("d-over-r0", 5.0), ("photons", 2000.0), ("aperture-m", 0.25)):
         parser.add_argument(f"--{name}", type=float, default=value)
     wanted = parser.parse_args()
     store = Store(wanted.folder / "store")
@@ -96,12 +117,20 @@ def main() -> None:
     parts = [restored(store, path) for path, _ in captures]
     moments = [moment.replace(tzinfo=UTC) for _, moment in captures]
     config = parts[0][1]
-    aspects = session_aspects("Jupiter", moments, None, config.site, config.session)
+    session = config.session.model_copy(update={"mount": wanted.mount})
+    scale = config.telescope.scale_arcsec if is_to_scale(wanted) else None
+    aspects = session_aspects(wanted.planet, moments, scale, SITE, session)
     products = tuple(product for product, _ in parts)
-    product = merge(Run(store), products, (-1,) * len(parts), aspects, globe_of("Jupiter"), config.session)
+    product = merge(Run(store), products, (-1,) * len(parts), aspects, globe_of(wanted.planet), session)
     figures = compared(store, product, products, captures, wanted)
     save_json(wanted.folder / "session.json", figures)
     print(json.dumps(figures, indent=1))
+
+
+def is_to_scale(wanted: argparse.Namespace) -> bool:
+    """Does the frame hold the planet as large as the telescope shows it?"""
+    scale = pixel_scale(SimulatedScene(psf_px=psf_px(wanted), aperture_m=wanted.aperture_m), 550.0)
+    return Turning(planet=wanted.planet).to_scale(BEGIN, wanted.size, scale).radius_px > 0
 
 
 def compared(
@@ -110,15 +139,20 @@ def compared(
     """The figures of a session against its truth."""
     begin, end = captures[0][1], captures[-1][1]
     middle = begin + (end - begin) / 2
-    want, *around = (Truth(*true_sky(wanted, middle, degrees)) for degrees in (0.0, -1.0, 1.0))
+    rings = Rings(*own) if (own := GLOBES[wanted.planet].rings) else None
+    before, want, after = (Truth(*true_sky(wanted, middle, degrees), rings) for degrees in (-1.0, 0.0, 1.0))
     with store.view(SessionSky, product) as made:
         sky, stack, figures = made.published[0], made.stack[0], made.figures
     found = [_view(want.view, disc, figures["mirrored"]) for disc in figures["discs"]]
     parts = [sky_part(store, one, view) for one, view in zip(products, found, strict=True)]
-    singles = [registered_single(p, Truth(*true_sky(wanted, m))) for p, (_, m) in zip(parts, captures, strict=True)]
+    singles = [
+        registered_single(p, Truth(*true_sky(wanted, m), rings)) for p, (_, m) in zip(parts, captures, strict=True)
+    ]
     target = _view(want.view, figures, figures["mirrored"])
-    near = (around[0].picture, want.picture, around[1].picture)
-    left = [rotation_left(p, v, target, figures["darkening"], near) for p, v in zip(parts, found, strict=True)]
+    left = [
+        rotation_left(p, v, target, figures["darkening"], (before, want, after))
+        for p, v in zip(parts, found, strict=True)
+    ]
     turns = [(s.view.meridian_deg - want.view.meridian_deg + 180) % 360 - 180 for s in singles]
     fit, bound = match(want.picture, sky), allowed(singles, want)
     shown = [want.picture, singles[-1].picture, sky]

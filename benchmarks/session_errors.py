@@ -11,7 +11,7 @@ from scipy import fft
 
 from tasks.numerics.fourier.shifts import shift_frames
 from tasks.numerics.globe.amplitudes import MIN_KNOWN, levelled
-from tasks.numerics.globe.derotation import Derotated, derotated
+from tasks.numerics.globe.derotation import Derotated, Rings, derotated
 from tasks.numerics.globe.ring_means import at_rings, ring_mean, rings_of
 from tasks.numerics.globe.session import SkyPart, combined, put_together, ring_weights
 from tasks.numerics.globe.spheroid import View, grid, surface_at
@@ -31,6 +31,7 @@ class Truth:
 
     picture: Image
     view: View
+    rings: Rings | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def places(singles: Sequence[Single], found: Sequence[View]) -> dict[str, Any]:
 
 
 def rotation_left(
-    part: SkyPart, seen: View, wanted: View, darkening: float, around: tuple[Image, Image, Image]
+    part: SkyPart, seen: View, wanted: View, darkening: float, around: tuple[Truth, Truth, Truth]
 ) -> float:
     """By how many degrees the surface of a part, brought to the view `wanted`, stands off its true place once it is registered.
 
@@ -74,16 +75,17 @@ def rotation_left(
     together, a smooth change of brightness over the disc taken out: neither that nor a disc that is displaced as a whole is
     rotation that is left. The limb, which cannot be turned, has no weight.
     """
-    made = derotated(part.picture[:1], seen, wanted, darkening)
-    fit = match(around[1], _whole(made))
-    on_disc = surface_at(wanted, *grid(around[1].shape)).mu > 0
+    truth, rings = around[1].picture, around[1].rings
+    made = derotated(part.picture[:1], seen, wanted, darkening, rings)
+    fit = match(truth, _whole(made))
+    on_disc = surface_at(wanted, *grid(truth.shape)).mu > 0
     weight = np.where(on_disc, made.source * made.target, 1.0)
     edge = [(n - m) // 2 for n, m in zip(weight.shape, fit.truth.shape, strict=True)]
     inner = tuple(slice(e, n - e) for e, n in zip(edge, weight.shape, strict=True))
-    slope = ((around[2] - around[0]) / 2)[inner]
+    slope = ((around[2].picture - around[0].picture) / 2)[inner]
     y, x = (axis[inner] / max(weight.shape) for axis in np.indices(weight.shape))
     gains = [y**a * x**b for a in range(4) for b in range(4 - a)]
-    terms = [slope, *(g[inner] for g in np.gradient(around[1])), np.ones_like(slope), *(g * fit.truth for g in gains)]
+    terms = [slope, *(g[inner] for g in np.gradient(truth)), np.ones_like(slope), *(g * fit.truth for g in gains)]
     root = np.sqrt(weight[inner]).ravel()
     table = np.stack([t.ravel() * root for t in terms], -1).astype(np.float64)
     found = np.linalg.lstsq(table, fit.fitted.ravel() * root, rcond=None)[0]
@@ -91,9 +93,9 @@ def rotation_left(
     return float(found[0] / gain)
 
 
-def brought(picture: Image, seen: View, wanted: View, darkening: float) -> Image:
+def brought(picture: Image, seen: View, wanted: Truth, darkening: float) -> Image:
     """(y, x) with the rotation undone, beside the disc as it is."""
-    return _whole(derotated(picture[None], seen, wanted, darkening))
+    return _whole(derotated(picture[None], seen, wanted.view, darkening, wanted.rings))
 
 
 def _whole(made: Derotated) -> Image:
@@ -111,7 +113,7 @@ def costs_db(singles: Sequence[Single], found: Sequence[View], wanted: Truth, da
     def db(views: Sequence[View], dark: float) -> float:
         parts = [replace(p, view=view) for p, view in zip(said, views, strict=True)]
         want = replace(middle, radius_px=views[0].radius_px, north_deg=views[0].north_deg)
-        return match(wanted.picture, put_together(parts, still, want, dark).picture[0]).psnr_db
+        return match(wanted.picture, put_together(parts, still, want, dark, wanted.rings).picture[0]).psnr_db
 
     out = {"as it is": db(found, darkening)}
     centred = [replace(f, centre_px=t.centre_px) for f, t in zip(found, true, strict=True)]
@@ -131,7 +133,7 @@ def costs_db(singles: Sequence[Single], found: Sequence[View], wanted: Truth, da
 
 def whole_planes(singles: Sequence[Single], wanted: Truth) -> Values:
     """(part, y, x) the truth at the middle with each single's error, which alone was brought there."""
-    errors = [brought(s.picture - s.truth.picture, s.truth.view, wanted.view, 0.0) for s in singles]
+    errors = [brought(s.picture - s.truth.picture, s.truth.view, wanted, 0.0) for s in singles]
     return np.stack([wanted.picture.astype(np.float64) + error for error in errors])
 
 

@@ -257,5 +257,7 @@ def simulate(
     force = bool(given.pop("force", False))
     moment, turning = parse_turning(given, target, psfs is not None or truth is not None)
     scene = scene_of(given, wavelength_nm, scale)
+    if turning is not None and moment is not None:
+        turning = turning.to_scale(moment, min(scene.shape), pixel_scale(scene, wavelength_nm))
     plan = Simulation(out, scene, target, truth, psfs, wavelength_nm, movie_bpp, moment, turning, command, force)
     return simulate_capture(plan, progress)

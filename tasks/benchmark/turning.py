@@ -1,7 +1,7 @@
 """A simulated planet that turns as the real one does while it is recorded."""
 
 from collections.abc import MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,16 +9,19 @@ import numpy as np
 
 from configs.load import BadConfig
 from storage.captures.planets import GLOBES, aspect
+from tasks.numerics.globe.derotation import Rings
 from tasks.numerics.globe.spheroid import View
 from tasks.numerics.simulator.globes import globe
 from tasks.numerics.simulator.observe import SkyAt
 from tasks.numerics.simulator.targets import planet_map
 
-PLANET = "Jupiter"
 SURFACE_SEED = 7
 """The surface is the same whatever the seed of the capture: files of a session show one planet."""
-RADIUS = 0.125
-"""Equatorial radius, as a share of the canvas: as large as the planet that does not turn."""
+RADIUS, RINGED_RADIUS = 0.125, 0.085
+"""Equatorial radius, as a share of the canvas, where the true disc is too large for the frame: as large as the planet that does
+not turn; with rings smaller, so that the frame holds them."""
+MAX_WIDTH = 0.9
+"""Share of the frame that a true disc and its rings may fill."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +32,23 @@ class Turning:
     """Direction of north, from up to the left."""
     mirrored: bool = False
     """Whether the picture is mirrored."""
+    planet: str = "Jupiter"
+    """Which one of GLOBES."""
+    radius_px: float = 0.0
+    """Equatorial radius; 0: a share of the canvas, not to scale."""
+
+    def to_scale(self, moment: datetime, frame_px: int, scale_arcsec: float) -> "Turning":
+        """The planet as large as it is at this scale, if the frame holds it."""
+        diameter_px = aspect(self.planet, moment).diameter_arcsec / scale_arcsec
+        wide = diameter_px * (rings[1] if (rings := GLOBES[self.planet].rings) else 1.0)
+        return replace(self, radius_px=diameter_px / 2) if wide <= MAX_WIDTH * frame_px else self
 
     @property
     def words(self) -> str:
         """What is simulated."""
         mirrored = ", mirrored" if self.mirrored else ""
-        return f"{PLANET}, turning, north {self.north_deg:g} degrees left of up{mirrored}"
+        size = "" if self.radius_px else ", its disc not to scale: the frame is too small"
+        return f"{self.planet}, turning, north {self.north_deg:g} degrees left of up{mirrored}{size}"
 
     @property
     def cards(self) -> dict[str, tuple[Any, str]]:
@@ -46,36 +60,40 @@ class Turning:
 
     def view(self, width: int, moment: datetime) -> View:
         """How the planet stands on a canvas of `width` pixels at a moment (UT)."""
-        seen, middle = aspect(PLANET, moment), (width / 2, width / 2)
-        flattening = GLOBES[PLANET].flattening
-        place = (middle, RADIUS * width, flattening, seen.latitude_deg, seen.meridian_deg)
+        seen, middle, globe = aspect(self.planet, moment), (width / 2, width / 2), GLOBES[self.planet]
+        radius = self.radius_px or (RINGED_RADIUS if globe.rings else RADIUS) * width
+        place = (middle, radius, globe.flattening, seen.latitude_deg, seen.meridian_deg)
         return View(*place, self.north_deg, self.mirrored)
 
     def sky(self, width: int, started: datetime) -> SkyAt:
         """Its sky so many seconds after `started` (UT)."""
         surface = planet_map(np.random.default_rng(SURFACE_SEED))
         first = self.view(width, started)
-        rate = GLOBES[PLANET].rate_deg_per_day / 86400
+        own = GLOBES[self.planet]
+        rate, rings = own.rate_deg_per_day / 86400, Rings(*own.rings) if own.rings else None
 
-        return lambda seconds: globe(surface, first.turned(rate * seconds), width)
+        return lambda seconds: globe(surface, first.turned(rate * seconds), width, rings)
 
 
 def parse_turning(
     given: MutableMapping[str, Any], target: str, has_own: bool
 ) -> tuple[datetime | None, Turning | None]:
-    """Take `started`, `rotation`, `north_deg` and `mirrored` out of what a user gave: (start, UT; the planet that turns)."""
+    """Take what tells a planet that turns, from `started` to `mirrored`, out of what a user gave: (start, UT; the planet)."""
     text, turns = given.pop("started", None), bool(given.pop("rotation", False))
     north, mirrored = given.pop("north_deg", None), bool(given.pop("mirrored", False))
     moment = _moment(text) if text else None
+    planet = given.pop("planet", None)
     if not turns:
-        if north is not None or mirrored:
-            raise BadConfig("--north and --mirrored say how a planet stands that turns; ask for --rotation as well")
+        if north is not None or mirrored or planet:
+            raise BadConfig("--planet, --north and --mirrored are of a planet that turns; ask for --rotation as well")
         return moment, None
     if moment is None:
         raise BadConfig("--rotation needs the time: say --started, for example --started 2026-11-20T22:14:00 (UT)")
     if target != "planet" or has_own:
         raise BadConfig("--rotation turns the simulated planet; leave out --target, --truth and --psfs")
-    return moment, Turning(float(north or 0.0), mirrored)
+    if planet and planet not in GLOBES:
+        raise BadConfig(f"--planet {planet}: known are {', '.join(GLOBES)}")
+    return moment, Turning(float(north or 0.0), mirrored, planet or "Jupiter")
 
 
 def _moment(text: str) -> datetime:

@@ -17,17 +17,22 @@ MAX_SIDE_PX = 96
 BRIGHT, MAX_AREA = 0.1, 30.0
 """Stars have few pixels brighter than this fraction of the peak: at most so many squares of side lambda/D."""
 MIN_EXPLAINED = 0.97
-"""Fraction of the light's power that the stars must explain."""
+"""Fraction of the light's power that the stars must explain, that of even noise not counted."""
 MAX_OTHERS = 6
 """Stars beside the pair that are fitted with it: a field star left out would be light that nothing explains."""
-OTHERS_OVER_NOISE = 8.0
-"""How far the brightest rest must stand out, in robust standard deviations of the rest, to be looked at as another star."""
+OTHERS_OVER_NOISE, OVER_NOISE = 8.0, 5.0
+"""How far the brightest rest must stand out, in robust standard deviations of the rest, to be looked at as another star;
+and above how many of these light is no noise."""
 OTHERS_APART = 1.5
 """Wavelengths / D that another star is away from all: what is nearer belongs to the shape of something that is no star."""
 MIN_IMPROVEMENT = 30.0
 """Fall of chi2, in units of the noise found, from one star to two, below which no companion is claimed."""
 MAX_MAGNITUDE_ERROR = 0.15
 """Larger errors of the difference of magnitudes are those of chance companions: the faint star is below 7 sigma."""
+MAX_RESOLVED_ERROR = 0.3
+"""The same of a companion that stands apart and is no artefact of a solved sky beside a star: these are faint."""
+APART, ARTEFACT = 1.2, 0.2
+"""Wavelengths / D between stars that stand apart; brightest artefact, as a fraction of the star's light."""
 RINGS = 12
 """Rings of spatial frequency in which the noise's power is averaged."""
 MAX_BLUR_PX = 4.0
@@ -110,7 +115,7 @@ def double_star(picture: Image, sigma: Image, cutoff_cpp: float, obstruction: fl
     """
     data, error = _cut(np.asarray(picture, np.float64), np.asarray(sigma, np.float64))
     dark = float(np.median(data))
-    bright = int((data - dark > BRIGHT * (data.max() - dark)).sum())
+    bright = int((data - dark > max(BRIGHT * (data.max() - dark), OVER_NOISE * _spread(data))).sum())
     if not 0 < bright * cutoff_cpp**2 <= MAX_AREA:
         return None
     model = _Model(data, np.maximum(error, 1e-6 * float(np.ptp(data)) + 1e-30), cutoff_cpp, obstruction)
@@ -119,10 +124,18 @@ def double_star(picture: Image, sigma: Image, cutoff_cpp: float, obstruction: fl
     stars = _with_others(model, pair, cutoff_cpp)
     left = data - model.picture(stars.values)
     noise = max(stars.chi2 / data.size, 1e-30)
-    if left.var() > (1 - MIN_EXPLAINED) * data.var() or (single.chi2 - pair.chi2) / noise < MIN_IMPROVEMENT:
+    light, rest = (float(each.var()) - _spread(left) ** 2 for each in (data, left))
+    if rest > (1 - MIN_EXPLAINED) * light or (single.chi2 - pair.chi2) / noise < MIN_IMPROVEMENT:
         return None
     found = _measured(model, stars)
-    return found if found.delta_magnitude_error < MAX_MAGNITUDE_ERROR else None
+    is_plain = found.separation_px * cutoff_cpp > APART and found.delta_magnitude < -2.5 * math.log10(ARTEFACT)
+    limit = MAX_RESOLVED_ERROR if is_plain else MAX_MAGNITUDE_ERROR
+    return found if found.delta_magnitude_error < limit else None
+
+
+def _spread(rest: F64) -> float:
+    """Standard deviation of noise among which a few pixels hold something else."""
+    return float(np.median(np.abs(rest - np.median(rest)))) / 0.6745
 
 
 def _cut(data: F64, sigma: F64) -> tuple[F64, F64]:
@@ -159,10 +172,9 @@ def _with_others(model: _Model, pair: _Fit, cutoff_cpp: float) -> _Fit:
     for _ in range(MAX_OTHERS):
         rest = model.data - model.picture(best.values)
         row, column = _peak(rest)
-        spread = float(np.median(np.abs(rest - np.median(rest)))) / 0.6745
         stars = best.values[:-2].reshape(-1, 3)
         apart = np.hypot(stars[:, 0] - row, stars[:, 1] - column).min() * cutoff_cpp
-        if rest.max() < OTHERS_OVER_NOISE * spread or apart < OTHERS_APART:
+        if rest.max() < OTHERS_OVER_NOISE * _spread(rest) or apart < OTHERS_APART:
             break
         shown = float(model.picture(np.array([*stars[0], 0.0, best.values[-1]])).max())
         flux = stars[0, 2] * float(rest.max()) / max(shown, 1e-30)

@@ -12,6 +12,7 @@ from storage.captures.readers import open_capture
 from storage.results.truth import truth_beside
 from tasks.benchmark.simulate import simulate
 from tasks.benchmark.turning import Turning, parse_turning
+from tasks.numerics.globe.spheroid import surface_at
 
 SMALL = {"n_frames": 6, "size_px": 48, "psf_px": 64, "fps": 0.05, "rotation": True}
 
@@ -47,12 +48,37 @@ def test_files_of_a_session_show_one_planet_that_turned(tmp_path: Path) -> None:
         ({"rotation": True}, "--started"),
         ({"rotation": True, "started": "yesterday"}, "yesterday"),
         ({"north_deg": 3.0}, "--rotation"),
+        ({"planet": "Mars"}, "--rotation"),
+        ({"rotation": True, "started": "2026-11-20T22:14:00", "planet": "Pluto"}, "Saturn"),
         ({"started": "1890-01-01T00:00:00"}, "1970"),
     ],
 )
 def test_what_cannot_be_simulated_is_said(given: dict[str, object], word: str) -> None:
     with pytest.raises(BadConfig, match=word):
         parse_turning(dict(given), "planet", False)
+
+
+def test_a_disc_that_the_frame_holds_is_to_scale() -> None:
+    moment = datetime(2026, 11, 20, 22, 14)
+    mars = Turning(planet="Mars").to_scale(moment, 64, 0.25)
+    assert 2 * mars.view(200, moment).radius_px == pytest.approx(aspect("Mars", moment).diameter_arcsec / 0.25)
+    assert "not to scale" not in mars.words
+    saturn = Turning(planet="Saturn")
+    assert saturn.to_scale(moment, 96, 0.25) == saturn, "the rings are wider than the frame"
+    assert "not to scale" in saturn.words
+
+
+def test_rings_stand_beside_and_before_the_disc_and_do_not_turn() -> None:
+    moment = datetime(2026, 11, 20, 22, 14)
+    saturn = Turning(planet="Saturn", radius_px=20.0)
+    view = saturn.view(120, moment)
+    sky = saturn.sky(120, moment)
+    now, later = sky(0.0), sky(1800.0)
+    changed = np.abs(now - later) > 0.01
+    y, x = np.indices(now.shape).astype(float)
+    assert changed[surface_at(view, y, x).mu > 0.5].mean() > 0.3
+    assert not changed[:, :36].any(), "the rings to the left"
+    assert now[:, 20:36].max() > 0.5
 
 
 def test_only_the_planet_turns() -> None:

@@ -5,9 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from scipy import ndimage
 
+from tasks.numerics.globe.derotation import Rings
 from tasks.numerics.globe.session import SkyPart
+from tasks.numerics.globe.spheroid import View
 from tasks.numerics.globe.whole_session import Aspect, session_sky, views_of
+from tasks.numerics.simulator.globes import globe
 from tests.tasks.numerics.globe.conftest import Film, Image
 
 MIDDLE = Aspect(100.0, 3.0, 0.0, 0.0)
@@ -104,3 +109,24 @@ def test_without_a_limb_the_middle_is_that_of_the_light() -> None:
     views = views_of([picture], [None], [replace(MIDDLE, diameter_px=30.0)], 0.098)
     assert views is not None
     np.testing.assert_allclose(views[0].centre_px, (29.5, 44.5), atol=0.1)
+
+
+@pytest.mark.parametrize("field_deg", [0.0, 20.0])
+def test_rings_stay_while_the_globe_between_them_turns(surface: NDArray[np.float64], field_deg: float) -> None:
+    rings, told = (
+        Rings(1.11, 2.27),
+        [replace(a, latitude_deg=-12.0, diameter_px=30.0) for a in aspects(3, 14.0, field_deg)],
+    )
+    middle, parts, truths = replace(MIDDLE, latitude_deg=-12.0), [], []
+    for k, each in enumerate(told):
+        true = View((40.0, 41.0), 15.0, 0.098, -12.0, each.meridian_deg, 30.0 + each.field_deg)
+        truths.append(ndimage.gaussian_filter(globe(surface, true, 80, rings), 0.8))
+        rng = np.random.default_rng(k)
+        picture = (truths[-1] + 0.02 * rng.standard_normal(truths[-1].shape)).astype(np.float32)
+        (view,) = views_of([picture], [None], [each], 0.098) or []
+        known, sigma = np.full((1, 41), 0.998), np.full((1, 41), 0.05)
+        parts.append(SkyPart(picture[None], picture[None], np.full_like(picture[None], 0.02), view, known, sigma))
+    made = session_sky([parts], middle, rings, (30.0, False))
+    left = np.abs(made.skies[0].picture[0] - truths[1])
+    assert left.max() < 0.12, "nothing is smeared, neither rings nor globe"
+    assert loss(made.skies[0].picture[0], truths[1]) < 0.75 * loss(parts[1].picture[0], truths[1])

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from benchmarks.double_stars import CUTOFF_CPP, OBSTRUCTION, SIDE_PX, deviations, pair
 from tasks.numerics.judging.double_star import annular_transfer, double_star
@@ -26,6 +27,19 @@ def test_fainter_stars_beside_a_pair_do_not_hide_it() -> None:
     assert found is not None
     assert abs(found.separation_px - 6) < 4 * found.separation_error_px
     assert abs(found.delta_magnitude - 0.3) < 4 * found.delta_magnitude_error
+
+
+@pytest.mark.parametrize("noise", [10.0, 25.0])
+def test_noise_all_over_the_picture_does_not_hide_a_bright_pair(noise: float) -> None:
+    """The noise of so many pixels has more power than three per cent of the stars'."""
+    rng = np.random.default_rng(7)
+    rough = ndimage.gaussian_filter(rng.normal(size=(SIDE_PX, SIDE_PX)), 1.2)
+    rough *= noise / rough.std()
+    found = double_star((pair(5, 0.3, 120, rng) + rough).astype(np.float32), SIGMA, CUTOFF_CPP, OBSTRUCTION)
+    assert found is not None
+    assert abs(found.separation_px - 5) < 4 * found.separation_error_px
+    assert abs(found.delta_magnitude - 0.3) < 4 * found.delta_magnitude_error
+    assert double_star((pair(5, 12, 120, rng) + rough).astype(np.float32), SIGMA, CUTOFF_CPP, OBSTRUCTION) is None
 
 
 def test_a_small_body_is_not_taken_for_many_stars() -> None:
