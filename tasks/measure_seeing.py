@@ -17,6 +17,7 @@ from tasks.products.clean_frames import CleanFrames, open_clean_frames
 from tasks.products.contents import Mean, Stack
 from tasks.products.cutout import Cutout, cutout_of
 from tasks.products.optics import cutoff_cpp, obstruction, wavelength_ratio
+from tasks.products.turbulence import speckle_table
 from tasks.running.step import Work, step
 
 BLOCK = 32
@@ -42,7 +43,7 @@ class ColourSeeing:
     """(frame, ring)."""
 
 
-@step(version="9")
+@step(version="10")
 def measure_seeing(work: Work, frames: Product, mean: Product, stack: Product, telescope: Telescope) -> None:
     """Fit D/r0, the wind's travel during an exposure and the alignment's jitter to ratios of spectra without the sky.
 
@@ -61,7 +62,7 @@ def measure_seeing(work: Work, frames: Product, mean: Product, stack: Product, t
             found[channel] = _measured(work, clean, cutout_of(stacked, channel), cutoff, telescope)
         for channel in set(range(len(colours))) - set(dense):
             first, ratio = found[colours.reference], wavelength_ratio(telescope, channel, colours.reference)
-            fit = in_other_light(first.fit, ratio, obstruction(telescope))
+            fit = in_other_light(first.fit, ratio, speckle_table(obstruction(telescope)))
             found[channel] = replace(first, fit=fit, cutoff=cutoff_cpp(telescope, channel, average))
     work.save(_content([found[channel] for channel in sorted(found)]))
 
@@ -78,7 +79,7 @@ def _measured(work: Work, clean: CleanFrames, cutout: Cutout, cutoff: float, tel
     noise = noise_beyond(sums, min(own_cutoff, DARKEST_CUTOFF), clean.colours[cutout.channel].sampling)
     if scale > 1:
         power[:, finest < RINGS] = np.nan
-    fit = fit_seeing(sums, own_cutoff, obstruction(telescope), noise, travel, finest)
+    fit = fit_seeing(sums, own_cutoff, speckle_table(obstruction(telescope)), noise, travel, finest)
     return ColourSeeing(fit._replace(jitter_px=fit.jitter_px * scale), noise, cutoff, power)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.numerics.fourier.rings import RINGS
-from tasks.numerics.seeing.speckle_transfer import STRENGTHS, TRAVELS, SpeckleTable, speckle_table
+from tasks.numerics.seeing.speckle_table import STRENGTHS, TRAVELS, SpeckleTable
 from tasks.numerics.seeing.spectral_ratios import Rings, SpectralSums, jackknife, measured, noise_beyond
 
 F64 = NDArray[np.float64]
@@ -104,16 +104,16 @@ def _log_prior(travel: tuple[float, float] | None, cutoff: float) -> F64:
 def fit_seeing(
     sums: SpectralSums,
     cutoff: float,
-    obstruction: float,
+    table: SpeckleTable,
     noise: float | None = None,
     travel: tuple[float, float] | None = None,
     finest: float = FINEST,
 ) -> Seeing:
     """The posterior mean seeing given `sums`.
 
-    `cutoff` is the telescope's, in cycles per pixel (pupil diameter in cells / grid size); `noise` the power per
-    coefficient of an unnormalised FFT (None: measured beyond the cut-off); `travel` the prior from `travel_prior`;
-    `finest` the last ring that is looked at, as a fraction of the cut-off.
+    `cutoff` is the telescope's, in cycles per pixel (pupil diameter in cells / grid size), `table` of its obstruction;
+    `noise` the power per coefficient of an unnormalised FFT (None: measured beyond the cut-off); `travel` the prior from
+    `travel_prior`; `finest` the last ring that is looked at, as a fraction of the cut-off.
     """
     if len(sums.frames) < 4:
         raise ValueError(f"{len(sums.frames)} groups of frames do not show their scatter, 4 do: use smaller groups")
@@ -121,7 +121,6 @@ def fit_seeing(
     rings = measured(sums, cutoff, noise)
     shortest = min(sums.first.shape[1], sums.width)
     used = _usable(rings, noise, 2.0 / shortest / cutoff, finest)
-    table = speckle_table(round(obstruction, 3))
     log_posterior = _log_prior(travel, cutoff)
     if used.any():
         log_posterior -= 0.5 / _RINGS_PER_SAMPLE * _misfit(rings, jackknife(sums, cutoff, noise), table, used, cutoff)
@@ -129,12 +128,12 @@ def fit_seeing(
     return _summary(weight / weight.sum(), table, cutoff, int(used.sum()))
 
 
-def in_other_light(seeing: Seeing, wavelength_ratio: float, obstruction: float) -> Seeing:
+def in_other_light(seeing: Seeing, wavelength_ratio: float, table: SpeckleTable) -> Seeing:
     """The same air seen at another wavelength: D/r0 follows the ratio to the power 6/5, curves the table's change.
 
     `wavelength_ratio` is that of the seeing's light over the other. Rings are fractions of each light's own cut-off.
     """
-    table, strength = speckle_table(round(obstruction, 3)), seeing.d_over_r0 * wavelength_ratio**1.2
+    strength = seeing.d_over_r0 * wavelength_ratio**1.2
     row = np.log(np.clip(seeing.wind_travel_diameters, TRAVELS[0], TRAVELS[-1]))
     change = np.zeros_like(seeing.mean_power)
     for sign, each in ((1, strength), (-1, seeing.d_over_r0)):

@@ -1,12 +1,10 @@
-"""Speckle transfer functions of simulated Kolmogorov turbulence, as a table of ring curves over D/r0 and wind travel."""
+"""Speckle transfer functions of simulated Kolmogorov turbulence, and their ring curves."""
 
-import functools
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
-from scipy.interpolate import CubicSpline
 
 from tasks.numerics.fourier.rings import RINGS, radial_profile, radii
 from tasks.numerics.optics.aperture import Aperture, aperture_mask
@@ -16,15 +14,6 @@ F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 C64 = NDArray[np.complex64]
 
-STRENGTHS = np.geomspace(2.0, 26.0, 49)
-"""D/r0 of a table's rows."""
-TRAVELS = np.geomspace(0.01, 2.0, 17)
-"""Wind travel during one exposure, in aperture diameters, of a table's columns; 0.01 is practically frozen."""
-_MOMENTS = ((0.01, 1), (0.05, 2), (0.15, 3), (0.5, 6), (2.0, 8))  # (travel, moments of the exposure) that are simulated
-SEED = 65
-"""Of the seeds 0 .. 98 the one whose 128 draws come nearest to the curves of 2,560 (D/r0 3, 6, 12; travel 0.15; obstruction
-0.33 and 0.1): within 0.3 of the table error that the fit assumes, an average seed within 0.65. Choose it again when draws,
-waves, layers or moments change; tests of seeing/fit.py check it."""
 _CELLS = 48  # across the aperture: phase steps between cells stay well below pi at D/r0 = 26
 _WAVES = 600  # plane waves per draw
 _MAX_FREQUENCY = 200.0  # of the waves, cycles per aperture; fixed, so that all draws share their random numbers
@@ -32,8 +21,8 @@ _OUTER_SCALE = 80.0  # in aperture diameters; matters only for the tilt within o
 _LAYERS = ((0.5, 0.6), (0.3, 1.2), (0.2, 2.0))  # share of the turbulence, relative wind; directions are random
 
 
-class SpeckleTable(NamedTuple):
-    """Ring curves of simulated ensembles, each (strength, travel, ring)."""
+class Curves(NamedTuple):
+    """Ring curves of a simulated ensemble, each (ring,)."""
 
     log_power: F64
     """ln <|H|^2>."""
@@ -43,7 +32,7 @@ class SpeckleTable(NamedTuple):
     """var(|H|^2) / <|H|^2>^2."""
 
 
-def phases(travel: float, moments: int, draws: int, seed: int = SEED) -> F32:
+def phases(travel: float, moments: int, draws: int, seed: int) -> F32:
     """Kolmogorov phases (draw, moment, y, x) in rad at D/r0 = 1 over the aperture; `travel` in aperture diameters.
 
     A sum of plane waves with log-spaced frequencies: all scales from eighty apertures to a quarter cell have their
@@ -113,8 +102,8 @@ def aligned_transfers(spectra: C64, iterations: int = 4) -> C64:
     return moved
 
 
-def curves(spectra: C64) -> SpeckleTable:
-    """Ring curves, each (ring,), of transfer functions as `transfers` gives them."""
+def curves(spectra: C64) -> Curves:
+    """Ring curves of transfer functions as `transfers` gives them."""
     draws = len(spectra)
     radius = radii((spectra.shape[1], spectra.shape[1]), 0.5)
     inside = radius <= 1.0
@@ -127,23 +116,4 @@ def curves(spectra: C64) -> SpeckleTable:
     smooth = np.exp(np.interp(radius[inside], RINGS, log_power))
     stack = np.stack([coherent / smooth, signal / smooth, power_variance / smooth**2, squared / smooth**2])
     rings = radial_profile(stack, radius[inside])
-    return SpeckleTable(log_power, rings[0] / rings[1], rings[2] / rings[3])
-
-
-@functools.lru_cache(maxsize=4)
-def speckle_table(obstruction: float, draws: int = 128) -> SpeckleTable:
-    """Ring curves for every pair of STRENGTHS and TRAVELS, interpolated from a few simulated ones (4 s, cached).
-
-    All use the same random numbers, so the curves change smoothly with both.
-    """
-    strengths = np.geomspace(STRENGTHS[0], STRENGTHS[-1], 9)
-    nodes = []
-    for travel, moments in _MOMENTS:
-        unit = phases(travel, moments, draws)
-        nodes.append([curves(transfers(unit * np.float32(d ** (5 / 6)), obstruction)) for d in strengths])
-    tables = []
-    for field in range(3):
-        values = np.array([[cell[field] for cell in column] for column in nodes])
-        fine = CubicSpline(np.log([t for t, _ in _MOMENTS]), values, axis=0)(np.log(TRAVELS))
-        tables.append(CubicSpline(np.log(strengths), fine, axis=1)(np.log(STRENGTHS)).swapaxes(0, 1))
-    return SpeckleTable(*tables)
+    return Curves(log_power, rings[0] / rings[1], rings[2] / rings[3])
