@@ -27,7 +27,7 @@ POWER_FRAMES = 512
 Image = NDArray[np.float32]
 
 
-@step(version="6")
+@step(version="7")
 def average(work: Work, frames: Product, settings: Average) -> None:
     """Read every frame once; find hot, dead and stuck pixels; measure each frame's light and noise."""
     with work.open(Frames, frames) as content:

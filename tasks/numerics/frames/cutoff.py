@@ -41,7 +41,7 @@ SKY_ERROR = 0.3
 """A sky is no power law: relative error of a ring's power in the model."""
 LIKELIHOOD_POWER = 0.25
 """Departures of neighbouring rings from a power law go together: each counts as a fourth."""
-SLOPE, SLOPE_SIGMA, BEND_SIGMA = 2.5, 1.0, 0.15
+SLOPE, SLOPE_SIGMA, BEND_SIGMA = 2.5, 1.0, 0.5
 """Prior of the sky's power law, power ~ f^-slope, and of its second derivative in the logarithm."""
 LARGEST = 4.0
 """Residuals, in standard deviations, count no more than this: a ring may hold anything."""
