@@ -14,10 +14,11 @@ from tasks.products.frames import flag
 from tasks.running.step import Work, step
 
 
-@step(version="5")
+@step(version="6")
 def align(work: Work, frames: Product, settings: AlignSettings) -> None:
     """Shifts (frame, 2) dy, dx px, zero in the middle of the drift; frames that cannot be aligned are marked."""
-    with open_clean_frames(work, frames) as clean:
+    with open_clean_frames(work, frames) as whole:
+        clean = whole.inside
         flags = clean.flags
         usable = flags == 0
         passes = iter(range(settings.rounds))

@@ -5,9 +5,11 @@ from numpy.typing import NDArray
 
 from storage.declared import Growing
 from storage.product import Product
+from tasks.numerics.fourier.canvas import Box
 from tasks.numerics.frames.compact import compacted
-from tasks.numerics.frames.defects import clean
-from tasks.numerics.frames.mosaic import join_sites, split_sites
+from tasks.numerics.frames.defects import clean, fill
+from tasks.numerics.frames.lit_window import lit_window
+from tasks.numerics.frames.mosaic import join_sites, luma, split_sites
 from tasks.products.colours import Colours, colours_of
 from tasks.products.contents import Clean, Frames, Mean
 from tasks.products.frames import CalibratedFrames
@@ -20,30 +22,32 @@ BLOCK = 16
 Image = NDArray[np.float32]
 
 
-@step(version="1")
+@step(version="2")
 def calibrate(work: Work, frames: Product, mean: Product) -> None:
     """Apply response, dark and flat, fill bad pixels and cosmic rays, and leave 16-bit codes of the light.
 
+    Of a target on black only the window is kept that it ever lit, with dark sky around it; outside stands the mean frame.
     Light of frames that came as floats or in more than 16 bits stays float32: its range has no limit.
     """
     with work.open(Frames, frames) as content, work.open(Mean, mean) as average, work.draft() as draft:
         stack = CalibratedFrames(content)
-        bad, noise = average.bad[:], average.noise[:]
-        colours = colours_of(stack.shape[1], content.mosaic)
+        noise, colours = average.noise[:], colours_of(stack.shape[1], content.mosaic)
+        window, light, bad = _window(average, colours.period)
         whole = content.raw.dtype.kind in "ui" and content.raw.dtype.itemsize <= 2
-        codes = draft.growing("codes", stack.shape[1:], np.uint16 if whole else np.float32)
+        codes = draft.growing("codes", bad[:, *window].shape, np.uint16 if whole else np.float32)
         places: list[NDArray[np.int64]] = []
         levels, steps = [], []
-        for start, block in read_ahead(stack.blocks(BLOCK)):
-            light, found = cleaned(block, bad, noise[start : start + len(block)], colours)
-            places.append(np.argwhere(found) + np.array([start, 0, 0, 0]))
-            level, size = _write(codes, light, whole)
+        for start, block in read_ahead((start, block[:, :, *window]) for start, block in stack.blocks(BLOCK)):
+            light_inside, found = cleaned(block, bad[:, *window], noise[start : start + len(block)], colours)
+            places.append(np.argwhere(found) + np.array([start, 0, window[0].start, window[1].start]))
+            level, size = _write(codes, light_inside, whole)
             levels.append(level)
             steps.append(size)
             work.progress(len(codes), stack.shape[0])
         draft.fill(
             Clean(
                 codes=codes,
+                window=[number for side in window for number in (side.start, side.stop)],
                 level=np.concatenate(levels),
                 step_size=np.concatenate(steps),
                 flags=stack.flags,
@@ -52,8 +56,22 @@ def calibrate(work: Work, frames: Product, mean: Product) -> None:
                 spikes=np.concatenate(places).astype(np.int64),
                 facts=content.facts,
                 mosaic=content.mosaic,
+                beyond=None if bad[:, *window].shape == bad.shape else light,
             )
         )
+
+
+def _window(average: Mean, period: int) -> tuple[Box, Image, NDArray[np.bool_]]:
+    """Rows and columns that are kept; the mean frame (channel, y, x) without defects; and these."""
+    bad = average.bad[:]
+
+    def mended(picture: Image) -> Image:
+        filled = fill(split_sites(picture, period)[None], split_sites(bad, period))[0]
+        return join_sites(filled, period, (bad.shape[-2], bad.shape[-1]))
+
+    light, variance = mended(average.mean[:]), mended(average.variance[:])
+    grey, scatter = (luma(each, period).mean(axis=0) for each in (light, variance))
+    return lit_window(grey, scatter, period), light, bad
 
 
 def cleaned(light: Image, bad: NDArray[np.bool_], noise: Image, colours: Colours) -> tuple[Image, NDArray[np.bool_]]:

@@ -15,7 +15,7 @@ from tasks.numerics.frames import stacking
 from tasks.numerics.frames.mosaic import on_finer_grid
 from tasks.numerics.frames.noise_curve import FREQUENCIES_CPP, LearntNoise, learn_noise
 from tasks.numerics.frames.quality import Lucky, Run, lucky_share, ranking, upper_outliers
-from tasks.products.clean_frames import CleanFrames, open_clean_frames
+from tasks.products.clean_frames import CleanFrames, box_of, open_clean_frames
 from tasks.products.contents import Mean, Shifts, Stack
 from tasks.products.cutout import cutout_of
 from tasks.products.frames import flag
@@ -61,7 +61,8 @@ def shift_average(
     Stacks have `scale` pixels for each of the camera's, along both axes: the grid of the sky.
     """
     check_scale(telescope, scale)
-    with open_clean_frames(work, frames) as clean:
+    with open_clean_frames(work, frames) as whole:
+        clean = whole.inside
         with work.open(Shifts, shifts) as aligned, work.open(Mean, mean) as average:
             moves, flags = aligned.shifts[:], aligned.flags[:]
             check_wavelengths(telescope, len(clean.colours))
@@ -81,10 +82,11 @@ def shift_average(
             stacks = _stacks(clean, moves, *chosen, size)
         else:
             stacks = _drizzled(clean, moves, *chosen, scale, size)
-        ranked = Ranked(*stacks, rest, held, flags, moves, scale)
+        stack, lucky_stack = (_in_frame(whole, picture, scale) for picture in stacks)
+        ranked = Ranked(stack, lucky_stack, rest, held, flags, moves, scale)
         content = replace(_content(clean, scores, lucky, ranked), rounding_noise=rounding)
         on_camera = replace(content, stack=binned(content.stack[:], scale), shifts=moves, scale=1)
-        work.save(_with_noise(content, on_camera, clean, np.flatnonzero(ok), size))
+        work.save(_with_noise(content, on_camera, whole, np.flatnonzero(ok), size))
 
 
 def _content(clean: CleanFrames, scores: stacking.FrameScores, lucky: Lucky, ranked: Ranked) -> Stack:
@@ -103,7 +105,18 @@ def _content(clean: CleanFrames, scores: stacking.FrameScores, lucky: Lucky, ran
         share=lucky.share,
         mosaic=clean.content.mosaic,
         scale=ranked.scale,
+        window=clean.content.window,
     )
+
+
+def _in_frame(whole: CleanFrames, picture: stacking.Image, scale: int) -> stacking.Image:
+    """A stack (channel, y, x) of the window in the whole frame: outside stands the mean frame."""
+    if whole.beyond is None:
+        return picture
+    mean = on_finer_grid(whole.beyond, scale)
+    out = stacking.one_registered(mean, np.zeros(2, np.float32), whole.samplings_at(scale))
+    out[:, *box_of(whole.content.window, scale)] = picture
+    return out
 
 
 def _with_noise(content: Stack, on_camera: Stack, clean: CleanFrames, usable: NDArray[np.int64], size: int) -> Stack:

@@ -2,12 +2,13 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from storage.product import Product
+from tasks.numerics.fourier.canvas import Box
 from tasks.numerics.fourier.sampling import Sampling
 from tasks.numerics.frames.compact import expanded
 from tasks.numerics.frames.mosaic import luma
@@ -31,12 +32,24 @@ class CleanFrames:
     """(frame, channel) light of one code."""
     noise: NDArray[np.float32]
     """(frame, channel) variance per pixel, a channel for each colour."""
+    beyond: NDArray[np.float32] | None = None
+    """(channel, y, x) what stands outside the window that calibrate kept; None: frames end where the window ends."""
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """Frames, channels of the raw frames, rows, columns."""
         n, c, y, x = self.content.codes.shape
-        return n, c, y, x
+        return (n, c, y, x) if self.beyond is None else (n, c, *self.beyond.shape[1:])
+
+    @property
+    def inside(self) -> "CleanFrames":
+        """The frames inside the window that calibrate kept: all that changes, and less to read."""
+        return replace(self, beyond=None)
+
+    @property
+    def window(self) -> Box:
+        """Rows and columns that calibrate kept."""
+        return box_of(self.content.window)
 
     @property
     def samplings(self) -> list[Sampling]:
@@ -54,7 +67,12 @@ class CleanFrames:
 
     def read(self, start: int, stop: int) -> NDArray[np.float32]:
         """Frames start..stop."""
-        return expanded(self.content.codes[start:stop], self.level[start:stop], self.step_size[start:stop])
+        light = expanded(self.content.codes[start:stop], self.level[start:stop], self.step_size[start:stop])
+        if self.beyond is None:
+            return light
+        out = np.repeat(self.beyond[None], len(light), axis=0)
+        out[:, :, *self.window] = light
+        return out
 
     def take(self, frames: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
         """The named frames in the named order."""
@@ -116,7 +134,14 @@ class CleanFrames:
 def clean_frames(content: Clean) -> CleanFrames:
     """The frames of an open calibrate product."""
     colours = colours_of(content.codes.shape[1], content.mosaic)
-    return CleanFrames(content, colours, content.level[:], content.step_size[:], content.noise[:])
+    beyond = None if content.beyond is None else content.beyond[:]
+    return CleanFrames(content, colours, content.level[:], content.step_size[:], content.noise[:], beyond)
+
+
+def box_of(window: Sequence[int], scale: int = 1) -> Box:
+    """Rows and columns of a window as products note it, in pixels narrower by a factor."""
+    top, bottom, left, right = (number * scale for number in window)
+    return slice(top, bottom), slice(left, right)
 
 
 @contextlib.contextmanager

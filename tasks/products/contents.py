@@ -62,6 +62,7 @@ class Clean(Content):
     step: ClassVar[str] = "calibrate"
 
     codes: Annotated[Numbers, Array("frame, channel, y, x", "step_size", "Light: uint16, or float32 for float frames.")]
+    window: Annotated[list[int], Value("px", "First and last+1 row and column that `codes` hold of the frame.")]
     level: Annotated[F32, Array("frame, channel", "adu", "Light of code 0.")]
     step_size: Annotated[F32, Array("frame, channel", "adu", "Light of one code, a power of two.")]
     flags: Annotated[U8, Array("frame", "bits", "Flags of ingest.")]
@@ -70,6 +71,10 @@ class Clean(Content):
     spikes: Annotated[I64, Array("spike, frame channel y x", "", "Pixels that were filled in one frame: cosmic rays.")]
     facts: Annotated[dict[str, str], Value("", "What the file says of itself, of ingest.")]
     mosaic: Annotated[str, Value("", "Colours of the sensor's first cell, of ingest.")] = ""
+    beyond: Annotated[
+        F32 | None,
+        Array("channel, y, x", "adu", "Mean frame, which stands outside the window, where that is not whole."),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,9 @@ class Stack(Content):
     scale: Annotated[
         int, Value("", "Pixels of the stack, and of every sky, for one of the camera's, along each axis.")
     ] = 1
+    window: Annotated[
+        list[int] | None, Value("camera px", "Rows and columns of `calibrate`; outside them stands the mean frame.")
+    ] = None
     rounding_noise: Annotated[F64 | None, Array("channel", "adu^2", "Least noise of a pixel, of average.")] = None
     noise_ratio: Annotated[F64 | None, Array("channel", "", "Largest over smallest noise where there is no light.")] = (
         None

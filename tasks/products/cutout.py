@@ -22,7 +22,7 @@ from tasks.numerics.fourier.shifts import covered, move_whole, split
 from tasks.numerics.frames.mosaic import on_finer_grid
 from tasks.numerics.frames.noise_curve import whitened, whitener
 from tasks.numerics.sky.wiener import corner_noise
-from tasks.products.clean_frames import CleanFrames
+from tasks.products.clean_frames import CleanFrames, box_of
 from tasks.products.colours import colours_of
 from tasks.products.contents import Stack
 
@@ -54,6 +54,8 @@ class Cutout:
     """(frame,) frames that nothing speaks against."""
     in_box: Sampling
     """The colour's pixels, seen from the box's first one."""
+    window: Box | None = None
+    """The part of the frame that calibrate kept; None: all of it."""
     scale: int = 1
     """Pixels of the stack for one of the camera's, along each axis."""
     noise_curve: NDArray[np.float64] | None = None
@@ -77,12 +79,14 @@ class Cutout:
 
         A mosaic is only moved by whole periods; what is not the colour's own pixel is left as it comes.
         """
-        light = on_finer_grid(clean.light(chosen, self.channel), self.scale)
+        light = on_finer_grid(clean.inside.light(chosen, self.channel), self.scale)
         light = np.asarray((light - self.background) / self.gains[chosen, None, None] + self.background, np.float32)
         if self.stack.shape == self.full_stack.shape:
             return light, self.whole_shifts(chosen)
         whole, _ = split(self.shifts[chosen], self.in_box.period)
-        return registered(light, whole, self.full_stack)[:, *self.box], self.whole_shifts(chosen)
+        inside = within(self.box, self.window)
+        stack = self.full_stack if self.window is None else self.full_stack[self.window]
+        return registered(light, whole, stack)[:, *inside], self.whole_shifts(chosen)
 
     def whole_shifts(self, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
         """By how many whole pixels (frame, 2) the frames of `flux_matched` are off the box: none where they are cut to it."""
@@ -115,8 +119,8 @@ class Cutout:
         return frames if white is None else np.fft.irfft2(np.fft.rfft2(frames) * white, s=size).astype(np.float32)
 
     def alone(self, clean: CleanFrames, chosen: NDArray[np.int64]) -> Image:
-        """The chosen whole frames (frame, y, x) as they were taken, on the camera's grid, with white noise."""
-        light = clean.alone(chosen, self.channel, self.border)
+        """The chosen frames (frame, y, x) as they were taken, on the camera's grid, all that was kept, with white noise."""
+        light = clean.inside.alone(chosen, self.channel, self.border)
         return light if self.noise_curve is None else whitened(light, self.noise_curve)
 
     def noise_of(self, spectra: Tensor, cutoff: float) -> float:
@@ -147,10 +151,27 @@ def registered(frames: Image, whole: NDArray[np.int64], stack: Image) -> Image:
     return np.where(shown, move_whole(frames[:, None], -whole)[:, 0], stack)
 
 
+def within(box: Box, window: Box | None) -> Box:
+    """A part of the frame, counted from a window's first row and column."""
+    if window is None:
+        return box
+    rows, columns = (slice(s.start - w.start, s.stop - w.start) for s, w in zip(box, window, strict=True))
+    return rows, columns
+
+
+def _kept(box: Box, window: Box) -> Box:
+    """What of a part of the frame lies in a window."""
+    rows, columns = (slice(max(s.start, w.start), min(s.stop, w.stop)) for s, w in zip(box, window, strict=True))
+    return rows, columns
+
+
 def cutout_of(stack: Stack, channel: int) -> Cutout:
     """The cutout of a channel, from the open shift_average product."""
     full = stack.stack[channel]
-    box = target_box(stack.stack[:].mean(axis=0))
+    kept = (slice(0, full.shape[0]), slice(0, full.shape[1]))
+    if stack.window is not None:
+        kept = box_of(stack.window, stack.scale)
+    box = _kept(target_box(stack.stack[:].mean(axis=0)), kept)
     inside = full[box]
     sampling = colours_of(len(stack.stack), stack.mosaic)[channel].sampling.finer(stack.scale)
     size = canvas_size(inside.shape[0], inside.shape[1], sampling.period)
@@ -166,6 +187,7 @@ def cutout_of(stack: Stack, channel: int) -> Cutout:
         stack.gains[:, channel],
         stack.flags[:] == 0,
         sampling.moved(-box[0].start, -box[1].start),
+        kept,
         stack.scale,
         _noise_curve(stack, channel),
         0.0 if stack.rounding_noise is None else float(stack.rounding_noise[channel]),

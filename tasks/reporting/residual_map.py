@@ -30,7 +30,7 @@ def residual_map(clean: CleanFrames, cutout: Cutout, sky: Sky, aperture: Apertur
     few = int(np.clip(CELLS // size**2, 1, BLOCK))
     y, x = clean.colours[channel].sampling.offsets[0]
     period = clean.colours[channel].sampling.period
-    gain, read = noise_line(clean.light(chosen[:few], channel)[:, y::period, x::period])
+    gain, read = noise_line(clean.inside.light(chosen[:few], channel)[:, y::period, x::period])
     inside = centred(cutout.stack.shape, size)
     variance = np.ones((size, size), np.float32)
     level = read + gain * cutout.stack
