@@ -79,7 +79,7 @@ WITHOUT_MODULE = {
     "tests/flows/test_kills.py": "a promise of all that can be killed, by the script that counts kills",
     "tests/flows/test_night_faults.py": "a promise of the whole night: whatever ends it, nothing is lost or done twice",
     "tests/tasks/test_finer_grid.py": "a promise of the whole recipe: wide pixels give a sky on a finer grid",
-    "tests/tasks/test_mosaic.py": "a promise of the whole recipe: a raw Bayer capture becomes a colour sky",
+    "tests/tasks/test_mosaic.py", "tests/tasks/test_window.py": "a promise of the whole recipe: a raw Bayer capture becomes a colour sky",
     "tests/storage/captures/readers/test_contract.py": "one contract for the whole READERS table",
     "tests/storage/captures/test_bad_inputs.py": "a promise of all that reads what a night's folder holds",
     "tests/storage/captures/readers/test_real.py": "files of real programs, whatever reader takes them",
