@@ -27,6 +27,7 @@ TITLES = {
     "until": "Up to night",
     "by": "Over by",
     "retry_failed": "Try failed captures again",
+    "winjupos": "Name for WinJUPOS",
 }
 """Field: what the form in the Prefect UI calls it, where its name alone does not say it."""
 

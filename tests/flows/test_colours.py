@@ -72,18 +72,8 @@ def words(store: Path, optics: Path, quick: list[str]) -> list[str]:
     return ["--store", str(store), "--device", "cpu", "--config", str(optics), *quick]
 
 
-def test_a_night_makes_the_colour_sky(desk: Any, films: Path, store: Path, words: list[str], tmp_path: Path) -> None:
-    night, out = tmp_path / "night", tmp_path / "night" / "restored"
-    night.mkdir()
-    for film in films.glob("*.ser"):
-        shutil.copy2(film, night)
-    easy = [word for setting in EASY for word in ("--set", setting)]
-    first = desk.ask("night", night, *words, *easy)
-    assert first.code == 0, first.err
-    assert outcomes(night) == dict.fromkeys(
-        ["Jup_R_2200_ser", "Jup_G_2201_ser", "Jup_B_2202_ser", "Jup_RGB_2200"], "restored"
-    )
-    folder = out / "Jup_RGB_2200"
+def check_published(folder: Path, out: Path) -> None:
+    """Are the files of the colour sky whole, and is it in the gallery and the night's summary?"""
     report = json.loads((folder / "report.json").read_text())
     assert [(p["filter"], p["name"]) for p in report["parts"]] == [
         ("red", "Jup_R_2200.ser"), ("green", "Jup_G_2201.ser"), ("blue", "Jup_B_2202.ser")
@@ -101,6 +91,38 @@ def test_a_night_makes_the_colour_sky(desk: Any, films: Path, store: Path, words
     schema = Path(__file__).parents[2] / "storage" / "results" / "night.schema.json"
     jsonschema.validate(summary, json.loads(schema.read_text()))
 
+
+def check_lost_part(desk: Any, night: Path, out: Path, words: list[str]) -> None:
+    """A part that fails takes the colour sky with it and no other part; without it there is none."""
+    (night / "Jup_B_2202.ser").write_bytes(b"no capture")
+    os.utime(night / "Jup_B_2202.ser", (late := (EVENING + timedelta(seconds=200)).timestamp(), late))
+    assert desk.ask("night", night, *words).code == 1
+    row = next(
+        row for row in json.loads((out / "night.json").read_text())["captures"] if row["capture"] == "Jup_RGB_2200"
+    )
+    assert row["outcome"] == "skipped"
+    assert row["reason"].startswith("its blue part Jup_B_2202_ser failed: ")
+    assert {"Jup_R_2200_ser": "cached", "Jup_G_2201_ser": "cached"}.items() <= outcomes(night).items()
+
+    (night / "Jup_B_2202.ser").unlink()
+    assert desk.ask("night", night, *words).code == 0
+    assert "Jup_RGB_2200" not in outcomes(night)
+    assert "blue missing" in (out / "night.log").read_text()
+
+
+def test_a_night_makes_the_colour_sky(desk: Any, films: Path, store: Path, words: list[str], tmp_path: Path) -> None:
+    night, out = tmp_path / "night", tmp_path / "night" / "restored"
+    night.mkdir()
+    for film in films.glob("*.ser"):
+        shutil.copy2(film, night)
+    easy = [word for setting in EASY for word in ("--set", setting)]
+    first = desk.ask("night", night, *words, *easy)
+    assert first.code == 0, first.err
+    assert outcomes(night) == dict.fromkeys(
+        ["Jup_R_2200_ser", "Jup_G_2201_ser", "Jup_B_2202_ser", "Jup_RGB_2200"], "restored"
+    )
+    check_published(out / "Jup_RGB_2200", out)
+
     products = made(store)
     again = desk.ask("night", night, *words, *easy)
     assert again.code == 0
@@ -108,7 +130,7 @@ def test_a_night_makes_the_colour_sky(desk: Any, films: Path, store: Path, words
     assert made(store) == products
     assert desk.last_run().name == "night in night", "no part and no group had a run"
 
-    (folder / "sky.tif").unlink()
+    (out / "Jup_RGB_2200" / "sky.tif").unlink()
     shutil.rmtree(store / "combine")
     assert desk.ask("night", night, "--winjupos", *words, *easy).code == 0
     assert outcomes(night)["Jup_RGB_2200"] == "restored"
@@ -118,20 +140,7 @@ def test_a_night_makes_the_colour_sky(desk: Any, films: Path, store: Path, words
         [named] = (out / name).glob("2026-11-20-*-Jup.tif")
         assert named.read_bytes() == (out / name / "sky.tif").read_bytes()
 
-    (night / "Jup_B_2202.ser").write_bytes(b"no capture")
-    os.utime(night / "Jup_B_2202.ser", (late := (EVENING + timedelta(seconds=200)).timestamp(), late))
-    assert desk.ask("night", night, *words, *easy).code == 1
-    row = next(
-        row for row in json.loads((out / "night.json").read_text())["captures"] if row["capture"] == "Jup_RGB_2200"
-    )
-    assert row["outcome"] == "skipped"
-    assert row["reason"].startswith("its blue part Jup_B_2202_ser failed: ")
-    assert {"Jup_R_2200_ser": "cached", "Jup_G_2201_ser": "cached"}.items() <= outcomes(night).items()
-
-    (night / "Jup_B_2202.ser").unlink()
-    assert desk.ask("night", night, *words, *easy).code == 0
-    assert "Jup_RGB_2200" not in outcomes(night)
-    assert "blue missing" in (out / "night.log").read_text()
+    check_lost_part(desk, night, out, [*words, *easy])
 
 
 def test_restore_takes_the_parts(desk: Any, films: Path, store: Path, words: list[str], tmp_path: Path) -> None:

@@ -51,6 +51,37 @@ def outcomes(folder: Path) -> dict[str, str]:
     return {row["capture"]: row["outcome"] for row in summary["captures"]}
 
 
+def check_tried_again(desk: Any, folder: Path, said: str, words: list[str]) -> None:
+    """A capture that failed is tried again where that is asked for, and under other settings."""
+    assert "failed before, unchanged: " in said
+    assert "not a SER capture" in said
+
+    assert desk.ask("night", folder, *words, "--retry-failed").code == 1
+    assert desk.last_run().name == "broken.ser, night"
+    assert desk.ask("night", folder, *words, "--set", "timeouts.ingest_s=999").code == 1
+    assert [run for run in desk.runs()[-4:] if run.name == "broken.ser, night"], (
+        "other settings are worth another attempt"
+    )
+
+
+def check_made_again(desk: Any, folder: Path, tmp_path: Path, words: list[str]) -> None:
+    """Files that are missing are published again, of products that are there; no other product is made."""
+    store, out = tmp_path / "store", folder / "restored"
+    for name in ("sky.png", "report.json"):
+        (out / "new_ser" / name).unlink()
+        before = made(store)
+        assert desk.ask("night", folder, *words).code == 0
+        assert (out / "new_ser" / name).exists(), "what is missing is published again"
+        assert made(store) == before
+    shutil.rmtree(store / "evaluate")
+    before = made(store)
+    assert desk.ask("night", folder, *words).code == 0
+    assert made(store) == before, "the results are there; nobody needs the product"
+    (out / "new_ser" / "sky.fits").unlink()
+    assert desk.ask("night", folder, *words).code == 0
+    assert len(set(made(store)) - set(before)) == 1, "only what the missing result needs is made again"
+
+
 def test_a_night(desk: Any, folder: Path, copy: Copy, tmp_path: Path, words: list[str]) -> None:
     out, store = folder / "restored", tmp_path / "store"
     first = desk.ask("night", folder, *words)
@@ -75,15 +106,7 @@ def test_a_night(desk: Any, folder: Path, copy: Copy, tmp_path: Path, words: lis
     assert desk.last_run().name == "night in night", (
         "no capture had a run: one that failed and has not changed, neither"
     )
-    assert "failed before, unchanged: " in second.out
-    assert "not a SER capture" in second.out
-
-    assert desk.ask("night", folder, *words, "--retry-failed").code == 1
-    assert desk.last_run().name == "broken.ser, night"
-    assert desk.ask("night", folder, *words, "--set", "timeouts.ingest_s=999").code == 1
-    assert [run for run in desk.runs()[-4:] if run.name == "broken.ser, night"], (
-        "other settings are worth another attempt"
-    )
+    check_tried_again(desk, folder, second.out, words)
 
     (folder / "broken.ser").unlink()
     copy(folder / "new.ser", 2)
@@ -98,19 +121,7 @@ def test_a_night(desk: Any, folder: Path, copy: Copy, tmp_path: Path, words: lis
     assert outcomes(folder)["jupiter_ser"] == "restored", "another file of the same name is another capture"
     assert outcomes(folder)["new_ser"] == "cached"
 
-    for name in ("sky.png", "report.json"):
-        (out / "new_ser" / name).unlink()
-        before = made(store)
-        assert desk.ask("night", folder, *words).code == 0
-        assert (out / "new_ser" / name).exists(), "what is missing is published again"
-        assert made(store) == before
-    shutil.rmtree(store / "evaluate")
-    before = made(store)
-    assert desk.ask("night", folder, *words).code == 0
-    assert made(store) == before, "the results are there; nobody needs the product"
-    (out / "new_ser" / "sky.fits").unlink()
-    assert desk.ask("night", folder, *words).code == 0
-    assert len(set(made(store)) - set(before)) == 1, "only what the missing result needs is made again"
+    check_made_again(desk, folder, tmp_path, words)
     lines = (out / "night.log").read_text().splitlines()
     assert sum("begins; results in" in line for line in lines) == 10
 

@@ -36,6 +36,11 @@ QUICK = (
     "rounds.0.sky.cg_iterations=4", "rounds.1.psfs.steps=30", "evaluate.steps=25",
 )  # fmt: skip
 """Settings that solve a capture of 64 x 64 pixels in a second."""
+SOLVED_WELL = (
+    "psfs.modes=28", "rounds.0.psfs.frames=32", "rounds.0.psfs.steps=150", "rounds.0.psfs.starts=1",
+    "rounds.1.psfs.steps=30", "evaluate.steps=60",
+)  # fmt: skip
+"""Settings that solve it well enough to compare its sky with the truth, in some seconds."""
 
 
 class Filmed:

@@ -24,13 +24,10 @@ from tasks.numerics.judging.metrics import match
 from tasks.products.contents import Evaluated
 from tasks.reporting.truth import in_pixels_of
 from tasks.running.step import Run
+from tests.tasks.conftest import SOLVED_WELL
 
 SIDE = 32
 """Of a frame; the truth has twice as many pixels."""
-QUICK = (
-    "psfs.modes=28", "rounds.0.psfs.frames=32", "rounds.0.psfs.steps=150", "rounds.0.psfs.starts=1",
-    "rounds.1.psfs.steps=30", "evaluate.steps=60",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,7 @@ class Coarse:
 
     def solved(self, *words: str) -> CaptureResults:
         """The same with other settings."""
-        config = load_config(beside(self.capture.path)["config"], overrides=(*QUICK, *words))
+        config = load_config(beside(self.capture.path)["config"], overrides=(*SOLVED_WELL, *words))
         return restore_capture(Run(self.store), self.capture, config)
 
     def psnr(self, results: CaptureResults, name: str) -> float:
@@ -60,7 +57,7 @@ def coarse(tmp_path_factory: pytest.TempPathFactory) -> Coarse:
     film = tmp_path_factory.mktemp("coarse") / "film.ser"
     request = {"n_frames": 48, "size_px": SIDE, "binning": 2, "photons_peak": 20000.0, "fps": 20.0, "d_over_r0": 4.0}
     simulate(film, {**request, "seed": 3, "drift_px": (1.5, -2.5)}, "planet")
-    truth, config = truth_beside(film), load_config(beside(film)["config"], overrides=QUICK)
+    truth, config = truth_beside(film), load_config(beside(film)["config"], overrides=SOLVED_WELL)
     assert truth is not None
     store, capture = Store(film.parent / "store"), capture_at(film)
     return Coarse(capture, config, store, restore_capture(Run(store), capture, config), truth)
@@ -120,7 +117,7 @@ def test_files_may_have_one_and_a_half_pixels(coarse: Coarse, tmp_path: Path) ->
     """Of the sky that was solved on two: no step is repeated."""
     results = coarse.solved("sky.scale=1.5")
     assert results == coarse.results
-    config = load_config(beside(coarse.capture.path)["config"], overrides=(*QUICK, "sky.scale=1.5"))
+    config = load_config(beside(coarse.capture.path)["config"], overrides=(*SOLVED_WELL, "sky.scale=1.5"))
     report = publish_result(coarse.store, results, coarse.capture, config, tmp_path)
     scale = coarse.config.telescope.scale_arcsec
     assert scale is not None
@@ -137,7 +134,7 @@ def test_files_may_have_one_and_a_half_pixels(coarse: Coarse, tmp_path: Path) ->
 
 
 def test_a_finer_grid_needs_the_telescope(coarse: Coarse, tmp_path: Path) -> None:
-    config = load_config(overrides=[*QUICK, "sky.scale=2"])
+    config = load_config(overrides=[*SOLVED_WELL, "sky.scale=2"])
     with pytest.raises(Hopeless, match=r"sky\.scale = 2 needs the telescope.*or sky\.scale = 1"):
         restore_capture(Run(Store(tmp_path)), coarse.capture, config)
 

@@ -26,15 +26,12 @@ from tasks.numerics.fourier.sampling import bayer_samplings
 from tasks.numerics.judging.metrics import match
 from tasks.products.contents import Evaluated
 from tasks.running.step import Run
+from tests.tasks.conftest import SOLVED_WELL
 
 SIDE, PATTERN = 64, "GRBG"
 GAINS = (0.8, 1.0, 0.6)
 BLUE_MOVED_PX = (2, -1)
 """By how much (dy, dx) px the atmosphere moves blue."""
-QUICK = (
-    "psfs.modes=28", "rounds.0.psfs.frames=32", "rounds.0.psfs.steps=150", "rounds.0.psfs.starts=1",
-    "rounds.1.psfs.steps=30", "evaluate.steps=60",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,9 @@ def solved(folder: Path, codes: NDArray[np.float64], optics: Path, bayer: str | 
     folder.mkdir()
     write_ser(folder / "film.ser", np.clip(np.rint(codes), 0, 4095).astype(np.uint16), 12, bayer=bayer)
     store = Store(folder / "store")
-    return store, restore_capture(Run(store), capture_at(folder / "film.ser"), load_config(optics, overrides=QUICK))
+    return store, restore_capture(
+        Run(store), capture_at(folder / "film.ser"), load_config(optics, overrides=SOLVED_WELL)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +77,7 @@ def evening(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untype
     store, results = solved(folder / "mosaic", mosaic, optics, PATTERN)
     other, plain = solved(folder / "demosaiced", demosaiced(mosaic, masks), optics, None)
     with store.view(Evaluated, results.evaluated) as raw, other.view(Evaluated, plain.evaluated) as rgb:
-        capture, config = capture_at(folder / "mosaic" / "film.ser"), load_config(optics, overrides=QUICK)
+        capture, config = capture_at(folder / "mosaic" / "film.ser"), load_config(optics, overrides=SOLVED_WELL)
         yield Evening(raw, rgb, found[0], store, results, capture, config)
 
 

@@ -69,11 +69,9 @@ def test_killed_and_run_again(
 
     second = subprocess.run(program, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=WAIT_S)
     assert second.returncode == 0, second.stderr
-    told = second.stderr.splitlines()
-    assert "40 frames of 64 x 64: " in told[0], "how long it will take, before anything is done"
-    assert [line for line in told if re.match(r"evaluate: 4 held-out frames in \d+\.\d s; about \d+ s left", line)], (
-        told
-    )
+    said = second.stderr.splitlines()
+    assert "40 frames of 64 x 64: " in said[0], "how long it will take, before anything is done"
+    assert any(re.match(r"evaluate: 4 held-out frames in \d+\.\d s; about \d+ s left", line) for line in said), said
     between = _products(store)
     assert {name: between[name] for name in before} == before
     assert len(between) == len(TASKS)

@@ -34,9 +34,16 @@ def capture(tmp_path: Path, **more: Any) -> dict[str, Any]:
 
 def test_what_serve_itself_asks_for_is_taken(limits: RequestLimits, tmp_path: Path) -> None:
     own = {"store": tmp_path / "store", "config": tmp_path / "mine.toml", "night": tmp_path / "inbox"}
-    limits.check("capture", capture(tmp_path, **own, overrides=["night.settle_s=1", "evaluate.steps=3"]), {})
-    limits.check("capture", capture(tmp_path, capture=tmp_path / "more" / "a.ser", out=tmp_path / "more" / "o"), None)
-    limits.check("night", {"request": {"folder": str(tmp_path / "inbox"), "out": str(tmp_path / "results")}}, None)
+    taken = [
+        ("capture", capture(tmp_path, **own, overrides=["night.settle_s=1", "evaluate.steps=3"]), {}),
+        ("capture", capture(tmp_path, capture=tmp_path / "more" / "a.ser", out=tmp_path / "more" / "o"), None),
+        ("night", {"request": {"folder": str(tmp_path / "inbox"), "out": str(tmp_path / "results")}}, None),
+    ]
+    for flow, parameters, job_variables in taken:
+        limits.check(flow, parameters, job_variables)
+        elsewhere = {"request": {**parameters["request"], "out": "/elsewhere"}}
+        with pytest.raises(Hopeless, match="outside the folders"):
+            limits.check(flow, elsewhere, job_variables)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +90,10 @@ def test_frames_too_small_to_be_restored_are_told_with_both_sizes(size: tuple[in
 
 
 def test_the_smallest_frames_pass() -> None:
-    check_size(Path("a.ser"), Header(9, 1, 16, 16, np.dtype(np.uint8), 255.0, None, False, {}))
+    smallest = Header(9, 1, 16, 16, np.dtype(np.uint8), 255.0, None, False, {})
+    check_size(Path("a.ser"), smallest)
+    with pytest.raises(BadCapture, match="16 x 15 pixels"):
+        check_size(Path("a.ser"), replace(smallest, height=15))
 
 
 def test_a_dark_with_pixels_that_are_not_finite_is_named_with_their_number() -> None:

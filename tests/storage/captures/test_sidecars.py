@@ -160,7 +160,10 @@ def test_nonsense_tells_nothing_and_breaks_nothing(tmp_path: Path, text: bytes) 
     for name in ("a.txt", "a.CameraSettings.txt"):
         log = beside(tmp_path, name, text)
         assert (log.settings, log.profile, log.started) == ({}, None, None)
-        load_config(sidecars=Sidecars(log.settings))
+        config = load_config(sidecars=Sidecars(log.settings))
+        for section, entries in log.settings.items():
+            for key, told in entries.items():
+                assert getattr(getattr(config, section), key) == pytest.approx(told)
 
 
 def test_only_a_file_in_the_same_folder_is_read(tmp_path: Path) -> None:

@@ -57,7 +57,10 @@ def test_a_disk_that_refuses_the_summary_ends_no_night(tmp_path: Path, monkeypat
         raise StoreError("full")
 
     monkeypatch.setattr("storage.results.night_record.save_json", refuse)
-    NightRecord(tmp_path, tmp_path).end("done")
+    record = NightRecord(tmp_path, tmp_path)
+    record.end("done")
+    assert record.summary["state"] == "done"
+    assert not (tmp_path / "night.json").exists()
 
 
 def test_no_output_of_a_night_follows_a_link(tmp_path: Path) -> None:

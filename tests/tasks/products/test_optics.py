@@ -65,6 +65,8 @@ def test_wavelengths_of_other_channels_are_refused_with_the_numbers(told: tuple[
 @pytest.mark.parametrize(("told", "channels"), [(550.0, 3), ((550.0,), 3), ((650.0, 550.0, 450.0), 3)])
 def test_one_wavelength_for_all_channels_or_one_for_each(told: float | tuple[float, ...], channels: int) -> None:
     check_wavelengths(Telescope(wavelength_nm=told), channels)
+    with pytest.raises(Hopeless, match="4 wavelengths"):
+        check_wavelengths(Telescope(wavelength_nm=(700.0, 600.0, 500.0, 400.0)), channels)
 
 
 def test_an_aperture_is_no_wider_than_the_pixels_hold() -> None:

@@ -206,9 +206,14 @@ def test_nonsense_is_no_address() -> None:
         pass
 
 
-def test_nothing_is_asked_of_a_cluster_where_there_is_nothing_to_do(store: Store, address: str) -> None:
+def test_nothing_is_asked_of_a_cluster_where_there_is_nothing_to_do(
+    store: Store, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scattered: list[tuple[object, ...]] = []
+    monkeypatch.setattr(tasks.running.dask_jobs, "_scatter", lambda *asked: scattered.append(asked))
     with connected(address) as cluster:
         map_jobs(work_of(Run(store, cluster=cluster)), no_job, [])
+        assert scattered == []
 
 
 def test_what_is_wrong_with_a_cluster_is_told(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
