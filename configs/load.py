@@ -164,7 +164,9 @@ def _read(file: Path) -> dict[str, Any]:
             raise BadConfig(f"{file} is larger than {MAX_FILE_BYTES} bytes; a configuration is not: check the name")
         return _parsed(content.decode("utf-8"))
     except FileNotFoundError:
-        raise BadConfig(f"{file}: there is no such configuration file; check the path given to --config") from None
+        raise BadConfig(
+            f"{file}: there is no such configuration file; check the path in --config or STILLSKY_OBSERVATORY"
+        ) from None
     except RecursionError:
         raise BadConfig(f"{file} is nested too deep; no setting is: see the README for an example") from None
     except BadConfig:

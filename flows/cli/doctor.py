@@ -62,9 +62,11 @@ def examine(root: Path, device: str = "auto") -> list[Finding]:
 def _observatory() -> Finding:
     """The observatory file, and the telescope in it."""
     from configs.load import BadConfig, load_config
-    from configs.observatory import observatory_file
+    from configs.observatory import VARIABLE, observatory_file, observatory_in_use
 
     file = observatory_file()
+    if (named := observatory_in_use()) is not None and not named.exists():
+        return Finding("observatory", str(named), False, f"{VARIABLE} names it, and it is not there: `stillsky init`")
     try:
         config = load_config()
     except BadConfig as error:

@@ -57,7 +57,8 @@ from flows.cli.progress import progress_bars
 def simulate_command(
     out: Path, target: str, truth: Path | None, psfs: Path | None, exposure_ms: float | None, **fields: Any
 ) -> None:
-    """Write a capture OUT.ser (or .mp4) through simulated turbulence; beside it truth, true PSFs, matching settings."""
+    """Write a capture OUT (it ends with .ser, of a movie with .mp4) through simulated turbulence; beside it truth, true PSFs,
+    matching settings."""
     from tasks.benchmark.simulate import simulate
 
     fields["exposure_s"] = None if exposure_ms is None else exposure_ms / 1000

@@ -17,7 +17,7 @@ def figures(report: Mapping[str, Any], channel: int) -> dict[str, float | None]:
     return {
         "left unexplained by the sky, × noise": sky,
         "left unexplained by the stack, × noise": stack,
-        "the sky explains unseen frames better, ×": stack / sky if sky > 0 else None,
+        "the sky explains held-out frames better, ×": stack / sky if sky > 0 else None,
         **_detail("resolved detail", row["halves_agree_cutoff_cpp"], scale),
         **_detail("finest the telescope passes", row["cutoff_cpp"], scale),
         "gain in sharpness over the stack, ×": report.get("sharpness_gain"),

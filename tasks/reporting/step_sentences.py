@@ -77,7 +77,7 @@ def _solve_sky(content: Sky) -> str:
 def _evaluate(content: Evaluated) -> str:
     sky, stack = of_noise(content.chi2_sky[:]), of_noise(content.chi2_stack[:])
     count = len(content.heldout_frames)
-    return f"{content.verdict} published; {count} unseen frames: the sky explains them to {sky}, the stack to {stack}"
+    return f"{content.verdict} published; {count} held-out frames: the sky explains them to {sky}, the stack to {stack}"
 
 
 def _fill(content: Filled) -> str:

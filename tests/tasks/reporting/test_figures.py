@@ -19,7 +19,7 @@ def test_with_a_telescope_detail_is_in_arcsec() -> None:
     rows = figures(report(aperture_m=0.25, pixel_scale_arcsec=0.2, wavelength_nm=500.0), 0)
     assert rows["resolved detail, arcsec"] == pytest.approx(0.8)
     assert rows["finest the telescope passes, arcsec"] == pytest.approx(0.4)
-    assert rows["the sky explains unseen frames better, ×"] == pytest.approx(5.0)
+    assert rows["the sky explains held-out frames better, ×"] == pytest.approx(5.0)
     assert rows["gain in sharpness over the stack, ×"] == 2.5
     assert rows["seeing, r0 in cm"] == pytest.approx(5.0)
     assert rows["seeing, FWHM of a star in arcsec"] == pytest.approx(2.01, abs=0.01)

@@ -26,7 +26,7 @@ def test_every_step_says_what_it_found() -> None:
         ("seeing", "D/r0 "),
         ("psfs", "PSFs of 10 frames; the sky of a batch explains them to "),
         ("sky", "sky of 26 frames, explained to "),
-        ("result", "unseen frames: the sky explains them to "),
+        ("result", "held-out frames: the sky explains them to "),
     ],
 )
 def test_the_sentence_has_the_figures_of_the_product(planet: Any, name: str, said: str) -> None:
