@@ -23,17 +23,17 @@ def explained(error: Any, roots: Roots) -> str:
         hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
         return f"  {where}: there is no such setting; {hint}"
     unit = _unit(where)
-    given = error.get("input")
-    value = f" = {given!r}" if isinstance(given, (int, float, str)) else ""
+    entered = error.get("input")
+    value = f" = {entered!r}" if isinstance(entered, (int, float, str)) else ""
     return f"  {where}{value}: {error['msg'].removeprefix('Value error, ')}{unit}{_as_percent(error)}"
 
 
 def _as_percent(error: Any) -> str:
     """A hint where a fraction was wanted and its hundredfold fits: somebody wrote per cent."""
-    given, limits = error.get("input"), error.get("ctx") or {}
+    entered, limits = error.get("input"), error.get("ctx") or {}
     limit = limits.get("lt", limits.get("le"))
-    if isinstance(given, int | float) and isinstance(limit, int | float) and limit <= 1 < given < 100 * limit:
-        return f"; a fraction, {given / 100:g}?"
+    if isinstance(entered, int | float) and isinstance(limit, int | float) and limit <= 1 < entered < 100 * limit:
+        return f"; a fraction, {entered / 100:g}?"
     return ""
 
 

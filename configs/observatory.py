@@ -62,9 +62,9 @@ def observatory_in_use() -> Path | None:
 def another_telescope(own: Mapping[str, Any], layers: Iterable[Mapping[str, Any]], words: Iterable[str]) -> bool:
     """Do nearer settings name an aperture that is not the observatory's? Nothing of its telescope holds then."""
     tables = [layer.get("telescope") for layer in layers]
-    given = [table["aperture_m"] for table in tables if isinstance(table, Mapping) and "aperture_m" in table]
-    given += [w.partition("=")[2].strip() for w in words if w.partition("=")[0].strip() == "telescope.aperture_m"]
+    apertures = [table["aperture_m"] for table in tables if isinstance(table, Mapping) and "aperture_m" in table]
+    apertures += [w.partition("=")[2].strip() for w in words if w.partition("=")[0].strip() == "telescope.aperture_m"]
     try:
-        return any(float(aperture) != own.get("aperture_m") for aperture in given)
+        return any(float(aperture) != own.get("aperture_m") for aperture in apertures)
     except (TypeError, ValueError):  # a faulty aperture is reported when the settings are checked
         return True

@@ -60,8 +60,8 @@ def combined_product(run: Run, restored: Sequence[Restored[Part]]) -> Product:
 
 def planned_group(store: Store, request: ColourRequest) -> Product | None:
     """The product that the parts' published results would make; None where one of them has no result."""
-    whole = published_parts(request.parts, _part)
-    return None if whole is None else combined_product(Run(store, plan=[]), whole)
+    restored = published_parts(request.parts, _part)
+    return None if restored is None else combined_product(Run(store, plan=[]), restored)
 
 
 def _part(request: CaptureRequest, report: dict[str, Any]) -> Part:

@@ -47,9 +47,9 @@ def published_part(request: CaptureRequest, part_of: PartOf[Part]) -> Restored[P
 
 def published_parts(requests: Sequence[CaptureRequest], part_of: PartOf[Part]) -> list[Restored[Part]] | None:
     """All captures as their folders show them; None where one of them has no result."""
-    found = [published_part(request, part_of) for request in requests]
-    whole = [each for each in found if each is not None]
-    return whole if len(whole) == len(found) else None
+    parts = [published_part(request, part_of) for request in requests]
+    restored = [each for each in parts if each is not None]
+    return restored if len(restored) == len(parts) else None
 
 
 def restored_part(

@@ -67,7 +67,7 @@ def finish_command(result: Path, out: Path | None, tiff: bool, winjupos: bool, *
 
     made = read_result(result)
     usual = {"white": made.setting("colour", "white"), "stretch": made.setting("evaluate", "stretch")}
-    given = {name: usual.get(name) if value is None else value for name, value in options.items()}
-    settings = Finish(**{name: value for name, value in given.items() if value is not None})
+    chosen = {name: usual.get(name) if value is None else value for name, value in options.items()}
+    settings = Finish(**{name: value for name, value in chosen.items() if value is not None})
     for path in write_finish(result, settings, out or result, tiff, winjupos):
         click.echo(path)

@@ -29,7 +29,7 @@ SITE = ("latitude_deg", "longitude_deg", "elevation_m")
 @click.option("--longitude-deg", type=float, help="Of the site, east positive.")
 @click.option("--elevation-m", type=float, help="Of the site.")
 @click.option("--force", is_flag=True, help="Write over an observatory file that is there.")
-def init_command(force: bool, **given: float | None) -> None:
+def init_command(force: bool, **options: float | None) -> None:
     """Write the observatory file (~/.config/stillsky/observatory.toml, or STILLSKY_OBSERVATORY). Asks where no option is given.
 
     Nearer settings win: the capture's log, --config, stillsky.toml beside a capture, --set.
@@ -42,12 +42,12 @@ def init_command(force: bool, **given: float | None) -> None:
         raise BadConfig(f"{VARIABLE} is empty, so that no observatory file is read; unset it, or name a file with it")
     if file.exists() and not force:
         raise BadConfig(f"{file} is there already; change it with an editor, or write it anew with --force")
-    values = {name: value for name, value in given.items() if value is not None} or _asked()
+    values = {name: value for name, value in options.items() if value is not None} or _typed_answers()
     write_observatory(file, values)
     click.echo(str(file))
 
 
-def _asked() -> dict[str, float]:
+def _typed_answers() -> dict[str, float]:
     """Answers typed at a terminal; what is answered with an empty line is left out."""
     if not sys.stdin.isatty():
         from configs.load import BadConfig

@@ -123,8 +123,8 @@ def _remove_old_name(client: SyncPrefectClient, flow: str, name: str) -> None:
 
 def as_parameters(request: dict[str, Any]) -> dict[str, Any]:
     """A request as JSON without what is not given: the form knows no null."""
-    given = {key: value for key, value in request.items() if value is not None}
-    return {key: str(value) if isinstance(value, Path) else value for key, value in given.items()}
+    fields = {key: value for key, value in request.items() if value is not None}
+    return {key: str(value) if isinstance(value, Path) else value for key, value in fields.items()}
 
 
 def form_of(flow: Flow[..., Any]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ class Inbox:
     colour: Colour
     """How the parts of colour skies are found, where no settings beside them say otherwise."""
     sent: set[str] = field(default_factory=set)
-    whole: dict[str, str] = field(default_factory=dict)
+    complete: dict[str, str] = field(default_factory=dict)
     """Captures that are no longer being written: the state of their files."""
     groups: list[ColourGroup] = field(default_factory=list)
     filters: dict[str, Filter] = field(default_factory=dict)
@@ -42,23 +42,25 @@ class Inbox:
 
         Returns the paths of new captures, in the folder. Calling it twice makes one run of each.
         """
-        found = night_at(self.folder, [self.out, *self.skip]).captures
-        self._look(found, defaults)
-        chosen = [recording for recording in found if recording.name in self.whole]
+        recordings = night_at(self.folder, [self.out, *self.skip]).captures
+        self._look(recordings, defaults)
+        chosen = [recording for recording in recordings if recording.name in self.complete]
         names = [self._name(each) for each in chosen if self._send_capture(client, deployed.capture, each, defaults)]
         for group in self.groups:
             self._send_group(client, deployed.night, group, defaults)
         return names
 
-    def _look(self, found: Iterable[Recording], defaults: dict[str, Any]) -> None:
+    def _look(self, recordings: Iterable[Recording], defaults: dict[str, Any]) -> None:
         """Note what is whole; where that has changed, which captures belong to colour skies."""
-        found = tuple(found)
-        whole = {r.name: state_digest(r.path) for r in found if self.watch.is_complete(r.path)}
-        if whole != self.whole:
+        recordings = tuple(recordings)
+        complete = {r.name: state_digest(r.path) for r in recordings if self.watch.is_complete(r.path)}
+        if complete != self.complete:
             self.groups, self.filters = find_groups(
-                found, lambda recording: CaptureRequest.model_validate(self._wanted(recording, defaults)), self.colour
+                recordings,
+                lambda recording: CaptureRequest.model_validate(self._wanted(recording, defaults)),
+                self.colour,
             )
-            self.whole = whole
+            self.complete = complete
 
     def _wanted(self, recording: Recording, defaults: dict[str, Any]) -> dict[str, Any]:
         """The request for a capture: a part of a colour sky says its filter, as in a night."""
@@ -72,7 +74,7 @@ class Inbox:
     ) -> bool:
         """Is a run for it new?"""
         filter_ = self.filters.get(recording.name)
-        what = f"{recording.path} {self.whole[recording.name]}" + (f" {filter_}" if filter_ else "")
+        what = f"{recording.path} {self.complete[recording.name]}" + (f" {filter_}" if filter_ else "")
         wanted = self._wanted(recording, defaults)
         return self._create(client, deployment, what, CaptureRequest.model_validate(wanted).title, wanted)
 
@@ -81,12 +83,12 @@ class Inbox:
     ) -> None:
         """Have the colour sky made when every part has its result: a night run does what is missing of that night."""
         parts = list(group.parts.values())
-        if not all(each.name in self.whole and published(output_folder(self.out, each.name)) for each in parts):
+        if not all(each.name in self.complete and published(output_folder(self.out, each.name)) for each in parts):
             return
         nights = [str(each.night) for each in parts]
         when = {"since": min(nights), "until": max(nights)}
         wanted = {**defaults, "folder": str(self.folder), "out": str(self.out), **when}
-        what = " ".join([group.name, *(self.whole[each.name] for each in parts)])
+        what = " ".join([group.name, *(self.complete[each.name] for each in parts)])
         self._create(client, deployment, what, NightRequest.model_validate(wanted).title, wanted)
 
     def _create(

@@ -61,13 +61,13 @@ def choose_server(request: ServeRequest, root: Path) -> ServerChoice:
 
 def _set_password(request: ServeRequest, home: Path) -> str:
     """Let the server ask for a password, and our own processes know it; returns one that was made just now."""
-    given = os.environ.get(SERVER_VARIABLE, "")
+    from_environment = os.environ.get(SERVER_VARIABLE, "")
     if request.auth == "none":
-        if given:
+        if from_environment:
             raise BadConfig(f"--auth none: {SERVER_VARIABLE} is set; unset it, or leave --auth out")
         os.environ.pop(CLIENT_VARIABLE, None)
         return ""
-    kept = given or kept_password(home)
+    kept = from_environment or kept_password(home)
     password = kept or keep_password(home)
     os.environ[SERVER_VARIABLE] = os.environ[CLIENT_VARIABLE] = password
     return "" if kept else password

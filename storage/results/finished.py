@@ -107,9 +107,9 @@ def save_finished(
 def winjupos_name(report: Mapping[str, Any]) -> str:
     """2026-11-20-2214_3-Jup: middle of the capture in UT, tenths of a minute, first three letters of the target."""
     capture = report.get("capture")
-    told = capture.get("middle_utc") if isinstance(capture, dict) else None
+    middle_utc = capture.get("middle_utc") if isinstance(capture, dict) else None
     try:
-        middle = datetime.fromisoformat(told).astimezone(UTC) if isinstance(told, str) else None
+        middle = datetime.fromisoformat(middle_utc).astimezone(UTC) if isinstance(middle_utc, str) else None
     except ValueError:
         middle = None
     if middle is None or not isinstance(capture, dict):

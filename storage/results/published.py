@@ -48,8 +48,8 @@ def published(out: Path) -> dict[str, Any]:
         report = json.loads((out / FILES[-1]).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    whole = isinstance(report, dict) and all((out / name).is_file() for name in FILES)
-    return report if whole else {}
+    is_whole = isinstance(report, dict) and all((out / name).is_file() for name in FILES)
+    return report if is_whole else {}
 
 
 def check_folder(out: Path) -> None:

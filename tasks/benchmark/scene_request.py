@@ -35,22 +35,22 @@ RANGES: dict[str, tuple[float, float, str]] = {
 
 
 def scene_of(
-    wanted: Mapping[str, Any], wavelength_nm: float = 550.0, pixel_scale_arcsec: float | None = None
+    request: Mapping[str, Any], wavelength_nm: float = 550.0, pixel_scale_arcsec: float | None = None
 ) -> SimulatedScene:
     """A checked scene from the fields of SimulatedScene that a user gave (None: not given); the PSF grid follows from the air.
 
     Without a pixel scale a pixel is lambda / 2D, Nyquist sampling; a camera's with binning, so many times as wide.
     """
-    given = {name: value for name, value in wanted.items() if value is not None}
+    fields = {name: value for name, value in request.items() if value is not None}
     for name, (low, high, unit) in RANGES.items():
-        if name in given and not low <= given[name] <= high:
-            raise BadConfig(f"{name} = {given[name]:g}: needed are {low:g} .. {high:g} {unit}".rstrip())
+        if name in fields and not low <= fields[name] <= high:
+            raise BadConfig(f"{name} = {fields[name]:g}: needed are {low:g} .. {high:g} {unit}".rstrip())
     if not 200 <= wavelength_nm <= 20000:
         raise BadConfig(f"wavelength_nm = {wavelength_nm:g}: needed are 200 .. 20000 nm")
-    given = _with_colours(given)
-    if "exposure_s" in given:
-        given.setdefault("fps", min(SimulatedScene.fps, 1 / given["exposure_s"]))
-    scene = SimulatedScene(**given)
+    fields = _with_colours(fields)
+    if "exposure_s" in fields:
+        fields.setdefault("fps", min(SimulatedScene.fps, 1 / fields["exposure_s"]))
+    scene = SimulatedScene(**fields)
     if scene.exposure_s * scene.fps > 1.0001:
         raise BadConfig(f"exposure of {scene.exposure_s:g} s at {scene.fps:g} per second: lower --fps or --exposure-ms")
     if not max(map(abs, scene.drift_px)) <= 4 * scene.size_px:
@@ -65,7 +65,7 @@ def scene_of(
                 f"pixel_scale_arcsec = {pixel_scale_arcsec:g}: lambda/D is {sampling:.2g} px; needed are 1 .. 16 px, "
                 f"that is {widest / 16:.2g} .. {widest:.2g} arcsec per pixel"
             )
-    finer = given.get("psf_px", 0) / sampling  # a wider grid than needed: a finer pupil
+    finer = fields.get("psf_px", 0) / sampling  # a wider grid than needed: a finer pupil
     width = 2 * int(np.ceil(max(48.0, 6 * scene.d_over_r0, finer) * sampling / 2))
     return replace(scene, psf_px=width, aperture_cells=width / sampling)
 
@@ -83,17 +83,17 @@ def _on_sky_grid(scene: SimulatedScene) -> SimulatedScene:
     )
 
 
-def _with_colours(given: dict[str, Any]) -> dict[str, Any]:
+def _with_colours(fields: dict[str, Any]) -> dict[str, Any]:
     """Is what was asked of colours possible together? A mosaic has colours."""
-    mosaic = given.get("mosaic", "")
+    mosaic = fields.get("mosaic", "")
     if mosaic not in ("", "RGGB", "GRBG", "GBRG", "BGGR"):
         raise BadConfig(f"mosaic = {mosaic}: needed is RGGB, GRBG, GBRG or BGGR")
-    if mosaic and given.get("colours"):
+    if mosaic and fields.get("colours"):
         raise BadConfig("a movie has no mosaic: its camera made colours of it; ask for --mosaic or --movie")
-    given = given | {"colours": bool(mosaic) or bool(given.get("colours"))}
-    if given.get("dispersion_px") and not given["colours"]:
+    fields = fields | {"colours": bool(mosaic) or bool(fields.get("colours"))}
+    if fields.get("dispersion_px") and not fields["colours"]:
         raise BadConfig("dispersion moves colours apart, and this camera sees one: ask for --mosaic or --movie as well")
-    return given
+    return fields
 
 
 def parse_size(word: str) -> dict[str, int]:

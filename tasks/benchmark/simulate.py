@@ -245,18 +245,18 @@ def simulate(
     `fields`: fields of SimulatedScene, wavelength_nm, pixel_scale_arcsec, force, and size, static, movie, wind as they are
     typed; None means the default.
     """
-    given = dict(fields)
-    given |= parse_size(size) if (size := given.pop("size", None)) else {}
-    given["static"] = parse_static(tuple(given.pop("static", None) or ()))
-    movie = given.pop("movie", None)
+    request = dict(fields)
+    request |= parse_size(size) if (size := request.pop("size", None)) else {}
+    request["static"] = parse_static(tuple(request.pop("static", None) or ()))
+    movie = request.pop("movie", None)
     movie_bpp = parse_movie(movie) if movie else None
-    given |= {"colours": True} if movie else {}
-    wavelength_nm = given.pop("wavelength_nm", None) or 550.0
-    scale = given.pop("pixel_scale_arcsec", None)
-    given["winds"] = parse_wind(tuple(given.pop("wind", None) or ()))
-    force = bool(given.pop("force", False))
-    moment, turning = parse_turning(given, target, psfs is not None or truth is not None)
-    scene = scene_of(given, wavelength_nm, scale)
+    request |= {"colours": True} if movie else {}
+    wavelength_nm = request.pop("wavelength_nm", None) or 550.0
+    scale = request.pop("pixel_scale_arcsec", None)
+    request["winds"] = parse_wind(tuple(request.pop("wind", None) or ()))
+    force = bool(request.pop("force", False))
+    moment, turning = parse_turning(request, target, psfs is not None or truth is not None)
+    scene = scene_of(request, wavelength_nm, scale)
     if turning is not None and moment is not None:
         turning = turning.to_scale(moment, min(scene.shape), pixel_scale(scene, wavelength_nm))
     plan = Simulation(out, scene, target, truth, psfs, wavelength_nm, movie_bpp, moment, turning, command, force)

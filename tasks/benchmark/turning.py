@@ -76,13 +76,13 @@ class Turning:
 
 
 def parse_turning(
-    given: MutableMapping[str, Any], target: str, has_own: bool
+    request: MutableMapping[str, Any], target: str, has_own: bool
 ) -> tuple[datetime | None, Turning | None]:
     """Take what tells a planet that turns, from `started` to `mirrored`, out of what a user gave: (start, UT; the planet)."""
-    text, turns = given.pop("started", None), bool(given.pop("rotation", False))
-    north, mirrored = given.pop("north_deg", None), bool(given.pop("mirrored", False))
+    text, turns = request.pop("started", None), bool(request.pop("rotation", False))
+    north, mirrored = request.pop("north_deg", None), bool(request.pop("mirrored", False))
     moment = _moment(text) if text else None
-    planet = given.pop("planet", None)
+    planet = request.pop("planet", None)
     if not turns:
         if north is not None or mirrored or planet:
             raise BadConfig("--planet, --north and --mirrored are of a planet that turns; ask for --rotation as well")

@@ -36,11 +36,11 @@ def wavelength_ratio(telescope: Telescope, channel: int, reference: int) -> floa
 
 def check_wavelengths(telescope: Telescope, channels: int) -> None:
     """Refuse wavelengths that are not the channels': one for all of them, or one for each."""
-    given = telescope.wavelength_nm
-    if isinstance(given, tuple) and len(given) not in (1, channels):
+    wavelengths = telescope.wavelength_nm
+    if isinstance(wavelengths, tuple) and len(wavelengths) not in (1, channels):
         raise Hopeless(
-            f"telescope.wavelength_nm has {len(given)} wavelengths ({', '.join(f'{w:g}' for w in given)} nm), the capture "
-            f"{channels} channel{'s' if channels > 1 else ''}; give one for all channels, or one for each"
+            f"telescope.wavelength_nm has {len(wavelengths)} wavelengths ({', '.join(f'{w:g}' for w in wavelengths)} nm), "
+            f"the capture {channels} channel{'s' if channels > 1 else ''}; give one for all channels, or one for each"
         )
 
 

@@ -40,23 +40,23 @@ class Part:
 def describe_group(store: Store, product: Product, name: str, parts: Sequence[Part], out: Path) -> dict[str, Any]:
     """The report of a combined product: the parts' own, joined; channels are red, green, blue."""
     with store.view(Combined, product) as combined:
-        offsets, words, shape = combined.offsets[:].tolist(), combined.luminance, combined.published.shape
+        offsets, luminance_note, shape = combined.offsets[:].tolist(), combined.luminance, combined.published.shape
         truth = _truth(parts, combined)
         content, width = combined.verdict, combined.pixel_width
     reports = [part.report for part in parts]
     green, capture = reports[1], _capture(name, reports, shape)
-    told = [_told(part, offset, out) for part, offset in zip(parts, offsets, strict=True)]
-    telescope = green["settings"]["telescope"] | {"wavelength_nm": [part["wavelength_nm"] for part in told[:3]]}
+    rows = [_part_row(part, offset, out) for part, offset in zip(parts, offsets, strict=True)]
+    telescope = green["settings"]["telescope"] | {"wavelength_nm": [part["wavelength_nm"] for part in rows[:3]]}
     joined = joined_report(store, product, content, [part.filter for part in parts], reports)
     return joined | {
         "capture": capture,
         "settings": green["settings"] | {"telescope": telescope},
         "channels": [{"filter": part.filter, **part.report["channels"][0]} for part in parts[:3]],
         "colours": {"sky_px": offsets[:3], "stack_px": offsets[:3], "onto_channel": 1},
-        "parts": told,
+        "parts": rows,
         "sky_grid": _grid(reports, width),
         "truth": truth,
-        "verdict": _verdict(content, told, capture, words, is_preview(reports)),
+        "verdict": _verdict(content, rows, capture, luminance_note, is_preview(reports)),
     }
 
 
@@ -129,7 +129,7 @@ def _seconds_between(first: str, last: str) -> float:
     return (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()
 
 
-def _told(part: Part, offset: list[float], out: Path) -> dict[str, Any]:
+def _part_row(part: Part, offset: list[float], out: Path) -> dict[str, Any]:
     """One part as the colour sky's report has it."""
     wavelength = part.report["settings"]["telescope"]["wavelength_nm"]
     return one_of_several(part.report, part.folder, out) | {
@@ -154,11 +154,11 @@ def _verdict(
     strengths = ", ".join(f"{part['d_over_r0']:.1f}" for part in parts)
     lines.append(f"{capture['frames']:,} frames in all; seeing D/r0 = {strengths}.")
     globe = GLOBES.get(capture["target"])
-    turn = globe.rate_deg_per_day * (capture["apart_s"] or 0.0) / DAY_S if globe else 0.0
-    if turn >= MIN_TURN_DEG:
+    turned_deg = globe.rate_deg_per_day * (capture["apart_s"] or 0.0) / DAY_S if globe else 0.0
+    if turned_deg >= MIN_TURN_DEG:
         lines.append(
-            f"{capture['target']} turned by {turn:.1f} degrees between the parts: its surface does not lie on itself in all "
-            f"colours; WinJUPOS takes that out of the parts' own pictures."
+            f"{capture['target']} turned by {turned_deg:.1f} degrees between the parts: its surface does not lie on itself in "
+            f"all colours; WinJUPOS takes that out of the parts' own pictures."
         )
     return lines
 

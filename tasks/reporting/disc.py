@@ -20,18 +20,24 @@ def disc_scale(
 
     Pixels are the camera's; the picture has `sky_scale` for one of them.
     """
-    found = planet_of(capture)
-    size_px = disc_diameter_px(picture[min(1, len(picture) - 1)]) if found else None
-    size_arcsec = disc_arcsec(*found) if found and size_px else None
-    if found is None or size_px is None or size_arcsec is None:
+    planet_and_moment = planet_of(capture)
+    size_px = disc_diameter_px(picture[min(1, len(picture) - 1)]) if planet_and_moment else None
+    size_arcsec = disc_arcsec(*planet_and_moment) if planet_and_moment and size_px else None
+    if planet_and_moment is None or size_px is None or size_arcsec is None:
         return None
     size_px /= sky_scale
     scale = size_arcsec / size_px
-    told = f"{found[0]}'s disc of {size_arcsec:.1f} arcsec is {size_px:.1f} px wide: {scale:.4g} arcsec per pixel"
+    sentence = f"{planet_and_moment[0]}'s disc of {size_arcsec:.1f} arcsec is {size_px:.1f} px wide: {scale:.4g} arcsec per pixel"
     if given_arcsec is None:
-        told += ", which was not given; with aperture_m it makes the result better."
+        sentence += ", which was not given; with aperture_m it makes the result better."
     elif abs(scale / given_arcsec - 1) > AGREES_WITHIN:
-        told += f", and {given_arcsec:.4g} was given: check focal length, Barlow, pixel size and binning."
+        sentence += f", and {given_arcsec:.4g} was given: check focal length, Barlow, pixel size and binning."
     else:
-        told += f", as was given ({given_arcsec:.4g})."
-    return {"planet": found[0], "arcsec": size_arcsec, "px": size_px, "scale_arcsec": scale, "sentence": told}
+        sentence += f", as was given ({given_arcsec:.4g})."
+    return {
+        "planet": planet_and_moment[0],
+        "arcsec": size_arcsec,
+        "px": size_px,
+        "scale_arcsec": scale,
+        "sentence": sentence,
+    }

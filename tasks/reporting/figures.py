@@ -31,8 +31,8 @@ def figures(report: Mapping[str, Any], channel: int) -> dict[str, float | None]:
 
 def telescope_of(report: Mapping[str, Any]) -> Telescope:
     """The telescope of a report's settings, in the pixels of its sky."""
-    given = Telescope.model_validate(report["settings"].get("telescope", {}))
-    return given.in_finer_pixels(report.get("sky_grid", {}).get("scale", 1))
+    telescope = Telescope.model_validate(report["settings"].get("telescope", {}))
+    return telescope.in_finer_pixels(report.get("sky_grid", {}).get("scale", 1))
 
 
 def _detail(name: str, cutoff_cpp: float, scale_arcsec: float | None) -> dict[str, float | None]:

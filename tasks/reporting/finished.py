@@ -27,21 +27,23 @@ def add_finished(store: Store, results: CaptureResults, report: dict[str, Any], 
     if results.has(Filled.step):
         with store.view(Filled, results.filled) as filled:
             pictures = ["holes", "filled"] if filled.figures else []
-            parts.append({"title": "The filled frames", "words": _filled_words(filled), "pictures": pictures})
+            parts.append({"title": "The filled frames", "words": _filled_sentences(filled), "pictures": pictures})
             report["fill"] = _common(filled) | {"checks": filled.figures}
     if results.has(Dewarped.step):
         with store.view(Dewarped, results.dewarped) as dewarped:
             pictures = ["stack", "dewarped"] if dewarped.figures else []
-            parts.append({"title": "The dewarped stack", "words": _dewarped_words(dewarped), "pictures": pictures})
+            parts.append({"title": "The dewarped stack", "words": _dewarped_sentences(dewarped), "pictures": pictures})
             report["dewarp"] = _common(dewarped) | {"frames": len(dewarped.numbers), "checks": dewarped.figures}
     if results.has(Movie.step):
         with store.view(Movie, results.movie) as movie:
-            parts.append({"title": "The clean movie", "words": _movie_words(movie), "pictures": ["frame", "cleaned"]})
+            parts.append(
+                {"title": "The clean movie", "words": _movie_sentences(movie), "pictures": ["frame", "cleaned"]}
+            )
             report["burst"] = _common(movie) | {"frames": len(movie.numbers), "channels": movie.figures}
     if results.has(Enhanced.step):
         with store.view(Enhanced, results.enhanced) as enhanced:
             beside = {"stack": "stack", "blend": "blend"}.get(report["published"], "sky")
-            words = [*_enhanced_words(enhanced), *_against_truth(store, results, enhanced, report, truth)]
+            words = [*_enhanced_sentences(enhanced), *_against_truth(store, results, enhanced, report, truth)]
             pictures = [beside, "enhanced", "truth"]
             parts.append({"title": "The enhanced picture", "words": words, "pictures": pictures})
             report["enhanced"] = _common(enhanced) | {"scale": enhanced.scale, "channels": enhanced.figures}
@@ -91,7 +93,7 @@ def enhanced_picture(store: Store, results: CaptureResults) -> EnhancedPicture |
     if not results.has(Enhanced.step):
         return None
     with store.view(Enhanced, results.enhanced) as enhanced:
-        history = (*_enhanced_words(enhanced), *_gate(enhanced))
+        history = (*_enhanced_sentences(enhanced), *_gate(enhanced))
         return EnhancedPicture(enhanced.enhanced[:], enhanced.scale, history, enhanced.model)
 
 
@@ -101,12 +103,12 @@ def finished_cubes(store: Store, results: CaptureResults) -> tuple[Cube, ...]:
     if results.has(Movie.step):
         with store.view(Movie, results.movie) as movie:
             planes = [each[:, 0] if each.shape[1] == 1 else each[:] for each in (movie.movie, movie.sigma)]
-            history = (*_movie_words(movie), *_gate(movie))
+            history = (*_movie_sentences(movie), *_gate(movie))
             cubes.append(Cube(dict(zip(BURST, planes, strict=True)), history, movie.model))
     if results.has(Dewarped.step):
         with store.view(Dewarped, results.dewarped) as dewarped:
             if dewarped.figures:
-                history = (*_dewarped_words(dewarped), *_gate(dewarped))
+                history = (*_dewarped_sentences(dewarped), *_gate(dewarped))
                 cubes.append(Cube({DEWARPED: dewarped.dewarped[:]}, history, dewarped.model))
     return tuple(cubes)
 
@@ -123,7 +125,7 @@ def _gate(content: Enhanced | Movie | Dewarped | Filled) -> tuple[str, ...]:
     return (*model, *(f"gate {name} = {value}" for name, value in content.card.items()))
 
 
-def _enhanced_words(enhanced: Enhanced) -> list[str]:
+def _enhanced_sentences(enhanced: Enhanced) -> list[str]:
     """What was done and what was checked, in sentences."""
     rows = enhanced.figures
     finer = "" if enhanced.scale == 1 else f", on pixels {enhanced.scale} times finer"
@@ -153,7 +155,7 @@ def _against_truth(
     return [f"Against the known truth: published {before:.1f} dB, enhanced {after:.1f} dB ({after - before:+.1f} dB)."]
 
 
-def _movie_words(movie: Movie) -> list[str]:
+def _movie_sentences(movie: Movie) -> list[str]:
     """What was done and what was checked, in sentences."""
     noise = max(row["noise"] for row in movie.figures)
     left = max(row[f"rms_error_{movie.used}"] for row in movie.figures)
@@ -167,7 +169,7 @@ def _movie_words(movie: Movie) -> list[str]:
     ]
 
 
-def _filled_words(filled: Filled) -> list[str]:
+def _filled_sentences(filled: Filled) -> list[str]:
     """What was done and what was checked, in sentences."""
     found = filled.figures
     if not found:
@@ -185,7 +187,7 @@ def _filled_words(filled: Filled) -> list[str]:
     ]
 
 
-def _dewarped_words(dewarped: Dewarped) -> list[str]:
+def _dewarped_sentences(dewarped: Dewarped) -> list[str]:
     """What was done and what was checked, in sentences."""
     found = dewarped.figures
     if not found:

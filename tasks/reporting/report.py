@@ -43,9 +43,9 @@ def describe(
 ) -> dict[str, Any]:
     """Gather the report of an evaluated product from its whole line of products; compare with what is known to be true."""
     line = lineage(store, result)
-    given = Telescope.model_validate(settings.get("telescope", {}))
-    grid = _sky_grid(store, line, given, settings)
-    telescope = given.in_finer_pixels(grid["scale"])
+    camera_telescope = Telescope.model_validate(settings.get("telescope", {}))
+    grid = _sky_grid(store, line, camera_telescope, settings)
+    telescope = camera_telescope.in_finer_pixels(grid["scale"])
     with store.view(Evaluated, result) as judged:
         found, published = judged.figures, judged.verdict
         pictures = {"stack": judged.stack[:], "lucky": judged.lucky_stack[:], "solved": judged.sky[:]}
@@ -130,7 +130,7 @@ def _sky_grid(store: Store, line: list[Product], telescope: Telescope, settings:
     }
 
 
-def _grid_words(grid: dict[str, Any]) -> list[str]:
+def _grid_sentences(grid: dict[str, Any]) -> list[str]:
     """A sentence on a grid that is finer than the camera's, or that is not though pixels are wide."""
     scale, wide, arcsec = grid["scale"], grid["camera_pixel_over_nyquist"], grid["pixel_scale_arcsec"]
     if wide is None or (scale == 1 and wide <= WIDE):
@@ -269,7 +269,7 @@ def _verdict(report: dict[str, Any]) -> list[str]:
         lines.append(
             f"From the sky comes what held-out frames and half-sets support, up to {finest} cycles/px; from the stack the rest."
         )
-    lines += _noise(report) + _grid_words(report["sky_grid"])
+    lines += _noise(report) + _grid_sentences(report["sky_grid"])
     strengths = ", ".join(f"{r['d_over_r0']:.1f}" for r in rows)
     lines += _strange(min(sky, stack))
     used = report["frames"]

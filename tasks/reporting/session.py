@@ -45,9 +45,9 @@ def describe_session(
         content = made.verdict
     reports = [part.report for part in parts]
     preview = is_preview(reports)
-    told = [_told(part, weights[k], moves[k], request.out) for k, part in enumerate(parts)]
+    rows = [_part_row(part, weights[k], moves[k], request.out) for k, part in enumerate(parts)]
     middles = sorted(part.middle.astimezone(UTC) for part in parts)
-    joined = joined_report(store, product, content, [part["name"] for part in told], reports)
+    joined = joined_report(store, product, content, [part["name"] for part in rows], reports)
     report = joined | {
         "capture": _capture(request, reports, shape, middles),
         "settings": reports[0]["settings"],
@@ -59,7 +59,7 @@ def describe_session(
             "scale_arcsec": scale_arcsec,
             **figures,
         },
-        "session_parts": told,
+        "session_parts": rows,
         "truth": {},
     }
     report["verdict"] = _verdict(report, preview)
@@ -97,7 +97,7 @@ def _channels(reports: Sequence[dict[str, Any]], slots: Sequence[int], count: in
     return rows
 
 
-def _told(part: SessionPart, weights: Any, move: Any, out: Path) -> dict[str, Any]:
+def _part_row(part: SessionPart, weights: Any, move: Any, out: Path) -> dict[str, Any]:
     """One capture as the session's report has it."""
     return one_of_several(part.report, part.folder, out) | {
         "middle_utc": part.middle.astimezone(UTC).isoformat(timespec="seconds"),

@@ -150,8 +150,8 @@ def _axes(chart: Chart, frame: _Frame) -> Iterator[str]:
     yield f'<path class="axis" d="M{left} {bottom}H{right}"/>'
     yield f'<text class="name" x="{(left + right) / 2}" y="{HEIGHT - 5}" text-anchor="middle">{escape(chart.x_name)}</text>'
     middle = (top + bottom) / 2
-    turn = f'transform="rotate(-90 12 {middle})"'
-    yield f'<text class="name" x="12" y="{middle}" text-anchor="middle" {turn}>{escape(chart.y_name)}</text>'
+    rotation = f'transform="rotate(-90 12 {middle})"'
+    yield f'<text class="name" x="12" y="{middle}" text-anchor="middle" {rotation}>{escape(chart.y_name)}</text>'
 
 
 def _mark(mark: Mark, frame: _Frame) -> Iterator[str]:

@@ -259,5 +259,5 @@ class TimeLeft:
         prior = CERTAIN_SHARE * self.plan.seconds
         if not prior:
             return 1.0
-        factor = (sum(took for took, _ in done) + prior) / (sum(told for _, told in done) + prior)
+        factor = (sum(took for took, _ in done) + prior) / (sum(forecast for _, forecast in done) + prior)
         return min(MAX_FACTOR, max(1 / MAX_FACTOR, factor))

@@ -106,12 +106,12 @@ class Step(Generic[P]):
         self.__doc__ = body.__doc__
 
     def __call__(self, run: Run, *args: P.args, **kwargs: P.kwargs) -> Product:
-        given = inspect.signature(self.body).bind(None, *args, **kwargs)
-        given.apply_defaults()
-        if self.passes and any(getattr(value, "mode", "") == "off" for value in given.arguments.values()):
-            passed: Product = given.arguments[self.passes]
+        call = inspect.signature(self.body).bind(None, *args, **kwargs)
+        call.apply_defaults()
+        if self.passes and any(getattr(value, "mode", "") == "off" for value in call.arguments.values()):
+            passed: Product = call.arguments[self.passes]
             return passed
-        arguments = {name: _plain(value) for name, value in list(given.arguments.items())[1:]}
+        arguments = {name: _plain(value) for name, value in list(call.arguments.items())[1:]}
         product = product_of(self.name, {"version": self.version, "arguments": arguments})
         if run.plan is not None:
             run.plan.append(product)

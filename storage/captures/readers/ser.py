@@ -74,14 +74,14 @@ def open_ser(path: Path) -> Iterator[_Ser]:
         room = path.stat().st_size - _LAYOUT.size
         shape = (colours, facts.height, facts.width)
         check_claim(path, 0, shape, 1, 0)
-        whole = room // (facts.width * facts.height * colours * (2 if wide else 1))
-        if whole < 1:
+        whole_frames = room // (facts.width * facts.height * colours * (2 if wide else 1))
+        if whole_frames < 1:
             raise BadCapture(f"{path}: no whole frame in {room} bytes after the header; record or copy it again.")
         meta = {name: _text(getattr(facts, name)) for name in _TEXTS if _text(getattr(facts, name))}
-        if whole < facts.frames:
-            meta["truncated"] = str(facts.frames - whole)
+        if whole_frames < facts.frames:
+            meta["truncated"] = str(facts.frames - whole_frames)
         # A recording that was killed leaves a count of 0 in front of good frames.
-        frames = min(whole, facts.frames) if facts.frames > 0 else whole
+        frames = min(whole_frames, facts.frames) if facts.frames > 0 else whole_frames
         mosaic, dtype = _MOSAICS.get(facts.colour), np.dtype(np.uint16 if wide else np.uint8)
         header = Header(frames, colours, facts.height, facts.width, dtype, None, mosaic, False, meta)
         sample = _sample(file, header)

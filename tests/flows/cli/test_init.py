@@ -102,7 +102,7 @@ def test_a_terminal_is_asked(file: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     answers = iter(["0,25", "0.3", "", "", "", "", ""])
     monkeypatch.setattr(init.click, "prompt", lambda *_, **__: next(answers))
     monkeypatch.setattr(init.sys, "stdin", type("Terminal", (), {"isatty": staticmethod(lambda: True)}))
-    assert init._asked() == {"aperture_m": 0.25, "obstruction": 0.3}
+    assert init._typed_answers() == {"aperture_m": 0.25, "obstruction": 0.3}
 
 
 @pytest.mark.parametrize(
