@@ -3,10 +3,14 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from flows.cli.options import MODELS
+
+if TYPE_CHECKING:
+    from storage.models import Stage
 
 
 @click.group("models", short_help="List, promote and retire trained models.")
@@ -46,10 +50,7 @@ def show_command(name: str, models: Path | None) -> None:
 @MODELS
 def promote_command(name: str, models: Path | None) -> None:
     """Let a model be used; one that did not pass its gate is refused."""
-    from storage.models import find_model, set_stage
-
-    model = set_stage(find_model(name, models), "promoted", models)
-    click.echo(f"{model.step}/{model.hash}: {model.stage}")
+    _put_on("promoted", name, models)
 
 
 @models_group.command("retire")
@@ -57,7 +58,11 @@ def promote_command(name: str, models: Path | None) -> None:
 @MODELS
 def retire_command(name: str, models: Path | None) -> None:
     """Use a model no more; its files stay."""
+    _put_on("retired", name, models)
+
+
+def _put_on(stage: "Stage", name: str, models: Path | None) -> None:
     from storage.models import find_model, set_stage
 
-    model = set_stage(find_model(name, models), "retired", models)
+    model = set_stage(find_model(name, models), stage, models)
     click.echo(f"{model.step}/{model.hash}: {model.stage}")

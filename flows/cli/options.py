@@ -1,12 +1,15 @@
 """Options that several commands of the command line share."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from configs.profiles import PROFILES
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class FolderPath(click.Path):
@@ -58,3 +61,10 @@ DASK = click.option(
     metavar="ADDRESS",
     help="Dask scheduler, e.g. tcp://host:8786, whose workers see the store and solve side by side [none].",
 )
+
+
+def restoring(command: Command) -> Command:
+    """The options of every command that restores captures: settings, target, device, cluster and store."""
+    for option in (STORE, DASK, DEVICE, SET, PROFILE, CONFIG):  # the last one applied is shown first
+        command = option(command)
+    return command

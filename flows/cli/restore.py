@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flows.cli.options import CONFIG, DASK, DEVICE, PROFILE, SET, STORE, WINJUPOS, Duration, FolderPath
+from flows.cli.options import WINJUPOS, Duration, FolderPath, restoring
 from flows.cli.progress import Progress, echo_verdict, progress_bars
 from flows.cli.recorded import recorded
 
@@ -16,12 +16,7 @@ if TYPE_CHECKING:
 @click.command("restore", short_help="Restore one capture, or those of one colour sky.")
 @click.argument("captures", metavar="CAPTURE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", type=FolderPath(), required=True, help="Folder for the results.")
-@CONFIG
-@PROFILE
-@SET
-@DEVICE
-@DASK
-@STORE
+@restoring
 @WINJUPOS
 @click.option("--quick", is_flag=True, help="A preview: the 64 luckiest frames in few steps; the full run replaces it.")
 @click.option("--budget", "budget_s", type=Duration(), help="Longest time, e.g. 20m: the luckiest frames that fit.")

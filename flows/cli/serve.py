@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from flows.cli.options import CONFIG, DASK, DEVICE, PROFILE, SET, STORE, FolderPath
+from flows.cli.options import FolderPath, restoring
 
 
 @click.command("serve", short_help="Restore captures as they come in, with a web page.")
@@ -22,12 +22,7 @@ from flows.cli.options import CONFIG, DASK, DEVICE, PROFILE, SET, STORE, FolderP
 @click.option("--database", metavar="URL", help="Prefect's database [SQLite in the store].")
 @click.option("--at-once", type=click.IntRange(1, 64), default=2, show_default=True, help="Runs under way at a time.")
 @click.option("--name", default="stillsky", show_default=True, help="Of the deployments; one per machine on a server.")
-@CONFIG
-@PROFILE
-@SET
-@DEVICE
-@DASK
-@STORE
+@restoring
 def serve_command(**options: Any) -> None:
     """Restore captures as they come in, and every night's, with a web page (Prefect) to watch, start and cancel."""
     from pydantic import ValidationError

@@ -5,20 +5,15 @@ from typing import Any
 
 import click
 
-from flows.cli.options import CONFIG, DASK, DEVICE, PROFILE, SET, STORE, FolderPath
+from flows.cli.options import FolderPath, restoring
 from flows.cli.progress import Progress, echo_verdict, progress_bars
 from flows.cli.recorded import recorded
 
 
-@click.command("session")
+@click.command("session", short_help="Restore a turning planet's captures as one sky.")
 @click.argument("captures", metavar="CAPTURE...", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @click.option("--out", type=FolderPath(), required=True, help="Folder for the results.")
-@CONFIG
-@PROFILE
-@SET
-@DEVICE
-@DASK
-@STORE
+@restoring
 def session_command(captures: tuple[Path, ...], **options: Any) -> None:
     """Restore CAPTUREs of Jupiter, Saturn or Mars, undo the rotation between them, and make one sky of all.
 
