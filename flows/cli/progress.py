@@ -197,7 +197,7 @@ def _new_bars() -> "Bars":
     from rich.progress import Progress as Bars
 
     columns = (
-        TextColumn("{task.description:22}"),
+        TextColumn("{task.description:18}"),
         BarColumn(),
         TextColumn("{task.fields[count]}"),
         TimeElapsedColumn(),
