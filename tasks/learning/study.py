@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -50,10 +51,10 @@ def _burst() -> list[dict[str, Any]]:
 
 def _surgery() -> list[dict[str, Any]]:
     rows = [
-        {"policy": policy, "rate": rate, "clip": "none", "mode": "mean"}
-        for policy, rate in grid(("last", "first+last", "first+second+last", "all"), (0.101, 0.05))
+        {"policy": policy, "rate": rate, "clip": "value", "mode": "mean"}
+        for policy, rate in grid(("last", "first+last", "first+second+last", "all"), (0.101, 0.05, 0.005))
     ]
-    return [*rows, {**rows[-1], "clip": "value"}, {**rows[-1], "mode": "first"}]
+    return [*rows, {**rows[-3], "clip": "none"}, {**rows[-1], "mode": "first"}]
 
 
 STUDIES: dict[str, tuple[Callable[[Variant], dict[str, Any]], Callable[[], list[dict[str, Any]]], int]] = {
@@ -68,11 +69,15 @@ STUDIES: dict[str, tuple[Callable[[Variant], dict[str, Any]], Callable[[], list[
 """Study: what a cell does, its grid, steps per cell."""
 
 
-@step(version="1")
+@step(version="2")
 def study_cell(work: Work, variant: Variant) -> None:
-    """Train one variant and measure it."""
+    """Train one variant and measure it; a training that ends in no number has failed, and is not repeated."""
     began = time.monotonic()
     figures = STUDIES[variant.study][0](variant)
+    lost = [name for name, value in figures.items() if isinstance(value, float) and not math.isfinite(value)]
+    if lost:
+        figures = {name: value for name, value in figures.items() if name not in lost}
+        figures |= {"failed": f"{', '.join(lost)} is no number"}
     work.save(Cell(figures=figures, took_s=round(time.monotonic() - began, 2)))
 
 
@@ -88,14 +93,17 @@ def variants(study: str, steps: int | None = None) -> list[Variant]:
 
 
 def table(store: Store, cells: list[Variant], failed: dict[str, str]) -> tuple[list[dict[str, Any]], int]:
-    """A row per cell with its state, and how many are not done: pending cells stand in the table as such."""
+    """A row per cell with its state, and how many are pending or failed: they stand in the table as such."""
     rows, open_cells = [], 0
     for variant in cells:
         product = planned(variant, store)
         row: dict[str, Any] = dict(variant.choices)
         if store.has(product):
             with store.view(Cell, product) as cell:
-                row |= {"state": "done", **cell.figures, "seconds": cell.took_s}
+                figures = dict(cell.figures)
+                reason = figures.pop("failed", None)
+                open_cells += reason is not None
+                row |= {"state": "done" if reason is None else f"failed: {reason}", **figures, "seconds": cell.took_s}
         else:
             open_cells += 1
             row["state"] = f"failed: {failed[variant.name]}" if variant.name in failed else "pending"

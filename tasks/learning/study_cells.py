@@ -25,6 +25,8 @@ LEAK_BELOW = 0.9
 BATCH = 16
 FIRST_STEPS = 60
 """Steps for one frame before a net gets a second one."""
+DIVERGED_DB = 3.0
+"""Loss of a widened net from which its training counts as diverged."""
 NO_CONDITIONS = torch.zeros(1, 0)
 
 
@@ -88,8 +90,11 @@ def _told(checks: list[tuple[int, float, float]]) -> dict[str, float | str | int
     }  # fmt: skip
 
 
-def surgery_cell(steps: int, policy: str, rate: float, clip: str, mode: Mode) -> dict[str, float | int]:
-    """A net for one noisy frame gets a second one; returns what training a part of it further gains, dB."""
+def surgery_cell(steps: int, policy: str, rate: float, clip: str, mode: Mode) -> dict[str, float | int | str]:
+    """A net for one noisy frame gets a second one; returns what training a part of it further gains, dB.
+
+    A training that ends far below where it began has diverged, with or without numbers.
+    """
     torch.manual_seed(0)
     net = GatedUNet((1, 1), 8)
     _fit_frames(net, net.parameters(), FIRST_STEPS, 1, lambda p: torch.optim.Adam(p, 3e-3), "none")
@@ -100,10 +105,10 @@ def surgery_cell(steps: int, policy: str, rate: float, clip: str, mode: Mode) ->
     chosen = [value for value in net.parameters() if value.requires_grad]
     _fit_frames(net, chosen, steps, 2, lambda p: torch.optim.SGD(p, rate), clip)
     after = _frames_psnr(net, 2)
-    return {
-        "one_frame_db": round(before, 2), "widened_db": round(start, 2), "trained_db": round(after, 2),
-        "gain_db": round(after - start, 2), "trained_weights": len(trained),
-    }  # fmt: skip
+    known = {"one_frame_db": round(before, 2), "widened_db": round(start, 2), "trained_weights": len(trained)}
+    if not after > start - DIVERGED_DB:
+        return {**known, "failed": f"it diverged, {after:.0f} dB at the end"}
+    return {**known, "trained_db": round(after, 2), "gain_db": round(after - start, 2)}
 
 
 def dewarp_cell(steps: int, net: str) -> dict[str, float | str]:
@@ -158,7 +163,7 @@ def _fit_frames(net: nn.Module, chosen: Any, steps: int, frames: int, build: Any
     for number in range(steps):
         given, clean = _burst_batch(32, "static", BATCH, number)
         answer = given[:, :1] + net(given[:, :frames], NO_CONDITIONS)
-        loss = ((answer - clean) ** 2).mean() / SIGMA**2
+        loss = ((answer - clean) ** 2).mean()
         optimiser.zero_grad()
         loss.backward()
         if clip == "value":

@@ -37,6 +37,23 @@ def test_a_cell_that_fails_is_named_and_the_others_are_done(toy: None, tmp_path:
     assert "?" not in "\n".join(lines(done["rows"], 1))
 
 
+def test_a_training_that_ends_in_nan_has_failed_and_is_not_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[int] = []
+
+    def cell(variant: study.Variant) -> dict[str, float]:
+        trained.append(variant.choices["size"])
+        return {"before_db": 20.0, "db": float("nan") if variant.choices["size"] else 30.0}
+
+    monkeypatch.setitem(STUDIES, "burst", (cell, lambda: [{"size": size} for size in range(2)], 5))
+    for _ in range(2):
+        done = run_study("burst", None, Store(tmp_path), make_simply)
+        assert [row["state"] for row in done["rows"]] == ["done", "failed: db is no number"]
+        assert "nan" not in "\n".join(lines(done["rows"], done["open"]))
+    assert (done["open"], trained) == (1, [0, 1])
+
+
 def test_cells_that_are_done_are_not_trained_again(toy: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run_study("burst", None, Store(tmp_path), make_simply)
     entry = STUDIES["burst"]
@@ -48,7 +65,8 @@ def test_the_grids_are_those_of_the_notebooks() -> None:
     burst, surgery = variants("burst"), variants("surgery")
     assert len(burst) == 14
     assert {v.choices["size_px"] for v in burst} == {16, 32}
-    assert {v.choices["rate"] for v in surgery} == {0.101, 0.05}
+    assert {v.choices["rate"] for v in surgery} == {0.101, 0.05, 0.005}
+    assert [v.choices["clip"] for v in surgery].count("none") == 1, "clipped by value, as the notebook had it"
     assert {v.choices["policy"] for v in surgery} == {"last", "first+last", "first+second+last", "all"}
 
 

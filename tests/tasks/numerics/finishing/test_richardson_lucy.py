@@ -107,3 +107,21 @@ def test_a_psf_that_is_too_wide_makes_nothing_darker_than_black() -> None:
     picture = seen(sky, TELESCOPE) + noise
     found = deconvolved(picture, TRANSFER, np.full(sky.shape, SIGMA, np.float32), BACKGROUND, 20)
     assert found.picture.min() > min(float(picture.min()), BACKGROUND) - 3 * SIGMA
+
+
+@pytest.mark.parametrize("family", ["planet", "moon", "stars"])
+def test_what_noise_could_change_changes_no_more_than_that(family: str) -> None:
+    """No structure is made of a change within the standard error: random ones, and the one that grows the most."""
+    picture, _, sigma = noisy(family)
+    before = deconvolved(picture, TRANSFER, sigma, BACKGROUND, 5).picture
+    rng = np.random.default_rng(8)
+    change = rng.normal(0, SIGMA, picture.shape).astype(np.float32)
+    growth = []
+    for _ in range(10):
+        after = deconvolved(picture + change, TRANSFER, sigma, BACKGROUND, 5).picture - before
+        growth.append(float(np.linalg.norm(after) / np.linalg.norm(change)))
+        change = (after * np.float32(np.linalg.norm(change) / np.linalg.norm(after))).astype(
+            np.float32
+        )  # power iteration
+    assert max(growth) < 3
+    assert 0.5 < growth[0] < 1.5
