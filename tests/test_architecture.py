@@ -73,6 +73,8 @@ EXCEPTIONS: dict[str, str] = {}
 """`file:name` of what may break a guard: the reason. Every entry is argued for where it is added."""
 WITHOUT_MODULE = {
     "tests/test_architecture.py": "the tree itself",
+    "tests/test_documents.py": "the tests that docs/learned.md names",
+    "tests/test_torchvision.py": "a broken torchvision beside ours",
     "tests/test_release.py": "what goes out with a release: version, documents, units",
     "tests/flows/test_postgres.py": "a promise of serve as a whole: its records in PostgreSQL by one option",
     "tests/flows/test_resume.py": "a promise of the whole recipe: killed anywhere, it goes on and ends the same",
