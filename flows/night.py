@@ -275,7 +275,10 @@ def _check_room(run: NightRun) -> None:
     new = [c for c in run.left if not _ingested(run, c)]
     needed = sum(frame_bytes(c.path) for c in new) * run.night.room_ratio
     free, spare = run.store.free_bytes(), run.night.spare_gb * 1e9
-    log.info("%d captures to do, about %s; %s free", len(run.left), human_bytes(needed), human_bytes(free))
+    told = night_time.sum_told(run.store, [run.request_for(c) for c in run.left])
+    log.info("%s; %s of the store, %s free", told, human_bytes(needed), human_bytes(free))
+    if run.left:
+        _report(told)
     if run.left and free < needed + spare:
         raise StoreError(
             f"the store {run.store.root} has {human_bytes(free)} free; {len(new)} new captures need about "

@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from datetime import time as clock_time
@@ -15,6 +15,7 @@ from configs.schema import Config
 from configs.shorten import limited
 from flows.capture import found_in
 from flows.forecast import Planned, planned
+from storage.captures.capture import Capture
 from storage.captures.night import capture_settings
 from storage.errors import StillskyError
 from storage.results.night_record import Row, row_of
@@ -45,6 +46,17 @@ def full_time(store: Store, request: CaptureRequest) -> float:
     """How long the full run of a capture will take, seconds; 0 where that is not known."""
     config = capture_settings(request)
     return _plan(store, request, config).seconds(config)
+
+
+def sum_told(store: Store, requests: Sequence[CaptureRequest]) -> str:
+    """How long the full runs of captures will take together, told by their headers before any frame is read."""
+    seconds = 0.0
+    for request in requests:
+        with contextlib.suppress(StillskyError, BadConfig, OSError):  # told by the run itself
+            config = capture_settings(request)
+            unread = Capture(request.capture.absolute(), "", None, None, ("", ""), mosaic=config.camera.mosaic or "")
+            seconds += planned(store, unread, pick_device(request.device), request.dask is not None).seconds(config)
+    return f"{len(requests)} captures to do, about {duration(seconds)} together"
 
 
 def takes_long(store: Store, request: CaptureRequest, forecasts: dict[str, float], name: str) -> bool:

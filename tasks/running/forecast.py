@@ -17,11 +17,12 @@ CERTAIN_SHARE = 0.1
 PUBLISH = "publish"
 """What follows the last step: pictures, reports and pages."""
 DEFAULT_RATES = {
-    "ingest": 5e-8,
-    "average": 1e-7,
-    "align": 4e-7,
-    "shift_average": 4e-7,
-    "measure_seeing": 2.5e-7,
+    "ingest": 1e-8,
+    "average": 5e-8,
+    "calibrate": 5e-8,
+    "align": 6e-8,
+    "shift_average": 1.2e-7,
+    "measure_seeing": 1e-7,
     "solve_psfs fresh": 1e-8,
     "solve_psfs later": 1.3e-8,
     "solve_sky": 1e-8,

@@ -3,11 +3,15 @@
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from configs.request import CaptureRequest
 from flows import night_time
-from flows.night_time import few_frames, next_at, out_of_time, share_of_time
+from flows.night_time import few_frames, next_at, out_of_time, share_of_time, sum_told
+from storage.captures.readers.ser import write_ser
+from storage.costs import Cost, machine_name, note_cost
+from storage.store import Store
 
 
 def test_what_fits_takes_its_time_and_else_everyone_a_share() -> None:
@@ -29,6 +33,19 @@ def test_out_of_time_names_a_preview_or_waits(tmp_path: Path, monkeypatch: pytes
     row = out_of_time("a", request, 600.0, 120.0)
     assert (row.outcome, row.published) == ("preview", "preview")
     assert row.reason == "the shortest run takes about 10 min; 2 min until the night is to be over"
+
+
+def test_the_sum_of_a_night_is_told_from_headers_alone(tmp_path: Path) -> None:
+    """A capture that cannot be read adds nothing; a second one doubles the time."""
+    for name in ("a", "b"):
+        frames = np.zeros((40, 64, 64), np.uint8)
+        write_ser(tmp_path / f"{name}.ser", frames, 8)
+    (tmp_path / "torn.ser").write_bytes(b"LUCAM-RECORDER")
+    store = Store(tmp_path / "store")
+    note_cost(store.root, Cost(machine_name("cpu"), "ingest", 40 * 64 * 64, 3600.0))
+    requests = [CaptureRequest(capture=tmp_path / f"{n}.ser", device="cpu") for n in ("a", "b", "torn")]
+    assert sum_told(store, requests[:1]).startswith("1 captures to do, about 60 min together")
+    assert sum_told(store, requests).startswith("3 captures to do, about 2 h 0")
 
 
 def test_few_frames_are_named() -> None:
