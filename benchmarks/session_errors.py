@@ -106,13 +106,13 @@ def costs_db(singles: Sequence[Single], found: Sequence[View], wanted: Truth, da
     """PSNR of the session with one thing after the other replaced by the truth, each in addition to those before."""
     said = [s.part for s in singles]
     true = [s.view for s in singles]
-    middle = min(true, key=lambda view: abs(view.meridian_deg - wanted.view.meridian_deg))
-    middle = replace(wanted.view, centre_px=middle.centre_px)
+    turns = [abs((view.meridian_deg - wanted.view.meridian_deg + 180) % 360 - 180) for view in true]
+    nearest = int(np.argmin(turns))
     still = np.zeros((len(said), 2))
 
     def db(views: Sequence[View], dark: float) -> float:
         parts = [replace(p, view=view) for p, view in zip(said, views, strict=True)]
-        want = replace(middle, radius_px=views[0].radius_px, north_deg=views[0].north_deg)
+        want = replace(views[nearest], meridian_deg=wanted.view.meridian_deg, latitude_deg=wanted.view.latitude_deg)
         return match(wanted.picture, put_together(parts, still, want, dark, wanted.rings).picture[0]).psnr_db
 
     out = {"as it is": db(found, darkening)}

@@ -50,7 +50,7 @@ class OpenedPart:
         return np.asarray(self.published.mean(axis=0), np.float32)
 
 
-@step(version="2")
+@step(version="3")
 def merge(
     work: Work,
     parts: tuple[Product, ...],

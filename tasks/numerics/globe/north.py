@@ -17,6 +17,8 @@ MOST_POINTS = 6000
 """Places of the disc at which pictures are compared."""
 STEPS_DEG = (10.0, 2.0, 0.5)
 """Steps of the search, each around the best place of the one before."""
+LIMB_PX = 4.0
+"""Nearer the limb than this its blur shows, which does not turn."""
 MOST_PAIRS = 3
 """Pairs of early and late pictures that are compared."""
 SAME = 0.005
@@ -107,11 +109,11 @@ class _Pair:
         middle = first.turned(turn / 2)
         y, x = _places(middle, self.details[0].shape)
         surface = surface_at(middle, y, x)
-        weight, sampled = weight_of(surface.mu), []
+        weight, sampled = _inside(surface.mu, middle), []
         for view, detail, sign in ((first, self.details[0], -1), (last, self.details[1], 1)):
             seen = middle.moved(*np.subtract(view.centre_px, middle.centre_px)).oriented(view.north_deg, mirrored)
             west, north, mu = plane_of_surface(seen.turned(share * sign * turn / 2), surface.points)
-            weight = weight * weight_of(np.nan_to_num(mu, nan=-1.0))
+            weight = weight * _inside(np.nan_to_num(mu, nan=-1.0), seen)
             places = [np.nan_to_num(each, nan=-1.0) for each in pixels_of(seen, west, north)]
             sampled.append(ndimage.map_coordinates(detail, places, order=3, prefilter=False, mode="nearest"))
         return _correlation(sampled[0], sampled[1], weight)
@@ -130,6 +132,12 @@ def detail_of(picture: Image, view: View, darkening: float) -> Values:
     floor = MIN_LIGHT * float(around[disc > 0].mean()) if disc.any() else 0.0
     contrast = disc * (flat / np.maximum(around, floor) - 1) if floor > 0 else np.zeros_like(disc)
     return np.asarray(ndimage.spline_filter(contrast, order=3, mode="nearest"))
+
+
+def _inside(mu: Values, view: View) -> Values:
+    """Weight 0..1 of surface that is not at the limb, nor so near to it that the limb's blur is its brightness."""
+    depth = view.radius_px * (1 - np.sqrt(np.clip(1 - mu**2, 0, 1)))
+    return np.asarray(weight_of(mu) * (depth / LIMB_PX).clip(0, 1) ** 2)
 
 
 def _places(view: View, shape: tuple[int, ...]) -> tuple[Values, Values]:

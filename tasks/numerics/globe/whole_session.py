@@ -127,7 +127,7 @@ def wanted_view(parts: Sequence[SkyPart], middle: Aspect, north: tuple[float, bo
 def _orientation(parts: Sequence[SkyPart], middle: Aspect, rings: Rings | None) -> Orientation:
     """North from the parts as they were measured, then from the same parts registered on each other."""
     found: Orientation | None = None
-    moved, darkening = list(parts), 0.0
+    moved, darkening, north = list(parts), 0.0, (0.0, False)
     for _ in range(2):
         if found is not None:
             north = (found.north_deg, found.mirrored)
@@ -135,7 +135,8 @@ def _orientation(parts: Sequence[SkyPart], middle: Aspect, rings: Rings | None) 
             _, moves = registered(standing, wanted_view(parts, middle, north), darkening, rings)
             moved = [replace(p, view=p.view.moved(*move)) for p, move in zip(parts, moves, strict=True)]
         pictures = [part.picture.mean(axis=0) for part in moved]
-        darkening = float(np.median([darkening_of(p, part.view) for p, part in zip(pictures, moved, strict=True)]))
+        views = [part.view if found is None else oriented(part.view, *north) for part in moved]
+        darkening = float(np.median([darkening_of(*pair) for pair in zip(pictures, views, strict=True)]))
         found = find_orientation([Part(p, part.view) for p, part in zip(pictures, moved, strict=True)], darkening)
     assert found is not None
     return found
