@@ -19,7 +19,7 @@ from tasks.numerics.psf_models.table import PSF_MODELS, carried_over, misfits, n
 from tasks.numerics.sky.likelihood import Sums
 from tasks.numerics.sky.wiener import ring_power_of_frames
 from tasks.products.batch_results import Gathered, gather_batches
-from tasks.products.contents import BatchResult, BatchState, Sky, Stack
+from tasks.products.contents import BatchResult, BatchState, Seeing, Sky, Stack
 from tasks.products.cutout import Cutout, cutout_of
 from tasks.products.half_sums import read_half_sums
 from tasks.products.inputs import Inputs, open_inputs
@@ -86,7 +86,7 @@ class Piece:
         return self.colours[0].solved.sums.frames
 
 
-@step(version="18")
+@step(version="19")
 def solve_psfs(work: Work, inputs: CaptureProducts, sky: Product, telescope: Telescope, settings: schema.Psfs) -> None:
     """Fit the PSFs of the chosen frames that have none yet; leave their parameters and the sums A, B of each batch.
 
@@ -99,6 +99,8 @@ def solve_psfs(work: Work, inputs: CaptureProducts, sky: Product, telescope: Tel
     todo = order[: settings.frames] if settings.frames else order
     fresh = sky.step == Stack.step
     if fresh:
+        with work.open(Seeing, inputs.seeing) as seeing:
+            todo = todo[: sufficient_frames(settings, float(seeing.d_over_r0[:].max()))]
         batches = fresh_batches(todo, settings.batch_frames, settings.starts, apart)
     else:
         with work.open(Sky, sky) as before:
@@ -111,6 +113,13 @@ def solve_psfs(work: Work, inputs: CaptureProducts, sky: Product, telescope: Tel
     ends = [min(done + SEGMENT, settings.steps) for done in range(0, settings.steps, SEGMENT)]
     parts = [job.result for job in jobs]
     work.save(gather_batches(work, Gathered(batches, parts, samplings, size, settings.model, starts, ends)))
+
+
+def sufficient_frames(settings: schema.Psfs, d_over_r0: float) -> int | None:
+    """How many frames are enough to find a sky in such air; None: there is no limit."""
+    if not settings.frames_per_d_over_r0:
+        return None
+    return max(2 * settings.batch_frames, round(settings.frames_per_d_over_r0 * d_over_r0))
 
 
 def solve_batch(work: Work, job: Job) -> None:

@@ -57,6 +57,18 @@ def test_batches_and_segments_are_put_together(planet: Any, tmp_path: Path, star
         assert file["weights"][:].sum() == pytest.approx(6)
 
 
+def test_calm_air_needs_fewer_frames_to_find_a_sky(planet: Any, tmp_path: Path) -> None:
+    filmed, few = planet.elsewhere(tmp_path), ("steps=2", "batch_frames=3", "starts=1")
+    words = ("psfs.modes=6", *(f"rounds.0.psfs.{word}" for word in few))
+    strength, frames = float(planet.read(planet.seeing, "d_over_r0")[0]), len(planet.read(planet.stack, "order"))
+    counts = []
+    for limit in (0.0, 9 / strength, 0.1):
+        settings = load_config(overrides=(*words, f"psfs.frames_per_d_over_r0={limit}")).rounds[0].psfs
+        counts.append(len(filmed.read(filmed.psfs_of(filmed.stack, settings), "frames")))
+    assert counts[0] >= frames - 1
+    assert counts[1:] == [9, 6], "D/r0 times the limit; no fewer than two batches"
+
+
 def test_a_killed_solve_goes_on_and_ends_the_same(planet: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     filmed = planet.elsewhere(tmp_path)
     store = filmed.store
