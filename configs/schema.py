@@ -152,7 +152,7 @@ class Psfs(Section):
     """How many of the luckiest frames take part; 0 means all. Those that a round before has solved keep their PSFs."""
     frames_per_d_over_r0: Annotated[float, Field(ge=0)]
     """Number of frames over D/r0: where nothing is known yet, no more than this times D/r0, and no fewer than two batches, take
-    part. The calmer the air, the fewer frames find a sky to which all others are fitted better than by themselves. 0: no limit."""
+    part. In calm air few frames find a sky to which the others are fitted better than by themselves. 0: no limit."""
     modes: Annotated[int, Field(ge=3, le=1000)]
     """Zernike modes of each frame's phase (tip and tilt included)."""
     steps: Count
