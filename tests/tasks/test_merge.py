@@ -99,6 +99,15 @@ def test_the_same_session_is_not_made_again(evening: Evening, session: Session) 
     assert evening.run.store.path(product).stat().st_mtime_ns == made
 
 
+def test_north_is_found_from_the_captures_alone(evening: Evening) -> None:
+    found = evening.merged(evening.captures[0].config.session)
+    with evening.run.store.view(SessionSky, found) as made:
+        figures = made.figures
+    assert figures["north"] == "found"
+    assert figures["north_deg"] == pytest.approx(NORTH_DEG, abs=5)
+    assert [disc["north_deg"] for disc in figures["discs"]] == pytest.approx([figures["north_deg"]] * 3, abs=0.1)
+
+
 def test_captures_through_filters_become_channels(evening: Evening, session: Session) -> None:
     picture = evening.picture(evening.merged(session, (0, 1, 2)))
     assert picture.shape == (3, 72, 72)
