@@ -51,7 +51,7 @@ class Channel:
     """Empty where there is no model."""
 
 
-@step(version="1", passes="stack")
+@step(version="2", passes="stack")
 def burst(work: Work, frames: Product, stack: Product, filled: Product, settings: Burst, model: str = "") -> None:
     """Clean consecutive registered frames of their noise, with its standard error that is left."""
     with (

@@ -1,4 +1,4 @@
-"""One clean frame of a burst without learning: the best of window means, the mean of all others, and non-local means."""
+"""One clean frame of a burst without learning: means of its neighbours, moved with the target, and non-local means."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from tasks.numerics.finishing.affine_motion import motion_around, moved_by
+
 Image = NDArray[np.float32]
 
 WINDOWS = (1, 2, 4, 7)
 """Half widths of the windows that are tried, in frames."""
+MIN_MOVED = 5
+"""Fewest frames of a burst whose motion is looked for."""
 NLM_STRENGTH = 0.8
 """Filter strength of non-local means in units of the noise."""
 MAP_PX = 3.0
@@ -36,17 +40,50 @@ class Estimate:
 def without_frame(frames: Image, number: int, sigma: float) -> Estimate:
     """The best estimate of a frame (y, x) from the others of a registered burst (frame, y, x).
 
-    The frame itself only judges: its noise is independent of the estimates, so that its squared difference is theirs to the
-    truth plus the noise.
+    Means of windows, as they are and each frame moved as the target as a whole moves; and the better kind of both, smoothed
+    by non-local means. The frame itself only judges: its noise is independent of the estimates, so that its squared
+    difference is theirs to the truth plus the noise.
     """
-    target, others = frames[number], np.delete(np.arange(len(frames)), number)
-    found = []
+    target = frames[number]
+    still, moving = _means(frames, number), _moved_means(frames, number)
+    plain = [estimate_of(picture, target, sigma, method) for picture, method, _ in (*still, *moving)]
+    best = _nearest(plain, target)
+    kind = moving if any(best.picture is picture for picture, *_ in moving) else still
+    smooth = [
+        estimate_of(_denoised(picture, sigma / np.sqrt(count)), target, sigma, f"{method}, non-local means")
+        for picture, method, count in kind
+    ]
+    return _nearest([best, *smooth], target)
+
+
+def _nearest(estimates: list[Estimate], target: Image) -> Estimate:
+    """The one with the least squared difference to the frame; the error of each is not told below a thousandth of the noise."""
+    return min(estimates, key=lambda each: float(np.mean((each.picture - target) ** 2, dtype=np.float64)))
+
+
+def _means(frames: Image, number: int) -> list[tuple[Image, str, int]]:
+    """(mean, method, frames in it) of the windows around a frame, without it."""
+    others, found = np.delete(np.arange(len(frames)), number), []
     for half in (*WINDOWS, len(frames)):
         near = others[np.abs(others - number) <= half]
-        picture = frames[near].mean(axis=0, dtype=np.float32)
         method = "mean of all others" if half == len(frames) else f"mean of the frames up to {half} away"
-        found.append(Estimate(picture, method, _mse(picture, target, sigma)))
-    return min(found, key=lambda each: each.mse)
+        found.append((frames[near].mean(axis=0, dtype=np.float32), method, len(near)))
+    return found
+
+
+def _moved_means(frames: Image, number: int) -> list[tuple[Image, str, int]]:
+    """The same, each frame moved to where the target is in the one that is left out; empty where there are too few."""
+    if len(frames) < MIN_MOVED:
+        return []
+    velocity = motion_around(frames, number)
+    near = [k for k in range(-WINDOWS[-1], WINDOWS[-1] + 1) if k and 0 <= number + k < len(frames)]
+    moved = {k: moved_by(frames[number + k], velocity, k) for k in near}
+    found = []
+    for half in WINDOWS[1:]:
+        chosen = [picture for k, picture in moved.items() if abs(k) <= half]
+        method = f"mean of the frames up to {half} away, moved"
+        found.append((np.mean(chosen, axis=0, dtype=np.float32), method, len(chosen)))
+    return found
 
 
 def best_classical(frames: Image, number: int, sigma: float) -> Estimate:
