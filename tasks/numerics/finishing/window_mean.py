@@ -82,7 +82,7 @@ def _moved_means(frames: Image, number: int) -> list[tuple[Image, str, int]]:
     for half in WINDOWS[1:]:
         chosen = [picture for k, picture in moved.items() if abs(k) <= half]
         method = f"mean of the frames up to {half} away, moved"
-        found.append((np.mean(chosen, axis=0, dtype=np.float32), method, len(chosen)))
+        found.append((np.stack(chosen).mean(axis=0, dtype=np.float32), method, len(chosen)))
     return found
 
 
