@@ -24,7 +24,7 @@ from tasks.products.contents import Evaluated, Sky, Stack
 from tasks.products.cutout import Cutout, cutout_of
 from tasks.products.half_sums import half_agreement
 from tasks.products.inputs import Inputs, open_inputs
-from tasks.products.optics import aperture_of, max_modes
+from tasks.products.optics import aperture_of, cutoff_log_sigma, is_known, max_modes
 from tasks.running.out_of_memory import split_on_oom
 from tasks.running.step import Work, step
 
@@ -56,7 +56,7 @@ class RegisteredColours:
         return laid_on_each_other(pictures, self.offsets, self.limits_cpp)
 
 
-@step(version="19")
+@step(version="20")
 def evaluate(
     work: Work,
     inputs: CaptureProducts,
@@ -195,14 +195,10 @@ def _evidence(opened: Opened, verdicts: list[Verdict]) -> Evidence:
         judges=judge.frames,
         chi2=max(v.sky for v in verdicts),
         rest=max(rest_of(v.sky, v.stack) for v in verdicts),
-        cutoff_is_known=_knows_telescope(opened),
+        cutoff_is_known=is_known(opened.telescope),
         undershoot=max(below, default=None),
         coarse_is_worse=judge.coarse_is_worse,
     )
-
-
-def _knows_telescope(opened: Opened) -> bool:
-    return opened.telescope.aperture_m is not None and opened.telescope.scale_arcsec is not None
 
 
 def _agreeing_rings(opened: Opened, channel: int) -> int:
@@ -256,7 +252,7 @@ def _figures(opened: Opened, verdicts: list[Verdict], believed: list[int]) -> li
             "residual_whiteness": verdict.whiteness,
             "halves_agree_cutoff_cpp": frc_cutoff(half_agreement(solved, c)),
             "cutoff_cpp": float(seeing.cutoff_cpp[c]),
-            "cutoff_log_sigma": 0.0 if _knows_telescope(opened) else float(opened.mean.log_cutoff_sigma),
+            "cutoff_log_sigma": cutoff_log_sigma(opened.telescope, opened.mean, stacked),
             "finest_believed_cpp": min(believed[c] / solved.spectrum.shape[1], float(seeing.cutoff_cpp[c])),
             "d_over_r0": float(seeing.d_over_r0[c]),
             "d_over_r0_uncertainty": float(seeing.log_d_over_r0_sigma[c]),

@@ -4,8 +4,9 @@ import numpy as np
 
 from configs.schema import Telescope
 from storage.errors import Hopeless
+from tasks.numerics.frames.cutoff import NOT_FOUND
 from tasks.numerics.optics.aperture import Aperture, diameter_cells
-from tasks.products.contents import Mean
+from tasks.products.contents import Mean, Stack
 
 ARCSEC_RAD = 4.84813681e-6
 
@@ -20,11 +21,24 @@ def cutoff_cpp(telescope: Telescope, channel: int, mean: Mean) -> float:
 
     Without a telescope it is what the frames' mean power spectrum shows.
     """
-    if telescope.aperture_m is None or telescope.scale_arcsec is None:
+    if not is_known(telescope):
         return min(mean.optical_cutoff, MAX_CUTOFF)
     wavelength_m = telescope.wavelength_of(channel) * 1e-9
     limit = MAX_CUTOFF if mean.flux.shape[1] == 1 else MAX_CARRIED_CUTOFF
     return min(diameter_cells(1, telescope.aperture_m, wavelength_m, telescope.scale_arcsec * ARCSEC_RAD), limit)
+
+
+def is_known(telescope: Telescope) -> bool:
+    """Whether aperture and pixel scale were given."""
+    return telescope.aperture_m is not None and telescope.scale_arcsec is not None
+
+
+def cutoff_log_sigma(telescope: Telescope, mean: Mean, stack: Stack) -> float:
+    """Standard deviation of the cut-off's logarithm; coloured noise ends where a coder will, and shows no cut-off."""
+    if is_known(telescope):
+        return 0.0
+    found = float(mean.log_cutoff_sigma)
+    return found if stack.noise_curve is None else max(found, NOT_FOUND.log_sigma)
 
 
 def wavelength_ratio(telescope: Telescope, channel: int, reference: int) -> float:

@@ -214,7 +214,7 @@ def _noise(report: dict[str, Any]) -> list[str]:
     return [line for line in (coloured, posterised(report)) if line]
 
 
-def _estimated_cutoff(cutoff_cpp: float, log_sigma: float) -> str:
+def estimated_cutoff(cutoff_cpp: float, log_sigma: float) -> str:
     """A sentence on the cut-off of a telescope that was not given."""
     better = "[telescope] in a --config file makes the result better"
     if log_sigma > FOUND_LOG_SIGMA:
@@ -283,7 +283,7 @@ def _verdict(report: dict[str, Any]) -> list[str]:
     if missing:
         lines.append(f"The capture ends early: {missing} of the frames it promises are missing.")
     if report["settings"].get("telescope", {}).get("aperture_m", 0) is None:
-        lines.append(_estimated_cutoff(rows[0]["cutoff_cpp"], rows[0]["cutoff_log_sigma"]))
+        lines.append(estimated_cutoff(rows[0]["cutoff_cpp"], rows[0]["cutoff_log_sigma"]))
     if report["truth"]:
         gain = report["truth"]["solved"]["psnr_db"] - report["truth"]["stack"]["psnr_db"]
         lines.append(

@@ -1,13 +1,15 @@
 """The cut-off of a channel: from the telescope where it is known, else from the frames, else the pixels' own."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from configs.schema import Telescope
 from storage.errors import Hopeless
 from tasks.numerics.optics.aperture import Aperture
-from tasks.products.contents import Mean
-from tasks.products.optics import aperture_of, check_wavelengths, cutoff_cpp, max_modes, obstruction
+from tasks.products.contents import Mean, Stack
+from tasks.products.optics import aperture_of, check_wavelengths, cutoff_cpp, cutoff_log_sigma, max_modes, obstruction
 
 
 def average(optical_cutoff: float = 0.31) -> Mean:
@@ -47,6 +49,15 @@ def test_the_pixels_hold_no_more_than_half_a_cycle() -> None:
 def test_unknown_telescope_takes_what_the_frames_show() -> None:
     assert cutoff_cpp(Telescope(), 0, average()) == 0.31
     assert cutoff_cpp(Telescope(), 0, average(0.6)) == 0.5
+
+
+def test_a_cut_off_is_only_found_where_the_noise_is_white() -> None:
+    each, numbers = np.zeros(4, np.float32), np.arange(4)
+    picture, one = np.zeros((1, 2, 2), np.float32), np.ones(1)
+    stack = Stack(picture, picture, numbers, numbers, each, each, each, each[:, None], each[:, None], one, one, 1.0)
+    assert cutoff_log_sigma(telescope(), average(), stack) == 0.0
+    assert cutoff_log_sigma(Telescope(), average(), stack) == 0.1
+    assert cutoff_log_sigma(Telescope(), average(), replace(stack, noise_curve=np.ones((1, 3)))) > 0.3
 
 
 def test_a_pupil_of_unknown_size_is_open() -> None:

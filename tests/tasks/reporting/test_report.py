@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from tasks.reporting.report import _verdict, describe, posterised
+from tasks.reporting.report import _verdict, describe, estimated_cutoff, posterised
 
 
 def test_report_of_a_planet(planet: Any) -> None:
@@ -108,3 +108,10 @@ def test_a_posterised_sky_is_said(planet: Any) -> None:
     assert posterised(report) in _verdict(report)
     report["quantisation"]["sky_noise_steps"] = None
     assert posterised(report) == ""
+
+
+def test_an_estimated_cut_off_is_told_with_its_error() -> None:
+    assert estimated_cutoff(0.31, 0.06).startswith(
+        "No telescope was given: the frames show its cut-off at 0.31 cycles/px (± 6%)"
+    )
+    assert "do not show its cut-off well: 0.40 cycles/px (± 35%) is taken" in estimated_cutoff(0.4, 0.35)
