@@ -21,7 +21,7 @@ def cutoff_cpp(telescope: Telescope, channel: int, mean: Mean) -> float:
 
     Without a telescope it is what the frames' mean power spectrum shows.
     """
-    if not is_known(telescope):
+    if telescope.aperture_m is None or telescope.scale_arcsec is None:
         return min(mean.optical_cutoff, MAX_CUTOFF)
     wavelength_m = telescope.wavelength_of(channel) * 1e-9
     limit = MAX_CUTOFF if mean.flux.shape[1] == 1 else MAX_CARRIED_CUTOFF
