@@ -11,9 +11,8 @@ from tasks.numerics.fourier.windows import edge_taper
 from tasks.numerics.frames.cutoff import NOT_FOUND, estimate_cutoff
 from tasks.numerics.frames.defects import bad_from_dark, bad_from_flat, bad_from_moments
 from tasks.numerics.frames.moments import Moments
-from tasks.numerics.frames.mosaic import join_sites, luma, split_sites
+from tasks.numerics.frames.mosaic import grey, join_sites, luma, split_sites
 from tasks.numerics.frames.noise import noise_variance
-from tasks.numerics.frames.quality import fluxes
 from tasks.numerics.frames.quantisation import code_step, rounding_noise, sky_noise_steps
 from tasks.numerics.frames.spectra import rfft2
 from tasks.products.colours import colours_of
@@ -39,13 +38,14 @@ def average(work: Work, frames: Product, settings: Average) -> None:
         flux = np.zeros((stack.shape[0], len(colours)), np.float32)
         noise = np.zeros_like(flux)
         power = np.zeros((stack.shape[2], stack.shape[3] // 2 + 1))
-        looked_at = np.flatnonzero(usable)[:: max(1, count // POWER_FRAMES)]
+        looked_at = np.flatnonzero(usable)[:: max(1, -(-count // POWER_FRAMES))]
         for start, block in read_ahead(stack.blocks(settings.block_frames)):
             stop = start + len(block)
             moments.add(block[usable[start:stop]])
             sites = split_sites(block, colours.period)
-            flux[start:stop] = np.stack([fluxes(sites[:, own]) for own in colours.sites], axis=1)
-            noise[start:stop] = np.stack([noise_variance(sites[:, own]).mean(axis=1) for own in colours.sites], axis=1)
+            light, white = sites.mean(axis=(2, 3)), noise_variance(sites)
+            flux[start:stop] = np.stack([light[:, own].mean(axis=1) for own in colours.sites], axis=1)
+            noise[start:stop] = np.stack([white[:, own].mean(axis=1) for own in colours.sites], axis=1)
             some = looked_at[(looked_at >= start) & (looked_at < stop)] - start
             power += _power(luma(block[some], colours.period))
             work.progress(stop, stack.shape[0])
@@ -111,7 +111,7 @@ def _power(block: Image) -> NDArray[np.float64]:
     """Sum of the power spectra (y, x//2+1) of a block, all channels together, the mean taken off and tapered."""
     total = np.zeros((block.shape[-2], block.shape[-1] // 2 + 1))
     taper = edge_taper((block.shape[-2], block.shape[-1]))
-    for frame in block.mean(axis=1):  # one by one, what is transformed stays in the cache
+    for frame in grey(block):  # one by one, what is transformed stays in the cache
         spectrum = rfft2((frame - frame.mean()) * taper)
         total += spectrum.real**2 + spectrum.imag**2
     return total

@@ -12,7 +12,7 @@ from storage.errors import BadCapture
 from storage.product import Product
 from tasks.numerics.fourier.binning import binned
 from tasks.numerics.frames import stacking
-from tasks.numerics.frames.mosaic import on_finer_grid
+from tasks.numerics.frames.mosaic import grey, on_finer_grid
 from tasks.numerics.frames.noise_curve import FREQUENCIES_CPP, LearntNoise, learn_noise
 from tasks.numerics.frames.quality import Lucky, Run, lucky_share, ranking, upper_outliers
 from tasks.products.clean_frames import CleanFrames, box_of, open_clean_frames
@@ -181,7 +181,7 @@ def _runs(clean: CleanFrames, moves: stacking.Image, chosen: stacking.Numbers, s
     """The chosen frames without colour, registered to the pixel."""
     for numbers in stacking.phase_runs(chosen, moves, RANKED_PHASES):
         blocks = clean.chosen_lumas(numbers, size)
-        lumas = ((some, stacking.placed(block, moves[some]).mean(axis=1)) for some, block in blocks)
+        lumas = ((some, grey(stacking.placed(block, moves[some]))) for some, block in blocks)
         frames = (pair for some, block in lumas for pair in zip(some, block, strict=True))
         yield Run(stacking.fractions(moves[numbers]).mean(axis=0), frames)
 

@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import fft
+from torch.nn import functional
 
 from tasks.numerics.fourier.windows import edge_taper
 from tasks.numerics.frames.correlation_peak import near_peaks, quadric_vertices
+from tasks.numerics.frames.mosaic import grey
 from tasks.numerics.frames.spectra import irfft2, rfft2
 
 Image = NDArray[np.float32]
@@ -66,7 +69,7 @@ def geometry(size: tuple[int, int]) -> Geometry:
 
 def banded(block: Image, geo: Geometry) -> tuple[Spectrum, NDArray[np.float32]]:
     """Spectra of the band-passed, windowed frames on the canvas, and their energies. Channels are averaged."""
-    luma = _binned(block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32), geo)
+    luma = _binned(grey(block), geo)
     # A step at the border would ring in the band-pass: the frame is tapered towards its own mean first.
     middle = luma.mean(axis=(1, 2), keepdims=True)
     flat = irfft2(rfft2((luma - middle) * np.sqrt(geo.window)) * geo.band, geo.size)
@@ -82,9 +85,8 @@ def _binned(luma: Image, geo: Geometry) -> Image:
     if geo.bins == 1:
         return luma
     (ny, nx), b = geo.size, geo.bins
-    whole = luma[:, : ny * b, : nx * b]
-    rows = sum((whole[:, k::b] for k in range(1, b)), start=whole[:, ::b])
-    return np.asarray(sum((rows[..., k::b] for k in range(1, b)), start=rows[..., ::b]) / b**2, np.float32)
+    whole = np.ascontiguousarray(luma[:, : ny * b, : nx * b], np.float32)
+    return functional.avg_pool2d(torch.from_numpy(whole)[:, None], b)[:, 0].numpy()
 
 
 class Mean:
@@ -133,7 +135,7 @@ def correlate_spectra(
         return shifts, peaks
     # Power at lag s belongs to the window moved by -s, so it is read backwards.
     scale = np.asarray(1 / np.sqrt(np.roll(reference.power[::-1, ::-1], 1, axis=(0, 1))), np.float32)
-    cross = spectra[lit] * reference.spectrum
+    cross = (spectra if len(lit) == len(spectra) else spectra[lit]) * reference.spectrum
     coarse = irfft2(_low_half(cross, geo), (geo.canvas[0] // 2, geo.canvas[1] // 2)) * scale[::2, ::2]
     near = 2 * near_peaks(coarse, _lags(geo)[::2, ::2], _PEAKS)
     found = [_refined(cross, scale, near[:, k], geo) for k in range(_PEAKS)]

@@ -97,12 +97,14 @@ def isolated_outliers(image: Image, noise: float | Image, share_of_range: float)
     found = np.zeros(image.shape, bool)
     # Whatever base is, an outlier is above its third brightest neighbour by 12 noise + step.
     at = _candidates(image, noise_map)
-    if not len(at[0]):
+    above = image[at] - _no_more_than_third(image, *at)
+    lone = above > 12 * noise_map[at]
+    if not lone.any():
         return found
     lowest, highest = np.percentile(image, (1, 99.9))
     step = np.float32(share_of_range) * np.float32(highest - lowest)
-    above = image[at] - _no_more_than_third(image, *at) > 12 * noise_map[at] + step
-    at_y, at_x = at[0][above], at[1][above]
+    lone &= above > 12 * noise_map[at] + step
+    at_y, at_x = at[0][lone], at[1][lone]
     if at_y.size == 0:
         return found
     base, third, scatter = _surroundings(image, at_y, at_x)

@@ -50,6 +50,11 @@ def sites_of(sampling: Sampling, plane: int, period: int) -> list[int]:
     return [plane * period**2 + y * period + x for y, x in sampling.offsets]
 
 
+def grey(frames: Image) -> Image:
+    """Frames (frame, y, x): the mean of the channels of (frame, channel, y, x)."""
+    return frames[:, 0] if frames.shape[1] == 1 else frames.mean(axis=1)
+
+
 def luma(frames: Image, period: int) -> Image:
     """Frames (..., y, x) without colour: each pixel the mean of the cell that begins there, 0.5 px to the lower right."""
     if period == 1:

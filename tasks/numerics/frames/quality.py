@@ -11,6 +11,7 @@ from scipy import fft, ndimage
 from tasks.numerics.fourier.rings import radius, ring_sums
 from tasks.numerics.fourier.shifts import phase_ramp
 from tasks.numerics.fourier.windows import edge_taper
+from tasks.numerics.frames.mosaic import grey
 from tasks.numerics.frames.noise import noise_variance
 from tasks.numerics.frames.spectra import rfft2
 from tasks.numerics.robust import MAD_TO_SIGMA
@@ -127,7 +128,7 @@ def residual_outlier_score(aligned: Image, mean: MeanOf) -> Values:
     sky = _moved_means(mean.picture.mean(axis=0, dtype=np.float32), mean.fractions)
     sky -= sky.mean(axis=(1, 2), keepdims=True)
     contrast = np.sqrt((sky**2).mean(axis=(1, 2), dtype=np.float64)).astype(np.float32) + np.float32(1e-30)
-    luma = _quartered(aligned.mean(axis=1, dtype=np.float32) if aligned.shape[1] > 1 else aligned[:, 0])
+    luma = _quartered(grey(aligned))
     luma -= luma.mean(axis=(1, 2), keepdims=True)
     gain = np.einsum("nyx,nyx->n", luma, sky) / (sky[0].size * contrast**2)
     luma -= gain[:, None, None] * sky
