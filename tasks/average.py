@@ -46,8 +46,7 @@ def average(work: Work, frames: Product, settings: Average) -> None:
             light, white = sites.mean(axis=(2, 3)), noise_variance(sites)
             flux[start:stop] = np.stack([light[:, own].mean(axis=1) for own in colours.sites], axis=1)
             noise[start:stop] = np.stack([white[:, own].mean(axis=1) for own in colours.sites], axis=1)
-            some = looked_at[(looked_at >= start) & (looked_at < stop)] - start
-            power += _power(luma(block[some], colours.period))
+            power += _power(luma(block[looked_at[(looked_at >= start) & (looked_at < stop)] - start], colours.period))
             work.progress(stop, stack.shape[0])
         rounding = _rounding(content, np.flatnonzero(usable), moments.variance)
         bad = _bad(content, moments.mean, moments.variance, count, colours.period)
