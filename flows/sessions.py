@@ -52,8 +52,8 @@ def merged_product(run: Run, request: SessionRequest, restored: Sequence[Restore
 
 def planned_session(store: Store, request: SessionRequest) -> Product | None:
     """The product that the captures' published results would make; None where one of them has no result."""
-    whole = published_parts(request.parts, _part)
-    return None if whole is None else merged_product(Run(store, plan=[]), request, whole)
+    restored = published_parts(request.parts, _part)
+    return None if restored is None else merged_product(Run(store, plan=[]), request, restored)
 
 
 def _part(request: CaptureRequest, report: dict[str, Any]) -> SessionPart:
@@ -64,9 +64,9 @@ def _part(request: CaptureRequest, report: dict[str, Any]) -> SessionPart:
 
 def _middle(request: CaptureRequest, report: dict[str, Any]) -> datetime:
     """The middle of a capture: from its timestamps, which are UT, else the local time at which it began."""
-    told = report["capture"].get("middle_utc") or report["capture"].get("started")
+    recorded = report["capture"].get("middle_utc") or report["capture"].get("started")
     try:
-        return datetime.fromisoformat(str(told)).astimezone()
+        return datetime.fromisoformat(str(recorded)).astimezone()
     except ValueError:
         raise Hopeless(
             f"{request.capture}: nothing says when it was recorded, so that the planet's rotation cannot be undone; record "

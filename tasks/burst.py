@@ -56,11 +56,11 @@ def burst(work: Work, frames: Product, stack: Product, filled: Product, settings
     """Clean consecutive registered frames of their noise, with its standard error that is left."""
     with (
         open_clean_frames(work, frames) as clean,
-        work.open(Stack, stack) as stacked,
+        work.open(Stack, stack) as opened_stack,
         open_filled(work, filled) as pixels,
     ):
-        numbers = around_the_sharpest(stacked, settings.frames)
-        planes = np.moveaxis(Registered(clean, stacked, pixels).frames(numbers), 1, 0)
+        numbers = around_the_sharpest(opened_stack, settings.frames)
+        planes = np.moveaxis(Registered(clean, opened_stack, pixels).frames(numbers), 1, 0)
     net = model_named("burst", model)
     channels = []
     for number, plane in enumerate(planes):

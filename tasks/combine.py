@@ -40,24 +40,26 @@ def combine(
             verdicts.append(judged.verdict)
             stretches.append(judged.stretch)
     beside = [pictures[name] for name in ("sky", "stack", "belief")]
-    laid = placed(pictures["published"], beside, pixel_widths, GREEN, align)
-    if laid is None:
+    registered = placed(pictures["published"], beside, pixel_widths, GREEN, align)
+    if registered is None:
         sizes = ", ".join(f"{plane.shape[1]} x {plane.shape[0]}" for plane in pictures["published"])
         raise Hopeless(
             f"the parts ({', '.join(filters)}; {sizes} px) show no area in common; leave out one, or say [colour] align = false"
         )
-    content = _content(laid, filters, verdicts, (stretches[GREEN], min(pixel_widths)))
+    content = _content(registered, filters, verdicts, (stretches[GREEN], min(pixel_widths)))
     least = min(float(plane.min()) for plane in pictures["belief"])  # moved light may ring below it
     work.save(replace(content, belief=np.maximum(content.belief[:], least)))
 
 
-def _content(laid: Placed, filters: Sequence[str], verdicts: Sequence[str], shown: tuple[str, float]) -> Combined:
+def _content(registered: Placed, filters: Sequence[str], verdicts: Sequence[str], shown: tuple[str, float]) -> Combined:
     """The product of parts that lie on each other; `shown` are the stretch and the width of a pixel."""
-    sky, stack, belief = laid.beside
+    sky, stack, belief = registered.beside
     worth, words = _luminance(verdicts)
-    made = [planes[:COLOURS] for planes in (laid.pictures, sky)]
+    made = [planes[:COLOURS] for planes in (registered.pictures, sky)]
     if worth:
-        made = [with_luminance(each, planes[COLOURS]) for each, planes in zip(made, (laid.pictures, sky), strict=True)]
+        made = [
+            with_luminance(each, planes[COLOURS]) for each, planes in zip(made, (registered.pictures, sky), strict=True)
+        ]
     used = set(verdicts if worth else verdicts[:COLOURS])
     return Combined(
         published=made[0],
@@ -65,7 +67,7 @@ def _content(laid: Placed, filters: Sequence[str], verdicts: Sequence[str], show
         stack=stack[:COLOURS],
         belief=belief[:COLOURS],
         filters=list(filters),
-        offsets=laid.offsets,
+        offsets=registered.offsets,
         verdict=used.pop() if len(used) == 1 else "blend",
         stretch=shown[0],
         pixel_width=shown[1],

@@ -70,17 +70,21 @@ def dewarp(work: Work, frames: Product, stack: Product, filled: Product, setting
     net = model_named("dewarp", model)
     with (
         open_clean_frames(work, frames) as clean,
-        work.open(Stack, stack) as stacked,
+        work.open(Stack, stack) as opened_stack,
         open_filled(work, filled) as pixels,
     ):
-        opened = Opened(Registered(clean, stacked, pixels), stacked.stack[:].mean(axis=0))
-        content = _dewarped(work, opened, settings, net) if fills_field(opened.reference) else _left_alone(stacked)
+        opened = Opened(Registered(clean, opened_stack, pixels), opened_stack.stack[:].mean(axis=0))
+        content = (
+            _dewarped(work, opened, settings, net)
+            if fills_field(opened.reference)
+            else _without_dewarping(opened_stack)
+        )
     log.info("dewarp: %s, %s", content.used, content.reason)
     work.save(content)
 
 
-def _left_alone(stacked: Stack) -> Dewarped:
-    picture = stacked.stack[:]
+def _without_dewarping(stack: Stack) -> Dewarped:
+    picture = stack.stack[:]
     return Dewarped(
         dewarped=picture,
         plain=picture,
@@ -135,9 +139,9 @@ def _answers(
     work: Work, opened: Opened, numbers: NDArray[np.int64], measure: Measure, step_px: int
 ) -> dict[str, Answer]:
     """The stacks of frames moved by their local shifts, and the same of held-out frames, which judges."""
-    pictures, fields = _stacked(opened, numbers, measure, step_px)
+    pictures, fields = _stack_of_fields(opened, numbers, measure, step_px)
     work.progress(2, 3)
-    held, _ = _stacked(opened, opened.stack.held[:JUDGES], measure, step_px)
+    held, _ = _stack_of_fields(opened, opened.stack.held[:JUDGES], measure, step_px)
     missed: dict[str, list[float]] = {name: [] for name in pictures}
     for number in opened.stack.held[:RETURNS]:
         light = opened.frames.frame(int(number)).mean(axis=0)
@@ -150,7 +154,7 @@ def _answers(
     }
 
 
-def _stacked(
+def _stack_of_fields(
     opened: Opened, numbers: NDArray[np.int64], measure: Measure, step_px: int
 ) -> tuple[dict[str, Image], dict[str, Field]]:
     """Of each kind: mean (channel, y, x) of frames moved by their local shifts, and these, one per patch."""

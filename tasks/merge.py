@@ -150,11 +150,11 @@ def _content(opened: Sequence[OpenedPart], slots: Sequence[int], made: SessionMa
         moves=moves[back].astype(np.float32),
         verdict=verdicts.pop() if len(verdicts) == 1 else "blend",
         stretch=opened[nearest].stretch,
-        figures=_figures(made, nearest) | {"discs": [_told(views[k]) for k in back]},
+        figures=_figures(made, nearest) | {"discs": [_disc_row(views[k]) for k in back]},
     )
 
 
-def _told(view: View) -> dict[str, Any]:
+def _disc_row(view: View) -> dict[str, Any]:
     """Where the disc of a part is, px, and how it stands."""
     return {
         "centre_px": list(view.centre_px),

@@ -52,7 +52,7 @@ def known_psfs(work: Work, inputs: CaptureProducts, truth: Capture, telescope: T
     """Leave what `solve_psfs` leaves, with the true PSFs of `truth` in the place of solved ones."""
     with contextlib.ExitStack() as stack:
         clean = stack.enter_context(open_clean_frames(work, inputs.frames))
-        stacked = stack.enter_context(work.open(Stack, inputs.stack))
+        opened_stack = stack.enter_context(work.open(Stack, inputs.stack))
         mean = stack.enter_context(work.open(Mean, inputs.mean))
         known = stack.enter_context(true_psfs(truth.path))
         if known.shape[0] != len(clean.noise):
@@ -60,15 +60,15 @@ def known_psfs(work: Work, inputs: CaptureProducts, truth: Capture, telescope: T
                 f"{truth.path} holds {known.shape[0]} PSFs, the capture {len(clean.noise)} frames: they do not belong "
                 f"together; simulate the capture again"
             )
-        if _grid_of(known) != stacked.scale:
+        if _grid_of(known) != opened_stack.scale:
             raise Hopeless(
-                f"{truth.path}: its PSFs have {_grid_of(known)} pixels for one of the camera's, the sky {stacked.scale}; "
+                f"{truth.path}: its PSFs have {_grid_of(known)} pixels for one of the camera's, the sky {opened_stack.scale}; "
                 f"restore with sky.scale = {_grid_of(known)}"
             )
-        chosen = stacked.order[:]
+        chosen = opened_stack.order[:]
         channels = []
         for channel in range(len(clean.colours)):
-            cutout = cutout_of(stacked, channel)
+            cutout = cutout_of(opened_stack, channel)
             channels.append(_channel(clean, cutout, known, chosen, cutoff_cpp(telescope, channel, mean)))
             work.progress(channel + 1, len(clean.colours))
         work.save(_content(chosen, channels))
@@ -103,14 +103,14 @@ def psf_error(store: Store, result: Product, telescope: Telescope, truth: Path) 
     last = {product.step: product for product in lineage(store, result)}
     with contextlib.ExitStack() as stack:
         sky = stack.enter_context(store.view(Sky, last[Sky.step]))
-        stacked = stack.enter_context(store.view(Stack, last[Stack.step]))
+        opened_stack = stack.enter_context(store.view(Stack, last[Stack.step]))
         seeing = stack.enter_context(store.view(Seeing, last[Seeing.step]))
         mean = stack.enter_context(store.view(Mean, last[Mean.step]))
         known = stack.enter_context(true_psfs(truth))
-        size = cutout_of(stacked, 0).size
+        size = cutout_of(opened_stack, 0).size
         aperture = aperture_of(telescope, 0, mean, size)
         frames, psfs = sky.frames[:], sky.psfs[0]
-        if known.shape[0] != len(stacked.shifts) or _grid_of(known) != stacked.scale:
+        if known.shape[0] != len(opened_stack.shifts) or _grid_of(known) != opened_stack.scale:
             return None
         model, d_over_r0 = PSF_MODELS[sky.model], float(seeing.d_over_r0[0])
         errors = []

@@ -61,7 +61,7 @@ def burst_cell(
                 mean, _ = answer(test)
             ratio = float((mean - test[:, 2:3]).std()) / SIGMA
             checks.append((number + 1, _psnr(mean, clean), ratio))
-    return _told(checks)
+    return _row(checks)
 
 
 def _burst_answer(net: nn.Module, frames: Tensor, middle: bool, input_noise: bool) -> tuple[Tensor, Tensor]:
@@ -81,7 +81,7 @@ def _expected(base: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
     return (scores.exp() * levels).sum(1, keepdim=True), scores
 
 
-def _told(checks: list[tuple[int, float, float]]) -> dict[str, float | str | int]:
+def _row(checks: list[tuple[int, float, float]]) -> dict[str, float | str | int]:
     best = max(checks, key=lambda each: each[1])
     ratio = checks[-1][2]
     return {

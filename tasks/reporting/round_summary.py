@@ -24,8 +24,8 @@ Image = NDArray[np.float32]
 def round_picture(store: Store, sky: Product, stretch: str) -> bytes:
     """A PNG of the sky of one round, cut to the part of the frame that holds the target."""
     stack = next(product for product in lineage(store, sky) if product.step == Stack.step)
-    with store.view(Stack, stack) as average, store.view(Sky, sky) as solved:
-        box = target_box(average.stack[:].mean(axis=0))
+    with store.view(Stack, stack) as opened_stack, store.view(Sky, sky) as solved:
+        box = target_box(opened_stack.stack[:].mean(axis=0))
         return thumbnails([solved.sky[(slice(None), *box)]], stretch)[0]
 
 

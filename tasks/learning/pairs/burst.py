@@ -27,10 +27,10 @@ def simulate(family: str, seeds: tuple[int, int], settings: Examples) -> Pairs:
     """Some frames of one sequence; a family is a kind of change, and whether the target is one that is trained on."""
     kind, _, unseen = family.partition(" ")
     rng = np.random.default_rng([seeds[1], 2])
-    fps, turn = KINDS[kind]
+    fps, turn_deg = KINDS[kind]
     scene = scene_of(rng, seeds[1], settings, FRAMES, fps)
     target = unseen or TARGETS[seeds[0] % len(TARGETS)]
-    clean = clean_frames(target, seeds[0], scene, turn)
+    clean = clean_frames(target, seeds[0], scene, turn_deg)
     sigma = log_uniform(rng, settings.air.noise)
     frames = noisy(clean, sigma, rng)
     numbers = rng.permutation(FRAMES)[: settings.pictures]

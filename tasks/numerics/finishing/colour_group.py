@@ -77,10 +77,10 @@ def with_luminance(colours: Image, luminance: Image) -> Image:
     """
     means = colours.mean(axis=(-2, -1), keepdims=True, dtype=np.float64)
     light, bright = colours - means, luminance - luminance.mean(dtype=np.float64)
-    told = np.tensordot(_shares(light, bright), light, axes=1)
-    dark = _dark(told)
-    floor = max(FLOOR_SHARE * float(np.ptp(told)), NOISE_FLOOR_SIGMA * mad_sigma(bright - told), 1e-30)
-    factor = np.maximum(bright - dark + floor, 0) / np.maximum(told - dark + floor, floor / 2)
+    combined = np.tensordot(_shares(light, bright), light, axes=1)
+    dark = _dark(combined)
+    floor = max(FLOOR_SHARE * float(np.ptp(combined)), NOISE_FLOOR_SIGMA * mad_sigma(bright - combined), 1e-30)
+    factor = np.maximum(bright - dark + floor, 0) / np.maximum(combined - dark + floor, floor / 2)
     change = np.clip((bright - dark) / floor, 0, 1) * (np.clip(factor, 1 / MAX_RATIO, MAX_RATIO) - 1)
     zero = np.stack([_dark(plane) for plane in colours])[:, None, None]
     return np.asarray(colours + (colours - zero) * change, np.float32)
@@ -89,10 +89,10 @@ def with_luminance(colours: Image, luminance: Image) -> Image:
 def _shares(light: NDArray[np.float64], bright: NDArray[np.float64]) -> NDArray[np.float64]:
     """How much of each of the colours (3, y, x) is in the luminance (y, x): not below zero, as alike as the light allows."""
     planes = light.reshape(len(light), -1)
-    normal, told = planes @ planes.T, planes @ bright.ravel()
-    alike = max(float(told.sum() / max(float(normal.sum()), 1e-30)), 0.0)
+    normal, common = planes @ planes.T, planes @ bright.ravel()
+    alike = max(float(common.sum() / max(float(normal.sum()), 1e-30)), 0.0)
     pull = ALIKE * float(np.trace(normal)) / len(light) * np.eye(len(light))
-    return np.asarray(nnls(normal + pull, told + pull @ np.full(len(light), alike))[0])
+    return np.asarray(nnls(normal + pull, common + pull @ np.full(len(light), alike))[0])
 
 
 def _dark(plane: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -27,8 +27,8 @@ def local_field(frame: Image, reference: Image, patch_px: int = 16, step_px: int
     """Shifts (2, y, x) dy, dx px of a frame (y, x): reference(p) = frame(p + field(p))."""
     field = np.zeros((2, *frame.shape), np.float32)
     level = _matched(frame, reference)
-    for turn in range(PASSES):
-        field += _measured(warped(level, field), reference, patch_px, step_px, REACH_PX if turn == 0 else 2)
+    for number in range(PASSES):
+        field += _measured(warped(level, field), reference, patch_px, step_px, REACH_PX if number == 0 else 2)
     return field
 
 

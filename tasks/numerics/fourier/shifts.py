@@ -58,7 +58,7 @@ def _shift_axis(block: Image, moves: NDArray[np.float32], axis: int) -> Image:
     n, shape = block.shape[axis], [len(block), 1, 1, 1]
     shape[axis] = n
     angles = np.outer(moves, np.pi * np.arange(n + 1) / n)
-    cosine, sine = (turn(angles).astype(np.float32) for turn in (np.cos, np.sin))
+    cosine, sine = (function(angles).astype(np.float32) for function in (np.cos, np.sin))
     waves = fft.dct(block, axis=axis)
     even = fft.idct(waves * cosine[:, :-1].reshape(shape), axis=axis)
     odd = np.zeros_like(waves)

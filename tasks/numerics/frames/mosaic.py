@@ -23,8 +23,8 @@ def split_sites(picture: NDArray[Kind], period: int) -> NDArray[Kind]:
     beyond = [(0, 0)] * (picture.ndim - 2) + [(0, -height % period), (0, -width % period)]
     whole = np.pad(picture, beyond, mode="reflect")
     sites = [whole[..., a::period, b::period] for a in range(period) for b in range(period)]
-    stacked = np.stack(sites, axis=-3)
-    return stacked.reshape(*picture.shape[:-3], -1, *stacked.shape[-2:])
+    planes = np.stack(sites, axis=-3)
+    return planes.reshape(*picture.shape[:-3], -1, *planes.shape[-2:])
 
 
 def join_sites(sites: NDArray[Kind], period: int, shape: tuple[int, int]) -> NDArray[Kind]:

@@ -49,8 +49,8 @@ def _corrections(amplitude: Values, spread: Values, used: NDArray[np.bool_]) -> 
         off = np.where(used, amplitude - (worth * amplitude).sum(0) / np.maximum(worth.sum(0), 1e-300), 0.0)
         square = ((off / spread) ** 2 * used).sum(1) / np.maximum(used.sum(1), 1)
         trust = ((FREEDOM + 1) / (FREEDOM + square))[:, None]
-    for row, told in zip(off, used, strict=True):
-        places = np.flatnonzero(told)
+    for row, measured in zip(off, used, strict=True):
+        places = np.flatnonzero(measured)
         if len(places):
             row[:] = np.interp(np.arange(len(row)), places, row[places])
     return np.asarray(ndimage.uniform_filter1d(-off, SMOOTH_RINGS, axis=1, mode="nearest"))

@@ -105,16 +105,16 @@ class _Pair:
     def correlation(self, north_deg: float, mirrored: bool, share: float) -> float:
         """Correlation of the detail where both see the surface, weighted; `share` of the rotation is undone."""
         first, last = (oriented(view, north_deg, mirrored) for view in self.views)
-        turn = (last.meridian_deg - first.meridian_deg + 180) % 360 - 180
-        middle = first.turned(turn / 2)
+        turned_deg = (last.meridian_deg - first.meridian_deg + 180) % 360 - 180
+        middle = first.turned(turned_deg / 2)
         y, x = _places(middle, self.details[0].shape)
         surface = surface_at(middle, y, x)
         weight, sampled = _inside(surface.mu, middle), []
         for view, detail, sign in ((first, self.details[0], -1), (last, self.details[1], 1)):
-            seen = middle.moved(*np.subtract(view.centre_px, middle.centre_px)).oriented(view.north_deg, mirrored)
-            west, north, mu = plane_of_surface(seen.turned(share * sign * turn / 2), surface.points)
-            weight = weight * _inside(np.nan_to_num(mu, nan=-1.0), seen)
-            places = [np.nan_to_num(each, nan=-1.0) for each in pixels_of(seen, west, north)]
+            aspect = middle.moved(*np.subtract(view.centre_px, middle.centre_px)).oriented(view.north_deg, mirrored)
+            west, north, mu = plane_of_surface(aspect.turned(share * sign * turned_deg / 2), surface.points)
+            weight = weight * _inside(np.nan_to_num(mu, nan=-1.0), aspect)
+            places = [np.nan_to_num(each, nan=-1.0) for each in pixels_of(aspect, west, north)]
             sampled.append(ndimage.map_coordinates(detail, places, order=3, prefilter=False, mode="nearest"))
         return _correlation(sampled[0], sampled[1], weight)
 

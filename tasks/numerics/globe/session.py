@@ -82,11 +82,11 @@ def put_together(
     brought = [_brought(part, wanted, darkening, rings) for part in parts]
     light = [float(each.filled.mean()) for each in brought]
     scales = np.median(light) / np.maximum(light, 1e-30)
-    told = [part.known for part in parts], [part.amplitude_sigma for part in parts]
+    curves_of_parts = [part.known for part in parts], [part.amplitude_sigma for part in parts]
     pictures, errors, weights = [], [], []
     for channel in range(len(parts[0].picture)):
         planes = filled([each.picture(channel) for each in brought], scales, [_belief(p, channel) for p in parts])
-        known, sigma = (np.stack([each[channel] for each in curves]) for curves in told)
+        known, sigma = (np.stack([each[channel] for each in curves]) for curves in curves_of_parts)
         planes = levelled(planes, known, sigma)
         share = ring_weights(planes, known)
         picture = combined(planes, share)
@@ -215,9 +215,9 @@ def ring_weights(planes: Values, known: Values) -> Values:
     used = share > MIN_KNOWN
     share = np.maximum(share, MIN_KNOWN)
     spectra = fft.rfft2(planes - planes.mean(axis=(-2, -1), keepdims=True))
-    told = (1 - share) / share * used
-    error, sky = _powers(spectra / share[:, bins] * used[:, bins], used, told, bins)
-    error = np.maximum(error, sky * told)
+    error_from_sums = (1 - share) / share * used
+    error, sky = _powers(spectra / share[:, bins] * used[:, bins], used, error_from_sums, bins)
+    error = np.maximum(error, sky * error_from_sums)
     worth = used / np.maximum(error, 1e-12 * sky)
     inner = np.arange(share.shape[1]) < INNER_RINGS
     weights = worth / share / (worth.sum(0) + np.where(inner, 0.0, 1 / sky)).clip(1e-300)
@@ -225,7 +225,7 @@ def ring_weights(planes: Values, known: Values) -> Values:
 
 
 def _powers(
-    spectra: NDArray[np.complex128], used: NDArray[np.bool_], told: Values, bins: NDArray[np.intp]
+    spectra: NDArray[np.complex128], used: NDArray[np.bool_], error_from_sums: Values, bins: NDArray[np.intp]
 ) -> tuple[Values, Values]:
     """Power (part, ring) of the error of each part that is used in a ring, and (ring,) of the sky that all have in common.
 
@@ -235,7 +235,7 @@ def _powers(
     total, others = spectra.sum(0), np.maximum(count - 1, 1)
     apart = np.stack([ring_mean(np.abs(s - (total - s) / others[bins]) ** 2, bins) for s in spectra]) * used
     every = apart.sum(0) * (count - 1) / np.maximum(count, 1)  # sum of the errors' powers
-    one_of_two = every * told / np.maximum(told.sum(0), 1e-300)
+    one_of_two = every * error_from_sums / np.maximum(error_from_sums.sum(0), 1e-300)
     error = np.where(
         count > 2,
         (apart - every / others**2) / np.maximum(1 - 1 / others**2, 1e-9),
@@ -259,11 +259,11 @@ def combined(planes: Values, weights: Values) -> Values:
 def standard_error(planes: Values, picture: Values, own: Values) -> Values:
     """Standard error (y, x) of a merged picture: of the parts' own errors, and of their scatter where that is larger."""
     parts = len(planes)
-    told = np.sqrt(1 / (1 / np.maximum(own, 1e-30) ** 2).sum(0))
+    joint = np.sqrt(1 / (1 / np.maximum(own, 1e-30) ** 2).sum(0))
     if parts < 2:
-        return np.asarray(told)
+        return np.asarray(joint)
     scatter = ndimage.gaussian_filter(((planes - picture) ** 2).sum(0) / (parts - 1) / parts, SMOOTH_PX)
-    return np.maximum(told, np.sqrt(scatter))
+    return np.maximum(joint, np.sqrt(scatter))
 
 
 def _smooth(curve: Values, rings: int) -> Values:

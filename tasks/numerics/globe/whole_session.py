@@ -65,9 +65,9 @@ def views_of(
     the pixel scale where the limbs agree with it, else the median of the limbs.
     """
     measured = [disc[2] for disc in discs if disc is not None]
-    told = float(np.median([aspect.diameter_px for aspect in aspects]))
+    from_time = float(np.median([aspect.diameter_px for aspect in aspects]))
     limb = float(np.median(measured)) if measured else 0.0
-    diameter = told if told > 0 and (limb == 0 or abs(limb / told - 1) < SAME_SCALE) else limb
+    diameter = from_time if from_time > 0 and (limb == 0 or abs(limb / from_time - 1) < SAME_SCALE) else limb
     if diameter <= 0:
         return None
     middles = [disc[:2] if disc is not None else _middle_of_light(p) for p, disc in zip(pictures, discs, strict=True)]

@@ -54,8 +54,8 @@ class DewarpNet(nn.Module):
         moved = warped(frame, proposed[len(proposed) // 2][0])
         cost = matching_costs(moved, reference)
         guess = torch.einsum("nkyx,kc->ncyx", torch.softmax(-SHARPNESS * cost, 1), self.offsets)
-        told = [*changes, *misses, *(told for _, told in proposed)]
-        out = self.body(torch.cat([cost, guess, moved, reference, *told], 1), conditions)
+        hints = [*changes, *misses, *(hints for _, hints in proposed)]
+        out = self.body(torch.cat([cost, guess, moved, reference, *hints], 1), conditions)
         field = classical + out[:, :2]
         for number, change in enumerate(changes):
             field = field + out[:, 3 + number : 4 + number] * change
@@ -64,12 +64,12 @@ class DewarpNet(nn.Module):
 
 def proposal(frame: Tensor, reference: Tensor, field: Tensor, window_px: int) -> tuple[Tensor, Tensor]:
     """A field (n, 2, y, x) corrected by the slopes of the light (after Lucas and Kanade), and how much they tell (n, 1, y, x)."""
-    told = torch.zeros_like(frame)
+    misfit = torch.zeros_like(frame)
     for _ in range(PROPOSAL_PASSES):
         moved = warped(frame, field)
-        step, told = slope_step(moved, reference, window_px)
+        step, misfit = slope_step(moved, reference, window_px)
         field = field + step
-    return field, told
+    return field, misfit
 
 
 def slope_step(moved: Tensor, reference: Tensor, window_px: int) -> tuple[Tensor, Tensor]:

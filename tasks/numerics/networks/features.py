@@ -27,8 +27,8 @@ class FeatureNet(nn.Module):
 
     def forward(self, picture: Tensor) -> Tensor:
         """(n, 1, y, x) to (n, numbers)."""
-        told: Tensor = self.told(self.features(picture)[-1].mean((2, 3)))
-        return told
+        answer: Tensor = self.told(self.features(picture)[-1].mean((2, 3)))
+        return answer
 
 
 class Critic(nn.Module):

@@ -96,8 +96,8 @@ def _stamp_crater(height: Image, place: tuple[float, float], radius: float, age:
     columns = slice(max(left, 0), min(left + 2 * reach, height.shape[1]))
     y = np.arange(rows.start, rows.stop)[:, None] - place[0]
     x = np.arange(columns.start, columns.stop)[None] - place[1]
-    wobble = 1 + 0.04 * np.sin(3 * np.arctan2(y, x) + place[0]) + 0.03 * np.sin(7 * np.arctan2(y, x) + place[1])
-    r = np.hypot(y, x) / (radius * wobble)
+    outline = 1 + 0.04 * np.sin(3 * np.arctan2(y, x) + place[0]) + 0.03 * np.sin(7 * np.arctan2(y, x) + place[1])
+    r = np.hypot(y, x) / (radius * outline)
     depth = 0.30 * min(1.0, (14 / radius) ** 0.55)
     rim = 0.28 * depth
     inside = np.maximum(-depth + (depth + rim) * r**2.5, -depth * (0.72 if radius > 18 else 1.0))
@@ -238,8 +238,8 @@ def galaxy(size: int, rng: np.random.Generator) -> Sky:
     fine = 2
     n = size * fine
     y, x = ((np.indices((n, n)) + 0.5) / n - 0.5) / 0.11
-    turn, squeeze = rng.uniform(0, np.pi), rng.uniform(0.6, 0.85)
-    across, up = x * np.cos(turn) + y * np.sin(turn), (y * np.cos(turn) - x * np.sin(turn)) / squeeze
+    angle, squeeze = rng.uniform(0, np.pi), rng.uniform(0.6, 0.85)
+    across, up = x * np.cos(angle) + y * np.sin(angle), (y * np.cos(angle) - x * np.sin(angle)) / squeeze
     r = np.hypot(across, up) + 1e-6
     phase = 2 * np.arctan2(up, across) - 5.5 * np.log(r + 0.08) + 0.5 * _clouds((n, n), 1.6, rng)
     arms = np.exp(2.2 * (np.cos(phase) - 1)) * np.clip(r / 0.25, 0, 1)
