@@ -47,7 +47,7 @@ from tasks.reporting.published_grid import on_published_grid
 from tasks.reporting.report import describe, in_a_line, posterised
 from tasks.reporting.round_summary import before_and_after
 from tasks.reporting.step_sentences import step_sentence
-from tasks.reporting.truth import comparable_truth
+from tasks.reporting.truth import Image, comparable_truth
 from tasks.running.dask_jobs import connected
 from tasks.running.devices import pick_device
 from tasks.running.prefect_task import perform
@@ -120,34 +120,49 @@ def publish_result(
     request: CaptureRequest | None = None,
 ) -> dict[str, Any]:
     """Write sky, stack, pictures and reports, each whole or not at all; returns the report."""
-    is_preview, winjupos = (request.quick, request.winjupos) if request is not None else (False, False)
-    result = results.evaluated
-    truth, telescope = comparable_truth(store, result, truth_beside(capture.path)), config.sky_telescope
-    report = describe(store, result, config.model_dump(mode="json"), truth, psfs_beside(capture.path))
-    report["capture"]["name"] = capture.name  # the store knows the same content by the name it first came under
-    report["capture"] |= _origin(capture.path)
-    for said in filter(None, (posterised(report), add_winjupos_name(report, winjupos))):
+    result, telescope = results.evaluated, config.sky_telescope
+    truth = comparable_truth(store, result, truth_beside(capture.path))
+    small = before_and_after(store, result, config.colour.white)
+    report = _full_report(store, results, capture, config, truth)
+    for said in filter(None, (posterised(report), add_winjupos_name(report, request is not None and request.winjupos))):
         log.warning("%s: %s", capture.name, said)
     note_observatory(report, config)
     if truth is None:  # a simulated planet has the date and the size that somebody chose
         note_disc(store, report, result, capture, config)
-    report |= shortened(store, result, report, is_preview)
-    report["product"], report["products"] = f"{result.step}/{result.key}", result_names(results)
-    small = before_and_after(store, result, config.colour.white)
-    scale = telescope.scale_arcsec
+    report |= shortened(store, result, report, request is not None and request.quick)
     report["sharpness_gain"] = small.sharpness_gain
+    scale = telescope.scale_arcsec
     report["thumbnails"] = {"width_arcsec": None if scale is None else scale * small.width_px}
     add_measured(store, result, report, telescope)
     add_finished(store, results, report, truth)
     page = rendered(gather(store, result, report, telescope, truth, finished_pictures(store, results)))
-    with store.view(Evaluated, result) as judged:
-        shown = judged.stretch, config.colour.white, scale
+    pictures = _pictures(store, results, config, report, (small.before, small.after))
+    publish(out, on_published_grid(pictures, report["sky_grid"]), report, page)
+    return report
+
+
+def _full_report(
+    store: Store, results: CaptureResults, capture: Capture, config: Config, truth: Image | None
+) -> dict[str, Any]:
+    """What is known of the result, of its capture and of what it was made with."""
+    result = results.evaluated
+    report = describe(store, result, config.model_dump(mode="json"), truth, psfs_beside(capture.path))
+    report["capture"]["name"] = capture.name  # the store knows the same content by the name it first came under
+    report["capture"] |= _origin(capture.path)
+    report["product"], report["products"] = f"{result.step}/{result.key}", result_names(results)
+    return report
+
+
+def _pictures(
+    store: Store, results: CaptureResults, config: Config, report: dict[str, Any], small: tuple[bytes, bytes]
+) -> Pictures:
+    """What is published beside the reports."""
+    with store.view(Evaluated, results.evaluated) as judged:
+        shown = judged.stretch, config.colour.white, config.sky_telescope.scale_arcsec
         finest = min(row["finest_believed_cpp"] for row in report["channels"])
         lights = judged.published[:], judged.stack[:], *shown, judged.sky[:], judged.belief[:]
         beside = enhanced_picture(store, results), finished_cubes(store, results)
-        pictures = Pictures(*lights, finest, (small.before, small.after), *beside)
-    publish(out, on_published_grid(pictures, report["sky_grid"]), report, page)
-    return report
+        return Pictures(*lights, finest, small, *beside)
 
 
 def note_disc(store: Store, report: dict[str, Any], result: Product, capture: Capture, config: Config) -> None:
