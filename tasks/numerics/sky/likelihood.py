@@ -62,7 +62,9 @@ class Sums:
         return self.cross if self.sampling.is_full else scatter(self.cross, self.sampling.period)
 
     def inner(self, size: int) -> Sums:
-        """Those of the coarse frequencies that a canvas of `size` wider pixels has."""
+        """Those of the coarse frequencies that a canvas of `size` wider pixels has; of a mosaic only all of them."""
+        if size == self.size:
+            return self
         return Sums(inner(self.power, size), inner(self.cross, size), self.frames, self.sampling)
 
     def on(self, device: torch.device | str) -> Sums:

@@ -101,3 +101,12 @@ def test_chi2_finds_the_frame_that_does_not_fit() -> None:
     values = chi2(spectra, transfer, sky, noise, seen)
     assert int(values.argmax()) == 5
     assert values[:5].mean() == pytest.approx(1.0, abs=0.25)
+
+
+@pytest.mark.parametrize("sampling", [FULL, *bayer_samplings("GRBG")])
+def test_sums_on_a_canvas_of_the_same_size_are_themselves(sampling: Sampling) -> None:
+    """Those of a mosaic have fewer rows than the canvas: they are matrices over aliases."""
+    spectra = masked(torch.fft.rfft2(torch.rand(3, 16, 16)), sampling)
+    frames = sums(spectra, torch.ones_like(spectra), sampling)
+    assert frames.size == 16
+    assert frames.inner(16) is frames
