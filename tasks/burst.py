@@ -1,6 +1,5 @@
 """burst: a clean movie of what changes, each frame from the others; none of it enters the sky."""
 
-import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +30,6 @@ from tasks.products.finished_contents import Movie
 from tasks.products.registered import Registered, around_the_sharpest, open_filled
 from tasks.running.step import Work, step
 
-log = logging.getLogger("stillsky")
 Image = NDArray[np.float32]
 MIN_FRAMES = 5
 """A frame is predicted from four others."""
@@ -67,7 +65,6 @@ def burst(work: Work, frames: Product, stack: Product, filled: Product, settings
         channels.append(_channel(plane, net))
         work.progress(number + 1, len(planes))
     content = _content(numbers, channels, settings, net)
-    log.info("burst: %s, %s", content.used, content.reason)
     work.save(content)
 
 

@@ -1,6 +1,5 @@
 """dewarp: a stack of Moon or Sun whose frames are registered part by part; none of it enters the sky."""
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +22,6 @@ from tasks.products.finished_contents import Dewarped
 from tasks.products.registered import Registered, open_filled
 from tasks.running.step import Work, step
 
-log = logging.getLogger("stillsky")
 Image = NDArray[np.float32]
 Field = NDArray[np.float32]
 Measure = Callable[[Image, Image], dict[str, Field]]
@@ -79,7 +77,6 @@ def dewarp(work: Work, frames: Product, stack: Product, filled: Product, setting
             if fills_field(opened.reference)
             else _without_dewarping(opened_stack)
         )
-    log.info("dewarp: %s, %s", content.used, content.reason)
     work.save(content)
 
 

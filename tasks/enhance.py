@@ -1,6 +1,5 @@
 """enhance: a sharper picture beside the published one; the published one is not touched."""
 
-import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +30,6 @@ from tasks.products.effective_transfer import transfer_of
 from tasks.products.finished_contents import Enhanced
 from tasks.running.step import Work, step
 
-log = logging.getLogger("stillsky")
 Image = NDArray[np.float32]
 MAX_LIGHT_CHANGE = 0.01
 """Largest fraction by which the light of a learned answer may differ."""
@@ -95,7 +93,6 @@ def enhance(
             channels.append(Channel(published, sigma, cutout.background, transfer, classical))
             work.progress(number + 1, len(judged.published))
     content = _content(channels, settings, model_named("enhance", model))
-    log.info("enhance: %s, %s", content.used, content.reason)
     work.save(content)
 
 

@@ -1,6 +1,5 @@
 """fill: missing pixels of the frames filled, for pictures to look at; no filled pixel ever enters the solve."""
 
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +23,6 @@ from tasks.products.contents import Frames, Mean, Stack
 from tasks.products.finished_contents import Filled
 from tasks.running.step import Work, step
 
-log = logging.getLogger("stillsky")
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Filling = Callable[[Image, Mask, Image], dict[str, Image]]
@@ -101,7 +99,6 @@ def fill(
     ):
         opened = Opened(raw, cleaned, stacked, average.bad[:], expected_light(average.mean[:]))
         content = _content(work, opened, settings, net)
-    log.info("fill: %s, %s", content.used, content.reason)
     work.save(content)
 
 
