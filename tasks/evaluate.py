@@ -81,11 +81,11 @@ def evaluate(
 
 
 def _content(opened: Opened, verdicts: list[Verdict], notes: list[str]) -> Evaluated:
-    stacked, solved, settings = opened.stack, opened.sky, opened.settings
+    opened_stack, solved, settings = opened.stack, opened.sky, opened.settings
     reference = opened.clean.colours.reference
     decision, believed = _decided(opened, verdicts, notes)
-    sky_colours, stack_colours = (_registered(opened, pictures) for pictures in (solved.sky[:], stacked.stack[:]))
-    sky, stack = sky_colours.together(solved.sky[:]), stack_colours.together(stacked.stack[:])
+    sky_colours, stack_colours = (_registered(opened, pictures) for pictures in (solved.sky[:], opened_stack.stack[:]))
+    sky, stack = sky_colours.together(solved.sky[:]), stack_colours.together(opened_stack.stack[:])
     published, moved = (stack, stack_colours) if decision.word == "stack" else (sky, sky_colours)
     if decision.word == "blend":
         published = sky_colours.together(_blend(opened, believed))
@@ -100,9 +100,9 @@ def _content(opened: Opened, verdicts: list[Verdict], notes: list[str]) -> Evalu
     return Evaluated(
         published=published,
         stack=stack,
-        lucky_stack=stack_colours.together(stacked.lucky_stack[:]),
+        lucky_stack=stack_colours.together(opened_stack.lucky_stack[:]),
         sky=sky,
-        heldout_frames=stacked.held[: settings.frames],
+        heldout_frames=opened_stack.held[: settings.frames],
         chi2_sky=per_frame[0],
         chi2_stack=per_frame[1],
         belief=np.maximum(laid_on_each_other(errors, moved.offsets), errors.min()),  # moved light may ring below zero
@@ -111,9 +111,9 @@ def _content(opened: Opened, verdicts: list[Verdict], notes: list[str]) -> Evalu
         figures={
             "doubt": decision.reason,
             "channels": _figures(opened, verdicts, believed),
-            "lucky_share": stacked.share,
+            "lucky_share": opened_stack.share,
             "colours": offsets,
-            "noise_ratio": _noise_ratio(stacked),
+            "noise_ratio": _noise_ratio(opened_stack),
         },
         notes=notes,
     )
@@ -243,7 +243,7 @@ def _standard_errors(opened: Opened, decision: Decision, believed: list[int]) ->
 
 def _figures(opened: Opened, verdicts: list[Verdict], believed: list[int]) -> list[dict[str, Any]]:
     """The figures of the judgement, per channel, as plain JSON."""
-    seeing, solved, stacked = opened.seeing, opened.sky, opened.stack
+    seeing, solved, opened_stack = opened.seeing, opened.sky, opened.stack
     return [
         {
             "heldout_frames": verdict.frames,
@@ -252,14 +252,14 @@ def _figures(opened: Opened, verdicts: list[Verdict], believed: list[int]) -> li
             "residual_whiteness": verdict.whiteness,
             "halves_agree_cutoff_cpp": frc_cutoff(half_agreement(solved, c)),
             "cutoff_cpp": float(seeing.cutoff_cpp[c]),
-            "cutoff_log_sigma": cutoff_log_sigma(opened.telescope, opened.mean, stacked),
+            "cutoff_log_sigma": cutoff_log_sigma(opened.telescope, opened.mean, opened_stack),
             "finest_believed_cpp": min(believed[c] / solved.spectrum.shape[1], float(seeing.cutoff_cpp[c])),
             "d_over_r0": float(seeing.d_over_r0[c]),
             "d_over_r0_uncertainty": float(seeing.log_d_over_r0_sigma[c]),
             "exposure_travel_apertures": float(seeing.wind_travel_diameters[c]),
             "alignment_jitter_px": float(seeing.jitter_px[c]),
             "unexplained_frames": unexplained_frames(solved.frames[:], solved.misfits[c]),
-            "flux_sky_over_stack": float(solved.sky[c].sum() / stacked.stack[c].sum()),
+            "flux_sky_over_stack": float(solved.sky[c].sum() / opened_stack.stack[c].sum()),
         }
         for c, verdict in enumerate(verdicts)
     ]

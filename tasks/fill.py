@@ -95,9 +95,9 @@ def fill(
         work.open(Frames, frames) as raw,
         open_clean_frames(work, clean) as cleaned,
         work.open(Mean, mean) as average,
-        work.open(Stack, stack) as stacked,
+        work.open(Stack, stack) as opened_stack,
     ):
-        opened = Opened(raw, cleaned, stacked, average.bad[:], expected_light(average.mean[:]))
+        opened = Opened(raw, cleaned, opened_stack, average.bad[:], expected_light(average.mean[:]))
         content = _content(work, opened, settings, net)
     work.save(content)
 

@@ -52,14 +52,14 @@ def measure_seeing(work: Work, frames: Product, mean: Product, stack: Product, t
     found: dict[int, ColourSeeing] = {}
     with (
         open_clean_frames(work, frames) as clean,
-        work.open(Stack, stack) as stacked,
+        work.open(Stack, stack) as opened_stack,
         work.open(Mean, mean) as average,
     ):
         colours = clean.colours
         dense = [c for c in range(len(colours)) if colours[c].sampling.density >= MIN_DENSITY]
         for channel in dense:
             cutoff = cutoff_cpp(telescope, channel, average)
-            found[channel] = _measured(work, clean, cutout_of(stacked, channel), cutoff, telescope)
+            found[channel] = _measured(work, clean, cutout_of(opened_stack, channel), cutoff, telescope)
         for channel in set(range(len(colours))) - set(dense):
             first, ratio = found[colours.reference], wavelength_ratio(telescope, channel, colours.reference)
             fit = in_other_light(first.fit, ratio, speckle_table(obstruction(telescope)))

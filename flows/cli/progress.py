@@ -135,19 +135,19 @@ def progress_bars() -> Iterator[Progress]:
     """Bars with frames, time and time left; on no terminal (cron, nohup) a line per step."""
     if not sys.stderr.isatty():
         lines = _Lines()
-        with _waiting_told(lines.say):
+        with _announcing_waits(lines.say):
             yield lines
         return
     with _new_bars() as bars:
         display = _Bars(bars)
-        with _waiting_told(display.say):
+        with _announcing_waits(display.say):
             yield display
 
 
 @contextmanager
 def progress_lines() -> Iterator[Callable[[str], None]]:
     """Prints a line per message."""
-    with _waiting_told(echo_line):
+    with _announcing_waits(echo_line):
         yield echo_line
 
 
@@ -176,7 +176,7 @@ def printable(text: str) -> str:
 
 
 @contextmanager
-def _waiting_told(say: Callable[[str], None]) -> Iterator[None]:
+def _announcing_waits(say: Callable[[str], None]) -> Iterator[None]:
     """Say at once who holds a lock that this process waits for."""
 
     class Handler(logging.Handler):
