@@ -98,4 +98,4 @@ def echo_summary(summary: dict[str, Any]) -> None:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    return printable(f"{value:.2f}" if isinstance(value, float) else str(value))
+    return printable(f"{value:.1f}" if isinstance(value, float) else str(value))
