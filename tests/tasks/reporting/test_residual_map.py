@@ -34,6 +34,11 @@ class Spotted:
     def __init__(self, clean: CleanFrames, moves: Any, light: float) -> None:
         self.clean, self.moves, self.extra, self.colours = clean, moves, light, clean.colours
 
+    @property
+    def inside(self) -> "Spotted":
+        """All of the frame is kept."""
+        return self
+
     def light(self, frames: Any, channel: int) -> Any:
         out = self.clean.light(frames, channel)
         for row, k in zip(out, frames, strict=True):
