@@ -232,7 +232,7 @@ def main() -> None:
     ap.add_argument("--modes", type=int, default=90, help="torchmfbd's")
     ap.add_argument("--theirs-set", nargs="*", default=[], help='settings of torchmfbd: object1.cutoff="[0.9, 0.95]"')
     ap.add_argument("--our-steps", type=int, default=240)
-    ap.add_argument("--budgets", type=int, nargs="*", default=[5, 10, 15, 20, 30, 40, 60, 80, 120, 180, 240])
+    ap.add_argument("--budgets", type=int, nargs="*", default=[5, 10, 15, 20, 30, 40, 50, 60, 80, 120, 180, 240])
     ap.add_argument("--set", nargs="*", default=[], help="settings of stillsky")
     ap.add_argument("--repeats", type=int, default=3)
     ap.add_argument("--threads", type=int, default=int(os.environ.get("OMP_NUM_THREADS", "1")))
