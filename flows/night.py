@@ -275,7 +275,7 @@ def _check_room(run: NightRun) -> None:
     new = [c for c in run.left if not _ingested(run, c)]
     needed = sum(frame_bytes(c.path) for c in new) * run.night.room_ratio
     free, spare = run.store.free_bytes(), run.night.spare_gb * 1e9
-    told = night_time.sum_told(run.store, [run.request_for(c) for c in run.left])
+    told = night_time.sum_told(run.store, run.left, run.request_for)
     log.info("%s; %s of the store, %s free", told, human_bytes(needed), human_bytes(free))
     if run.left:
         _report(told)

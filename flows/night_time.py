@@ -3,11 +3,11 @@
 import contextlib
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from datetime import time as clock_time
-from typing import Any
+from typing import Any, TypeVar
 
 from configs.load import BadConfig
 from configs.request import CaptureRequest
@@ -23,6 +23,8 @@ from storage.results.published import published
 from storage.store import Store
 from tasks.running.devices import pick_device
 from tasks.running.forecast import duration
+
+Kind = TypeVar("Kind")
 
 PREVIEW_FROM_S = 60.0
 """A capture whose full run takes no longer gets no preview first."""
@@ -48,15 +50,16 @@ def full_time(store: Store, request: CaptureRequest) -> float:
     return _plan(store, request, config).seconds(config)
 
 
-def sum_told(store: Store, requests: Sequence[CaptureRequest]) -> str:
+def sum_told(store: Store, recordings: Sequence[Kind], request_for: Callable[[Kind], CaptureRequest]) -> str:
     """How long the full runs of captures will take together, told by their headers before any frame is read."""
     seconds = 0.0
-    for request in requests:
+    for recording in recordings:
         with contextlib.suppress(StillskyError, BadConfig, OSError):  # told by the run itself
+            request = request_for(recording)
             config = capture_settings(request)
             unread = Capture(request.capture.absolute(), "", None, None, ("", ""), mosaic=config.camera.mosaic or "")
             seconds += planned(store, unread, pick_device(request.device), request.dask is not None).seconds(config)
-    return f"{len(requests)} captures to do, about {duration(seconds)} together"
+    return f"{len(recordings)} captures to do, about {duration(seconds)} together"
 
 
 def takes_long(store: Store, request: CaptureRequest, forecasts: dict[str, float], name: str) -> bool:

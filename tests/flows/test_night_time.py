@@ -11,6 +11,7 @@ from flows import night_time
 from flows.night_time import few_frames, next_at, out_of_time, share_of_time, sum_told
 from storage.captures.readers.ser import write_ser
 from storage.costs import Cost, machine_name, note_cost
+from storage.errors import StoreError
 from storage.store import Store
 
 
@@ -43,9 +44,14 @@ def test_the_sum_of_a_night_is_told_from_headers_alone(tmp_path: Path) -> None:
     (tmp_path / "torn.ser").write_bytes(b"LUCAM-RECORDER")
     store = Store(tmp_path / "store")
     note_cost(store.root, Cost(machine_name("cpu"), "ingest", 40 * 64 * 64, 3600.0))
-    requests = [CaptureRequest(capture=tmp_path / f"{n}.ser", device="cpu") for n in ("a", "b", "torn")]
-    assert sum_told(store, requests[:1]).startswith("1 captures to do, about 60 min together")
-    assert sum_told(store, requests).startswith("3 captures to do, about 2 h 0")
+
+    def request_for(name: str) -> CaptureRequest:
+        if name == "hostile":
+            raise StoreError("its settings are refused")
+        return CaptureRequest(capture=tmp_path / f"{name}.ser", device="cpu")
+
+    assert sum_told(store, ["a"], request_for).startswith("1 captures to do, about 60 min together")
+    assert sum_told(store, ["a", "hostile", "torn", "b"], request_for).startswith("4 captures to do, about 2 h 0")
 
 
 def test_few_frames_are_named() -> None:
