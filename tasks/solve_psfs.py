@@ -30,8 +30,6 @@ from tasks.running.step import Work, step
 
 SEGMENT = 50
 """Gradient steps between two part files: the most that a kill can cost."""
-MAX_PX_AT_A_TIME = 4 * 64 * 256**2
-"""Pixels of all frames of the batches that are solved at the same time in one process: a limit of memory."""
 SEED_STRIDE = 1000
 """Between the seeds of two batches."""
 
@@ -109,7 +107,7 @@ def solve_psfs(work: Work, inputs: CaptureProducts, sky: Product, telescope: Tel
         batches = later_batches(todo, settings.batch_frames, halves)
     starts = settings.starts if fresh else 1
     jobs = [Job(inputs, sky, telescope, settings, number, batch) for number, batch in enumerate(batches)]
-    map_jobs(work, solve_batch, jobs, max(1, MAX_PX_AT_A_TIME // (settings.batch_frames * size**2)))
+    map_jobs(work, solve_batch, jobs)
     ends = [min(done + SEGMENT, settings.steps) for done in range(0, settings.steps, SEGMENT)]
     parts = [job.result for job in jobs]
     work.save(gather_batches(work, Gathered(batches, parts, samplings, size, settings.model, starts, ends)))

@@ -1,4 +1,4 @@
-"""Independent jobs of a step: in this process, or side by side on a Dask cluster sharing the store."""
+"""Independent jobs of a step: one after the other in this process, or side by side on a Dask cluster sharing the store."""
 
 import contextlib
 import time
@@ -8,12 +8,9 @@ from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeVar
 
-import torch
-
 from storage.errors import Hopeless, StillskyError, StoreError
 from storage.product import Product
 from tasks.running.devices import pick_device
-from tasks.running.side_by_side import side_by_side
 from tasks.running.step import Run, Work
 
 Job = TypeVar("Job")
@@ -43,22 +40,14 @@ def connected(address: str | None) -> Iterator[Cluster | None]:
         yield Cluster(address, client)
 
 
-def map_jobs(
-    work: Work, function: Callable[[Work, Job], None], jobs: Sequence[Job], at_a_time: int | None = None
-) -> None:
+def map_jobs(work: Work, function: Callable[[Work, Job], None], jobs: Sequence[Job]) -> None:
     """Call `function(work, job)` for every job; what jobs leave are parts of the step's journal.
 
     The function is one of a module, the jobs can be pickled, and no job needs what another leaves: on a cluster they run
-    in other processes, in any order, and again where a worker died. Here each of several cores takes one, as far as
-    memory has room for `at_a_time` of them (None: for any number); a graphics card takes one after the other.
+    in other processes, in any order, and again where a worker died.
     """
     if work.run.cluster is not None and jobs:
         _scatter(work.run.cluster, work, function, jobs)
-        return
-    cores = torch.get_num_threads() if work.device == "cpu" else 1
-    workers = min(cores, len(jobs), at_a_time or cores)
-    if workers > 1:
-        side_by_side(work, function, jobs, workers)
         return
     for done, job in enumerate(jobs):
         function(replace(work, part_of=(done, len(jobs))), job)
