@@ -192,6 +192,15 @@ def _rows(config: Config, size: Size) -> list[tuple[int, int]]:
     return rows
 
 
+def _uncertain(config: Config, size: Size, first: bool) -> str:
+    """Whether the air, which is not known yet, may let fewer frames begin, and more follow, than are counted here."""
+    psfs = config.rounds[0].psfs
+    begin = min(psfs.frames or usable_frames(config, size), usable_frames(config, size))
+    if not psfs.frames_per_d_over_r0 or begin <= 2 * psfs.batch_frames:
+        return ""
+    return " or fewer" if first else " or more"
+
+
 def _work(step: str, number: int, config: Config, size: Size, rows: Sequence[tuple[int, int]]) -> StepWork:
     label = step.replace("_", " ")
     if step in ("solve_psfs", "solve_sky") and number <= len(config.rounds):
@@ -200,10 +209,11 @@ def _work(step: str, number: int, config: Config, size: Size, rows: Sequence[tup
             amount = float(new) * settings.psfs.steps * size.height * size.width
             kind = "solve_psfs fresh" if number == 1 else "solve_psfs later"
             unit = "frames x starts" if number == 1 and settings.psfs.starts > 1 else "frames"
-            return StepWork(label, kind, amount, new, unit)
+            return StepWork(label, kind, amount, new, unit + _uncertain(config, size, first=number == 1))
         passes = settings.sky.cg_iterations + 1
         kind = "solve_sky extended" if passes > 1 else "solve_sky"
-        return StepWork(label, kind, float(solves) * passes * size.samples, solves * passes, "frames x passes")
+        unit = "frames x passes" + _uncertain(config, size, first=True)
+        return StepWork(label, kind, float(solves) * passes * size.samples, solves * passes, unit)
     if step == "evaluate":
         frames = min(config.evaluate.frames, max(1, size.frames - usable_frames(config, size)))
         return StepWork(label, step, float(frames) * config.evaluate.steps * size.samples, frames, "held-out frames")

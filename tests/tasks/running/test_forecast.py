@@ -91,3 +91,16 @@ def test_a_step_without_news_never_has_negative_time_left() -> None:
 )
 def test_durations_as_people_say_them(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_counts_that_depend_on_the_air_say_so() -> None:
+    """What the air is like is known only when the seeing was measured."""
+    products = [product for product, _ in plan()]
+    units = [work.unit for work in works_of(products, load_config(), SIZE)]
+    assert units[2:6] == [
+        "frames x starts or fewer",
+        "frames x passes or fewer",
+        "frames or more",
+        "frames x passes or fewer",
+    ]
+    assert works_of(products, load_config(), Size(100, 1, 100, 100))[2].unit == "frames x starts"
