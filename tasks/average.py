@@ -14,7 +14,7 @@ from tasks.numerics.frames.moments import Moments
 from tasks.numerics.frames.mosaic import grey, join_sites, luma, split_sites
 from tasks.numerics.frames.noise import noise_variance
 from tasks.numerics.frames.quantisation import code_step, rounding_noise, sky_noise_steps
-from tasks.numerics.frames.spectra import rfft2
+from tasks.numerics.frames.spectra import windowed_spectra
 from tasks.products.colours import colours_of
 from tasks.products.contents import Frames, Mean
 from tasks.products.frames import CalibratedFrames
@@ -111,6 +111,6 @@ def _power(block: Image) -> NDArray[np.float64]:
     total = np.zeros((block.shape[-2], block.shape[-1] // 2 + 1))
     taper = edge_taper((block.shape[-2], block.shape[-1]))
     for frame in grey(block):  # one by one, what is transformed stays in the cache
-        spectrum = rfft2((frame - frame.mean()) * taper)
+        spectrum = windowed_spectra(frame, taper)
         total += spectrum.real**2 + spectrum.imag**2
     return total

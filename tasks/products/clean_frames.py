@@ -104,21 +104,10 @@ class CleanFrames:
         """So many frames at a time, or fewer where they are large: a block's memory has a limit whatever the frame's size."""
         return frames_within(self.shape[1:], size)
 
-    def blocks(self, size: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """All frames in blocks: (number of the first, frames)."""
-        size = self.few(size)
-        starts = range(0, self.shape[0], size)
-        return read_ahead((start, self.read(start, min(start + size, self.shape[0]))) for start in starts)
-
-    def lumas(self, size: int) -> Iterator[NDArray[np.float32]]:
-        """All frames in blocks (frame, channel, y, x) without a mosaic's colour pattern: what registration looks at."""
-        for _, block in self.blocks(size):
-            yield luma(block, self.colours.period)
-
     def chosen_lumas(
         self, chosen: NDArray[np.int64], size: int
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """The named frames in such blocks: (their numbers, frames)."""
+        """The named frames in blocks without a mosaic's colour pattern: (their numbers, frames)."""
         for numbers, block in self.chosen_blocks(chosen, size):
             yield numbers, luma(block, self.colours.period)
 

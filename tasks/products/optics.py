@@ -60,7 +60,7 @@ def check_wavelengths(telescope: Telescope, channels: int) -> None:
 
 def check_scale(telescope: Telescope, scale: int) -> None:
     """Refuse a finer grid where the cut-off is not known: beyond what the pixels hold no spectrum shows it."""
-    if scale > 1 and (telescope.aperture_m is None or telescope.scale_arcsec is None):
+    if scale > 1 and not is_known(telescope):
         raise Hopeless(
             f"sky.scale = {scale} needs the telescope: frames do not show a cut-off beyond what their pixels hold; give "
             f"telescope.aperture_m and telescope.pixel_scale_arcsec, or sky.scale = 1"

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.numerics.seeing.speckle_table import SpeckleTable, interpolated, simulate
+from tasks.numerics.seeing.speckle_table import interpolated, simulate
+from tasks.numerics.seeing.speckle_transfer import SpeckleCurves
 
 FILE = Path(__file__).with_suffix(".npy")
 
 
 @functools.lru_cache(maxsize=4)
-def speckle_table(obstruction: float) -> SpeckleTable:
+def speckle_table(obstruction: float) -> SpeckleCurves:
     """Ring curves of turbulence through a telescope whose aperture is obstructed by this fraction of its diameter."""
     return interpolated(np.load(FILE, allow_pickle=False), obstruction)
 

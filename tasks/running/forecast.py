@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from configs.schema import Config
+from configs.schema import Config, Psfs
 from storage.costs import Cost
 from storage.product import Product
 
@@ -182,7 +182,7 @@ def _rows(config: Config, size: Size) -> list[tuple[int, int]]:
     rows = []
     for number, settings in enumerate(config.rounds):
         psfs = settings.psfs
-        chosen = min(psfs.frames or usable, usable)
+        chosen = _chosen(psfs, usable)
         if number == 0:
             batches = max(1, round(chosen / psfs.batch_frames))
             chosen = min(chosen, batches * psfs.batch_frames)
@@ -192,11 +192,15 @@ def _rows(config: Config, size: Size) -> list[tuple[int, int]]:
     return rows
 
 
+def _chosen(psfs: Psfs, usable: int) -> int:
+    """How many of the usable frames take part in a round."""
+    return min(psfs.frames or usable, usable)
+
+
 def _uncertain(config: Config, size: Size, first: bool) -> str:
     """Whether the air, which is not known yet, may let fewer frames begin, and more follow, than are counted here."""
     psfs = config.rounds[0].psfs
-    begin = min(psfs.frames or usable_frames(config, size), usable_frames(config, size))
-    if not psfs.frames_per_d_over_r0 or begin <= 2 * psfs.batch_frames:
+    if not psfs.frames_per_d_over_r0 or _chosen(psfs, usable_frames(config, size)) <= 2 * psfs.batch_frames:
         return ""
     return " or fewer" if first else " or more"
 

@@ -1,5 +1,6 @@
 """Pictures in coarser pixels."""
 
+import functools
 from typing import TypeVar
 
 import numpy as np
@@ -10,6 +11,8 @@ Kind = TypeVar("Kind", bound=np.floating)
 
 def binned(pictures: NDArray[Kind], by: int) -> NDArray[Kind]:
     """Means of `by` x `by` pixels of pictures (..., y, x), whose sides are multiples of that."""
-    *leading, height, width = pictures.shape
-    means: NDArray[Kind] = pictures.reshape(*leading, height // by, by, width // by, by).mean(axis=(-3, -1))
-    return means
+    rows = functools.reduce(
+        np.add, (pictures[..., first::by, :] for first in range(by))
+    )  # a mean over axes is much slower
+    means = functools.reduce(np.add, (rows[..., first::by] for first in range(by))) / by**2
+    return np.asarray(means, pictures.dtype)

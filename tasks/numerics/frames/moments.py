@@ -3,11 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.numerics.frames.spectra import AT_ONCE
+
 Image = NDArray[np.float32]
 F64 = NDArray[np.float64]
-
-AT_ONCE = 8
-"""Frames summed in single precision before their sum is added in double: they fit into the cache."""
 
 
 class Moments:
@@ -20,7 +19,7 @@ class Moments:
         self._count = 0
 
     def add(self, frames: Image) -> None:
-        """Add frames (frame, ...) of the pivot's shape."""
+        """Add frames (frame, ...) of the pivot's shape: some in single precision, their sum in double."""
         for start in range(0, len(frames), AT_ONCE):
             rest = frames[start : start + AT_ONCE] - self._pivot
             self._sum += rest.sum(axis=0)

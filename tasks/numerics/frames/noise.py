@@ -6,11 +6,10 @@ from scipy import fft
 
 from tasks.numerics.fourier.rings import radius
 from tasks.numerics.fourier.windows import edge_taper
-from tasks.numerics.frames.spectra import rfft2
+from tasks.numerics.frames.spectra import AT_ONCE, windowed_spectra
 
 Image = NDArray[np.float32]
 
-_AT_ONCE = 8  # frames that are transformed together: their spectra fit into the cache
 _MARGIN = 1.03  # noise is measured beyond 1.03 x the cut-off
 _MIN_SHARE = 0.02  # of all coefficients: fewer are too few for a median
 
@@ -37,9 +36,9 @@ def noise_variance(block: Image, cutoff: float = 0.5) -> NDArray[np.float32]:
     corners = dark_corners(size, cutoff)
     scale = np.log(2) * float((window**2).sum())
     typical = np.zeros(block.shape[:-2], np.float32)
-    for start in range(0, len(block), _AT_ONCE):
-        some = block[start : start + _AT_ONCE]
-        spectra = rfft2((some - some.mean(axis=(-2, -1), keepdims=True)) * window)[..., corners]
+    for start in range(0, len(block), AT_ONCE):
+        some = block[start : start + AT_ONCE]
+        spectra = windowed_spectra(some, window)[..., corners]
         power = spectra.real**2 + spectra.imag**2
-        typical[start : start + _AT_ONCE] = np.median(power, axis=-1, overwrite_input=True) / scale
+        typical[start : start + AT_ONCE] = np.median(power, axis=-1, overwrite_input=True) / scale
     return typical

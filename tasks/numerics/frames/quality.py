@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
+from tasks.numerics.fourier.binning import binned
 from tasks.numerics.fourier.rings import radius, ring_sums
 from tasks.numerics.fourier.shifts import phase_ramp
 from tasks.numerics.fourier.windows import edge_taper
 from tasks.numerics.frames.mosaic import grey
 from tasks.numerics.frames.noise import noise_variance
-from tasks.numerics.frames.spectra import rfft2
+from tasks.numerics.frames.spectra import AT_ONCE, windowed_spectra
 from tasks.numerics.robust import MAD_TO_SIGMA
 
 Image = NDArray[np.float32]
@@ -23,7 +24,6 @@ Flags = NDArray[np.bool_]
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
 _FOLDS = 5
 _SMOOTH_BINNED = float(np.sqrt(1.5**2 - 0.25)) / 2  # with the mean of 2x2 pixels (variance 1/4 px) it smooths by 1.5 px
-_AT_ONCE = 8  # frames that are transformed together: their spectra fit into the cache
 _BEST = 4  # of the held-out frames those within SHARES[4], the sharpest 20 %, serve as the test set
 
 
@@ -71,11 +71,11 @@ def coherent_sharpness(aligned: Image, mean: MeanOf, cutoff: float = 0.5) -> Val
     part = rows[:, None], columns
     window = edge_taper(size)
     bands = np.stack([band[part].ravel() for band in _bands(size, cutoff)], axis=1).astype(np.float32)
-    sky = np.conj(_windowed(mean.picture, window)[..., *part])
+    sky = np.conj(windowed_spectra(mean.picture, window)[..., *part])
     powers = np.zeros((len(aligned), 2))
-    for start in range(0, len(aligned), _AT_ONCE):
-        some = slice(start, start + _AT_ONCE)
-        spectra = _windowed(aligned[some], window)[..., *part]
+    for start in range(0, len(aligned), AT_ONCE):
+        some = slice(start, start + AT_ONCE)
+        spectra = windowed_spectra(aligned[some], window)[..., *part]
         ramps = np.stack([phase_ramp(size, -fraction)[part] for fraction in mean.fractions[some]])
         own = mean.members[some, None, None].astype(np.float32)
         cross = ((spectra * sky).sum(axis=1) * ramps).real
@@ -85,11 +85,6 @@ def coherent_sharpness(aligned: Image, mean: MeanOf, cutoff: float = 0.5) -> Val
     return np.asarray(np.where(coarse > 0, np.maximum(fine, 0) / np.where(coarse > 0, coarse, 1), 0), dtype=np.float32)
 
 
-def _windowed(pictures: Image, window: Image) -> NDArray[np.complex64]:
-    """Spectra (..., y, x//2+1) of pictures (..., y, x), their means taken off, under a window."""
-    return rfft2((pictures - pictures.mean(axis=(-2, -1), keepdims=True)) * window)
-
-
 def _bands(size: tuple[int, int], cutoff: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Fine and coarse bands as weights on the rfft2 grid: 2 where the conjugate coefficient is not stored."""
     f = radius(size)
@@ -97,11 +92,6 @@ def _bands(size: tuple[int, int], cutoff: float) -> tuple[NDArray[np.float64], N
     fine = ((f >= 0.1 * cutoff) & (f < 0.6 * cutoff)) * twice
     coarse = ((f > 1.5 / min(size)) & (f < 0.1 * cutoff)) * twice
     return np.asarray(fine, np.float64), np.asarray(coarse, np.float64)
-
-
-def fluxes(block: Image, background: float = 0.0) -> Values:
-    """(frame,) mean light above the background."""
-    return np.asarray(block.mean(axis=(1, 2, 3), dtype=np.float64) - background, dtype=np.float32)
 
 
 def black(flux: Values, share: float = 0.4) -> Flags:
@@ -150,8 +140,7 @@ def _moved_means(picture: Image, fractions: Values) -> Image:
 def _quartered(pictures: Image) -> Image:
     """Means of 2x2 pixels (..., y, x); an odd last row or column is left out."""
     ny, nx = (n // 2 * 2 for n in pictures.shape[-2:])
-    rows = pictures[..., 0:ny:2, :nx] + pictures[..., 1:ny:2, :nx]
-    return np.asarray((rows[..., 0::2] + rows[..., 1::2]) / 4, np.float32)
+    return binned(pictures[..., :ny, :nx], 2)
 
 
 def upper_outliers(values: Values, limit_mad: float = 8.0) -> Flags:
@@ -218,7 +207,7 @@ def lucky_share(
             where = place[int(number)]
             totals[where] = totals[where] + frame if where in totals else frame
         for where, total in totals.items():
-            sums[where] += _windowed(total, window) * ramp
+            sums[where] += windowed_spectra(total, window) * ramp
     bits = np.sum([_bits(sums, size, cutoff, i) for i in range(_FOLDS)], axis=0)
     good = [s for s, b in zip(SHARES, bits, strict=True) if b >= 0.99 * bits.max()]
     return Lucky(max(good), SHARES, tuple(float(b) for b in bits))

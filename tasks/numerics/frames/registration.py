@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.numerics.frames.correlation import Geometry, Mean, Reference, Spectrum, banded, correlate_spectra, geometry
+from tasks.numerics.frames.spectra import AT_ONCE
 
 Image = NDArray[np.float32]
 Blocks = Callable[[], Iterable[Image]]
@@ -170,8 +171,8 @@ def _round(
     return np.concatenate(shifts), np.concatenate(peaks), mean, judges
 
 
-def _chunks(blocks: Iterable[Image], size: int = 8) -> Iterator[Image]:
-    """Blocks of at most `size` frames, whose spectra fit into the cache."""
+def _chunks(blocks: Iterable[Image]) -> Iterator[Image]:
+    """Blocks of few frames."""
     for block in blocks:
-        for start in range(0, len(block), size):
-            yield block[start : start + size]
+        for start in range(0, len(block), AT_ONCE):
+            yield block[start : start + AT_ONCE]

@@ -197,14 +197,11 @@ def one_registered(frame: Image, shift: Image, samplings: Sequence[Sampling]) ->
 
 def _dropped(planes: Image, move: Image) -> NDArray[np.float64]:
     """Planes (colour, y, x) whose pixels are moved and shared out among the four pixels around where they come to lie."""
-    ny, nx = planes.shape[-2:]
-    whole = np.floor(move).astype(int)
+    whole: NDArray[np.int_] = np.floor(move).astype(int)
     fy, fx = move - whole
     out = np.zeros(planes.shape)
     for dy, dx, share in ((0, 0, (1 - fy) * (1 - fx)), (0, 1, (1 - fy) * fx), (1, 0, fy * (1 - fx)), (1, 1, fy * fx)):
-        y, x = int(whole[0]) + dy, int(whole[1]) + dx
-        to = slice(max(0, y), max(0, ny + min(0, y))), slice(max(0, x), max(0, nx + min(0, x)))
-        of = slice(max(0, -y), max(0, ny - max(0, y))), slice(max(0, -x), max(0, nx - max(0, x)))
+        to, of = _overlap(planes, -whole - np.array([dy, dx]))
         out[:, *to] += share * planes[:, *of]
     return out
 

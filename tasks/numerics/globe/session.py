@@ -229,7 +229,7 @@ def _powers(
 ) -> tuple[Values, Values]:
     """Power (part, ring) of the error of each part that is used in a ring, and (ring,) of the sky that all have in common.
 
-    `told` is the error that the sums of each tell, in any unit: two parts alone do not say which of them is wrong.
+    `error_from_sums` is what the sums of each tell, in any unit: two parts alone do not say which of them is wrong.
     """
     count = used.sum(0)
     total, others = spectra.sum(0), np.maximum(count - 1, 1)

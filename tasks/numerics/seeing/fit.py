@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.numerics.fourier.rings import RINGS
-from tasks.numerics.seeing.speckle_table import STRENGTHS, TRAVELS, SpeckleTable
+from tasks.numerics.seeing.speckle_table import STRENGTHS, TRAVELS
+from tasks.numerics.seeing.speckle_transfer import SpeckleCurves
 from tasks.numerics.seeing.spectral_ratios import Rings, SpectralSums, jackknife, measured, noise_beyond
 
 F64 = NDArray[np.float64]
@@ -74,7 +75,7 @@ def _interpolated(curves: F64, radius: F64) -> F64:
     return between
 
 
-def _misfit(rings: Rings, errors: Rings, table: SpeckleTable, used: NDArray[np.bool_], cutoff: float) -> F64:
+def _misfit(rings: Rings, errors: Rings, table: SpeckleCurves, used: NDArray[np.bool_], cutoff: float) -> F64:
     """Chi squared (strength, travel, jitter); a ring adds at most 25, the table is good to a few per cent."""
     contrast = _interpolated(table.contrast, rings.radius_squared[used])
     scale = np.hypot(errors.contrast[used], 0.04 + 0.08 * np.clip(contrast, 0, 1))
@@ -104,7 +105,7 @@ def _log_prior(travel: tuple[float, float] | None, cutoff: float) -> F64:
 def fit_seeing(
     sums: SpectralSums,
     cutoff: float,
-    table: SpeckleTable,
+    table: SpeckleCurves,
     noise: float | None = None,
     travel: tuple[float, float] | None = None,
     finest: float = FINEST,
@@ -128,7 +129,7 @@ def fit_seeing(
     return _summary(weight / weight.sum(), table, cutoff, int(used.sum()))
 
 
-def in_other_light(seeing: Seeing, wavelength_ratio: float, table: SpeckleTable) -> Seeing:
+def in_other_light(seeing: Seeing, wavelength_ratio: float, table: SpeckleCurves) -> Seeing:
     """The same air seen at another wavelength: D/r0 follows the ratio to the power 6/5, curves the table's change.
 
     `wavelength_ratio` is that of the seeing's light over the other. Rings are fractions of each light's own cut-off.
@@ -151,7 +152,7 @@ def _between(places: F64, rows: F64, at: float) -> F64:
     return np.asarray((1 - share) * rows[low] + share * rows[low + 1])
 
 
-def _summary(weight: F64, table: SpeckleTable, cutoff: float, rings_used: int) -> Seeing:
+def _summary(weight: F64, table: SpeckleCurves, cutoff: float, rings_used: int) -> Seeing:
     """Posterior (strength, travel, jitter) to means and standard deviations; powers are averaged as logarithms."""
     marginal = weight.sum(2)
     strengths, travels = marginal.sum(1), marginal.sum(0)

@@ -3,14 +3,12 @@
 python -m tasks.numerics.seeing.speckle_table       # simulates them anew (some ten minutes) and writes the file
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
 from tasks.numerics.fourier.rings import RINGS
-from tasks.numerics.seeing.speckle_transfer import curves, phases, transfers
+from tasks.numerics.seeing.speckle_transfer import SpeckleCurves, curves, phases, transfers
 
 F64 = NDArray[np.float64]
 
@@ -31,29 +29,20 @@ DRAWS = 128
 """Of each ensemble; the random numbers are the same for all, so that the curves change smoothly."""
 
 
-class SpeckleTable(NamedTuple):
-    """Ring curves of simulated ensembles, each (strength, travel, ring)."""
-
-    log_power: F64
-    """ln <|H|^2>."""
-    coherence: F64
-    """|<H>|^2 / <|H|^2> of PSFs aligned by their correlation with the mean."""
-    contrast: F64
-    """var(|H|^2) / <|H|^2>^2."""
-
-
-def interpolated(simulated: NDArray[np.float32], obstruction: float) -> SpeckleTable:
-    """Ring curves for every pair of STRENGTHS and TRAVELS, from what `simulate` gave."""
+def interpolated(simulated: NDArray[np.float32], obstruction: float) -> SpeckleCurves:
+    """A table (strength, travel, ring) for every pair of STRENGTHS and TRAVELS, from what `simulate` gave."""
     grid = simulated.astype(np.float64)
     at_obstruction = CubicSpline(OBSTRUCTIONS, grid, axis=0)(min(obstruction, OBSTRUCTIONS[-1]))
     at_travels = CubicSpline(np.log([travel for travel, _ in MOMENTS]), at_obstruction, axis=0)(np.log(TRAVELS))
     curves_of = CubicSpline(np.log(SIMULATED_STRENGTHS), at_travels, axis=1)(np.log(STRENGTHS))
-    return SpeckleTable(*np.moveaxis(curves_of, (2, 1), (0, 1)))
+    return SpeckleCurves(*np.moveaxis(curves_of, (2, 1), (0, 1)))
 
 
 def simulate() -> F64:
     """The curves (obstruction, travel, strength, curve, ring)."""
-    found = np.zeros((len(OBSTRUCTIONS), len(MOMENTS), len(SIMULATED_STRENGTHS), len(SpeckleTable._fields), len(RINGS)))
+    found = np.zeros(
+        (len(OBSTRUCTIONS), len(MOMENTS), len(SIMULATED_STRENGTHS), len(SpeckleCurves._fields), len(RINGS))
+    )
     for column, (travel, moments) in enumerate(MOMENTS):
         unit = phases(travel, moments, DRAWS, SEED)
         for row, strength in enumerate(SIMULATED_STRENGTHS):

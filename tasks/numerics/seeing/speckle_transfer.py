@@ -21,8 +21,8 @@ _OUTER_SCALE = 80.0  # in aperture diameters; matters only for the tilt within o
 _LAYERS = ((0.5, 0.6), (0.3, 1.2), (0.2, 2.0))  # share of the turbulence, relative wind; directions are random
 
 
-class Curves(NamedTuple):
-    """Ring curves of a simulated ensemble, each (ring,)."""
+class SpeckleCurves(NamedTuple):
+    """Ring curves of simulated ensembles, each (..., ring)."""
 
     log_power: F64
     """ln <|H|^2>."""
@@ -102,8 +102,8 @@ def aligned_transfers(spectra: C64, iterations: int = 4) -> C64:
     return moved
 
 
-def curves(spectra: C64) -> Curves:
-    """Ring curves of transfer functions as `transfers` gives them."""
+def curves(spectra: C64) -> SpeckleCurves:
+    """Ring curves, each (ring,), of transfer functions as `transfers` gives them."""
     draws = len(spectra)
     radius = radii((spectra.shape[1], spectra.shape[1]), 0.5)
     inside = radius <= 1.0
@@ -116,4 +116,4 @@ def curves(spectra: C64) -> Curves:
     smooth = np.exp(np.interp(radius[inside], RINGS, log_power))
     stack = np.stack([coherent / smooth, signal / smooth, power_variance / smooth**2, squared / smooth**2])
     rings = radial_profile(stack, radius[inside])
-    return Curves(log_power, rings[0] / rings[1], rings[2] / rings[3])
+    return SpeckleCurves(log_power, rings[0] / rings[1], rings[2] / rings[3])
